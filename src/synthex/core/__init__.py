@@ -1,0 +1,49 @@
+"""The vocabulary: value types, errors, seeds and files that every other package speaks in."""
+
+from synthex.core.anatomy import Anatomy, Scene, Volume
+from synthex.core.camera import Camera
+from synthex.core.errors import ConfigError, InputError, MissingExtraError, UserError
+from synthex.core.files import atomic_path, write_json, write_text
+from synthex.core.optional import optional_import
+from synthex.core.protocols import (
+    AnatomySource,
+    Augmentation,
+    EvalProtocol,
+    Reader,
+    Rendering,
+    Simulator,
+    Vocabulary,
+)
+from synthex.core.sample import Domain, Prediction, Radiograph, Sample
+from synthex.core.seeds import derive_rng, derive_seed
+from synthex.core.transforms import Affine, Rigid
+
+__all__ = [
+    "Affine",
+    "Anatomy",
+    "AnatomySource",
+    "Augmentation",
+    "Camera",
+    "ConfigError",
+    "Domain",
+    "EvalProtocol",
+    "InputError",
+    "MissingExtraError",
+    "Prediction",
+    "Radiograph",
+    "Reader",
+    "Rendering",
+    "Rigid",
+    "Sample",
+    "Scene",
+    "Simulator",
+    "UserError",
+    "Vocabulary",
+    "Volume",
+    "atomic_path",
+    "derive_rng",
+    "derive_seed",
+    "optional_import",
+    "write_json",
+    "write_text",
+]

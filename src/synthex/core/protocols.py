@@ -1,0 +1,127 @@
+"""The seams: what a source of anatomies, a simulator, a reader and a task must offer.
+
+Each Protocol's docstring is its contract; ``tests/contracts`` checks every shipped implementation.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from synthex.core.anatomy import Anatomy, Scene
+from synthex.core.arrays import PathStack
+from synthex.core.camera import Camera
+from synthex.core.sample import Radiograph, Sample
+
+
+@runtime_checkable
+class AnatomySource(Protocol):
+    """A set of subjects that can be listed without being loaded.
+
+    Contract: ``subject_ids`` is stable, sorted or in a fixed order, and cheap. ``load`` is a pure
+    function of the id (same arrays every time, in every process). ``fingerprint`` changes whenever
+    ``load`` would give other values (file size and time, parameters, code version) and is cheap: it
+    keys the on-disk cache.
+    """
+
+    def subject_ids(self) -> tuple[str, ...]:
+        """All subjects."""
+        ...
+
+    def load(self, subject_id: str) -> Anatomy:
+        """One subject at its native resolution."""
+        ...
+
+    def fingerprint(self, subject_id: str) -> str:
+        """Short string that changes when the subject's data would."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Rendering:
+    """One pass over the rays: the image and, from geometry alone, the path through each structure.
+
+    Attributes:
+        radiograph: The simulated image.
+        label_path_mm: S x H x W, length of each pixel's ray inside each structure, mm.
+        record: JSON values of everything that was drawn for the image (dose, kVp, …).
+    """
+
+    radiograph: Radiograph
+    label_path_mm: PathStack
+    record: Mapping[str, Any] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Simulator(Protocol):
+    """A realism level. Contract: ``label_path_mm`` is bit-identical at every level for the same scene
+    and camera; only the pixels change. All randomness comes from ``rng``.
+    """
+
+    def __call__(self, scene: Scene, camera: Camera, label_ids: Sequence[int], rng: np.random.Generator) -> Rendering:
+        """Image ``scene`` with ``camera``; paths for ``label_ids`` in that order."""
+        ...
+
+
+@runtime_checkable
+class Reader(Protocol):
+    """Labelled radiographs, synthetic or real, in native pixels.
+
+    Contract: ``reader[i].case_id == reader.case_ids()[i]``; samples carry ``structures`` masks and
+    ``landmarks`` points in the order of these two tuples.
+    """
+
+    structures: tuple[str, ...]
+    landmarks: tuple[str, ...]
+
+    def case_ids(self) -> tuple[str, ...]:
+        """All cases, in order, without loading them."""
+        ...
+
+    def __len__(self) -> int:
+        """Number of cases."""
+        ...
+
+    def __getitem__(self, index: int) -> Sample:
+        """One case with its ground truth."""
+        ...
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Names of a task, in the order of its channels.
+
+    Attributes:
+        structures: Mask channels.
+        landmarks: Landmark channels.
+        structure_pairs: (left, right) structure names.
+        landmark_pairs: (left, right) landmark names.
+    """
+
+    structures: tuple[str, ...]
+    landmarks: tuple[str, ...] = ()
+    structure_pairs: tuple[tuple[str, str], ...] = ()
+    landmark_pairs: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class EvalProtocol:
+    """How a task is scored; touches neither networks nor Lightning.
+
+    Attributes:
+        task: Name of the task, compared with the one stored in prediction files.
+        vocabulary: Names, in channel order.
+        confidence_cuts: Cuts of the detection curve.
+        primary: Key of ``summary.json`` that ranks models.
+    """
+
+    task: str
+    vocabulary: Vocabulary
+    confidence_cuts: tuple[float, ...]
+    primary: str
+
+
+Augmentation = Callable[[Sample, np.random.Generator], Sample]
+"""Sample in, new sample out (inputs untouched); all randomness from the generator; what was drawn is
+appended under ``record["augment"]``."""
