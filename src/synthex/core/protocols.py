@@ -55,8 +55,10 @@ class Rendering:
 
 @runtime_checkable
 class Simulator(Protocol):
-    """A realism level. Contract: ``label_path_mm`` is bit-identical at every level for the same scene
-    and camera; only the pixels change. All randomness comes from ``rng``.
+    """A realism level.
+
+    Contract: ``label_path_mm`` is bit-identical at every level for the same scene and camera; only the
+    pixels change. All randomness comes from ``rng``.
     """
 
     def __call__(self, scene: Scene, camera: Camera, label_ids: Sequence[int], rng: np.random.Generator) -> Rendering:

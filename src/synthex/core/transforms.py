@@ -1,4 +1,6 @@
-"""Affine and rigid maps between frames, named ``dst_from_src`` so that composition reads as cancellation:
+"""Affine and rigid maps between frames.
+
+They are named ``dst_from_src``, so that composition reads as cancellation:
 ``camera_from_ijk = camera_from_world @ world_from_ijk``.
 """
 
