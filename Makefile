@@ -1,0 +1,58 @@
+# Two commands: `make quickstart` and `make test`. Each needs Python >= 3.11 with venv, make and the package registry.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# The one place that says how the environment is made; the stamps make the second call instant.
+INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt
+
+.PHONY: quickstart test lint types contracts unit slow bench clean help
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make quickstart  train a hip-landmark model from simulation alone and evaluate it (minutes, no GPU)"
+	@echo "make test        lint, import contracts, types, tests"
+	@echo "make slow        the slow tests"
+	@echo "make bench       the benchmarks of this machine"
+
+$(BIN)/uv: constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("synthex needs Python 3.11 or newer; call make PYTHON=/path/to/python3.11" if sys.version_info < (3, 11) else 0)'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt uv
+	@touch $@
+
+$(VENV)/.base: pyproject.toml constraints.txt $(BIN)/uv
+	@echo "Installing synthex into $(VENV) (about a minute) ..."
+	@$(INSTALL) -e .
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt $(BIN)/uv
+	@echo "Installing synthex with its development tools into $(VENV) (about a minute) ..."
+	@$(INSTALL) -e '.[dev]'
+	@touch $(VENV)/.base $@
+
+quickstart: $(VENV)/.base
+	@$(BIN)/synthex train experiment=hip/quickstart
+
+test: lint contracts types unit
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+contracts: $(VENV)/.dev
+	$(BIN)/lint-imports
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+unit: $(VENV)/.dev
+	$(BIN)/python -m pytest -m "not slow and not gpu"
+
+slow: $(VENV)/.dev
+	$(BIN)/python -m pytest -m "slow and not gpu" --timeout 1800
+
+bench: $(VENV)/.base
+	$(BIN)/python benchmarks/projection.py
+
+clean:
+	rm -rf $(VENV) outputs multirun .pytest_cache .ruff_cache .mypy_cache .import_linter_cache
