@@ -1,0 +1,48 @@
+"""Settings that make no sense are refused when the policy is built, in one line."""
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from synthex.augment.tree import Uniform
+from synthex.core import ConfigError
+
+
+def check_names(names: Iterable[str], known: Iterable[str], setting: str) -> None:
+    """Refuse names that do not exist.
+
+    Raises:
+        ConfigError: With the nearest valid names.
+    """
+    known = sorted(set(known))
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(str(name), known, n=3, cutoff=0.5) or known
+            raise ConfigError(f"{setting}: {name!r} does not exist; choose from {', '.join(near)}")
+
+
+def probability(name: str, value: float) -> float:
+    """``value`` as a float.
+
+    Raises:
+        ConfigError: It is not above 0 and at most 1.
+    """
+    if not 0 < value <= 1:
+        raise ConfigError(
+            f"augment: {name}={value} must be above 0 and at most 1 (leave operations out with without=[...], "
+            "or everything with augment=none)"
+        )
+    return float(value)
+
+
+def interval(name: str, limits: Sequence[float]) -> Uniform:
+    """The uniform distribution over ``limits``.
+
+    Raises:
+        ConfigError: They are not two ascending finite numbers of at least 0.
+    """
+    values = [float(value) for value in limits]
+    if len(values) != 2 or not 0 <= values[0] <= values[1] < np.inf:
+        raise ConfigError(f"augment: {name}={values} must be two finite numbers [low, high], 0 or more")
+    return Uniform(values[0], values[1])

@@ -1,0 +1,79 @@
+"""The affine move: the one operation that moves labels, by the matrix that moves the image.
+
+The border is mirrored (OpenCV's REFLECT_101: the edge pixel is not repeated), like the original's reflect
+padding by half the size and centre crop. Masks are mirrored too: the mirrored strip shows bone, so a
+mask that called it background would be wrong. Landmarks are not mirrored: each is one point of the
+anatomy, and it is where the matrix puts it or not in the image.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from synthex.augment.library import A, cv2
+from synthex.augment.operation import Frame
+from synthex.core.arrays import Image, Matrix3, Points2
+
+
+def affine_matrix(
+    frame: Frame,
+    *,
+    rotation_deg: float,
+    direction_deg: float,
+    distance_mm: float,
+    shear_x_deg: float,
+    shear_y_deg: float,
+    scale: float,
+) -> Matrix3:
+    """3 x 3 map of image points (column, row, pixel centres at +0.5) to where the content goes.
+
+    About the image's centre (W/2, H/2): scale, then rotation, then shear, then the translation of
+    ``distance_mm`` (at the detector) towards ``direction_deg`` (from +column to +row).
+    """
+    centre = np.array([[1, 0, frame.width / 2], [0, 1, frame.height / 2], [0, 0, 1]])
+    angle = np.deg2rad(rotation_deg)
+    turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    shear = np.array([[1, np.tan(np.deg2rad(shear_x_deg))], [np.tan(np.deg2rad(shear_y_deg)), 1]])
+    direction = np.deg2rad(direction_deg)
+    move = np.eye(3)
+    move[:2, :2] = shear @ turn
+    move[:2, 2] = distance_mm / frame.pixel_mm * np.array([np.cos(direction), np.sin(direction)])
+    return centre @ move @ np.linalg.inv(centre)
+
+
+class AffineMove(A.Affine):
+    """albumentations' affine warp (bilinear image, nearest masks) with our matrix and our landmark rule.
+
+    albumentations' own rule for keypoints under a mirrored border is to add eight mirrored copies of each.
+    """
+
+    name = "affine"
+
+    def __init__(self) -> None:
+        super().__init__(
+            interpolation=cv2.INTER_LINEAR,
+            mask_interpolation=cv2.INTER_NEAREST,
+            border_mode=cv2.BORDER_REFLECT_101,
+            p=1.0,
+        )
+
+    def apply(self, img: Image, frame: Frame, **params: Any) -> Image:
+        """The warped image."""
+        return super().apply(img, matrix=_index_matrix(frame, params), output_shape=(frame.height, frame.width))
+
+    def apply_to_mask(self, mask: np.ndarray, frame: Frame, **params: Any) -> np.ndarray:
+        """The warped mask."""
+        return super().apply_to_mask(
+            mask, matrix=_index_matrix(frame, params), output_shape=(frame.height, frame.width)
+        )
+
+    def apply_to_keypoints(self, keypoints: Points2, frame: Frame, **params: Any) -> Points2:
+        """The moved points (N x 2, pixel centres at integers)."""
+        matrix = _index_matrix(frame, params)
+        return keypoints @ matrix[:2, :2].T + matrix[:2, 2]
+
+
+def _index_matrix(frame: Frame, params: dict[str, Any]) -> Matrix3:
+    """The matrix between OpenCV's coordinates, whose pixel centres are at integers."""
+    half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
+    return np.linalg.inv(half) @ affine_matrix(frame, **params) @ half
