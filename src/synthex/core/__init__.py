@@ -12,6 +12,8 @@ from synthex.core.protocols import (
     Reader,
     Rendering,
     Simulator,
+    Targets,
+    Task,
     Vocabulary,
 )
 from synthex.core.sample import Domain, Prediction, Radiograph, Sample
@@ -37,6 +39,8 @@ __all__ = [
     "Sample",
     "Scene",
     "Simulator",
+    "Targets",
+    "Task",
     "UserError",
     "Vocabulary",
     "Volume",

@@ -1,7 +1,7 @@
 """The X-ray camera: a point source and a flat detector, as one frozen value.
 
-Camera frame: origin at the source, +z towards the detector, +x along increasing columns, +y along
-increasing rows. Pixel convention, owned by this module: the centre of the pixel in row ``r`` and
+Camera frame: origin at the source, +z towards the detector, +x along increasing columns (decreasing
+ones where ``fx`` is negative), +y along increasing rows. Pixel convention, owned by this module: the centre of the pixel in row ``r`` and
 column ``c`` is at ``(c + 0.5, r + 0.5)``; the image covers ``[0, width] x [0, height]``; image points
 are (column, row).
 """
@@ -20,7 +20,8 @@ class Camera:
     """A pinhole X-ray camera.
 
     Attributes:
-        intrinsics: 3 x 3, in pixels: ``[[fx, skew, cx], [0, fy, cy], [0, 0, 1]]``.
+        intrinsics: 3 x 3, in pixels: ``[[fx, skew, cx], [0, fy, cy], [0, 0, 1]]``. A negative ``fx`` is an
+            image read out mirrored (columns run along -x), so that the pose stays a proper rotation.
         camera_from_world: Pose; world is RAS in mm.
         height: Rows.
         width: Columns.
@@ -37,8 +38,8 @@ class Camera:
         intrinsics = np.array(self.intrinsics, dtype=np.float64)
         if intrinsics.shape != (3, 3) or not np.isfinite(intrinsics).all():
             raise ValueError("camera intrinsics must be a finite 3 x 3 matrix")
-        if intrinsics[0, 0] <= 0 or intrinsics[1, 1] <= 0 or not np.allclose(intrinsics[2], (0, 0, 1)):
-            raise ValueError("camera intrinsics need positive focal lengths and the last row 0 0 1")
+        if intrinsics[0, 0] == 0 or intrinsics[1, 1] <= 0 or not np.allclose(intrinsics[2], (0, 0, 1)):
+            raise ValueError("camera intrinsics need fx other than 0, a positive fy and the last row 0 0 1")
         if self.height < 1 or self.width < 1 or self.pixel_mm <= 0:
             raise ValueError(f"bad detector: {self.height} x {self.width} pixels of {self.pixel_mm} mm")
         intrinsics.setflags(write=False)
@@ -47,7 +48,7 @@ class Camera:
     @property
     def sdd_mm(self) -> float:
         """Source-to-detector distance in mm (focal length times pixel pitch)."""
-        return float(0.5 * (self.intrinsics[0, 0] + self.intrinsics[1, 1]) * self.pixel_mm)
+        return float(0.5 * (abs(self.intrinsics[0, 0]) + self.intrinsics[1, 1]) * self.pixel_mm)
 
     @property
     def source_world(self) -> Point3:

@@ -10,9 +10,9 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from synthex.core.anatomy import Anatomy, Scene
-from synthex.core.arrays import PathStack
+from synthex.core.arrays import Flags, Landmarks2, MaskStack, PathStack
 from synthex.core.camera import Camera
-from synthex.core.sample import Radiograph, Sample
+from synthex.core.sample import Prediction, Radiograph, Sample
 
 
 @runtime_checkable
@@ -122,6 +122,48 @@ class EvalProtocol:
     vocabulary: Vocabulary
     confidence_cuts: tuple[float, ...]
     primary: str
+
+
+@dataclass(frozen=True, eq=False)
+class Targets:
+    """Ground truth of one view, from geometry alone.
+
+    Attributes:
+        masks: S x H x W bool.
+        landmarks: L x 2 (column, row); NaN where not visible.
+        visible: L flags: inside the image.
+        annotated: L flags: presence or absence is known.
+    """
+
+    masks: MaskStack
+    landmarks: Landmarks2
+    visible: Flags
+    annotated: Flags
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """A task as a value: six facets, injected wherever they are needed.
+
+    Attributes:
+        name: Name of the task's folder and config.
+        vocabulary: Channel names and left-right pairs.
+        scene: Anatomy to scene (what is inserted); pure given the generator.
+        center: The point of an anatomy that views are aimed at, RAS mm.
+        targets: Scene, camera and label paths to ground truth.
+        loss: Makes the training loss, a module ``(outputs, batch) -> {"loss": ..., ...}``.
+        decode: Raw network outputs and their batch to predictions in native pixels.
+        protocol: How predictions are scored.
+    """
+
+    name: str
+    vocabulary: Vocabulary
+    scene: Callable[[Anatomy, np.random.Generator], Scene]
+    center: Callable[[Anatomy], np.ndarray]
+    targets: Callable[[Scene, Camera, np.ndarray], Targets]
+    loss: Callable[[], Any]
+    decode: Callable[[Mapping[str, Any], Mapping[str, Any]], list[Prediction]]
+    protocol: EvalProtocol
 
 
 Augmentation = Callable[[Sample, np.random.Generator], Sample]

@@ -1,0 +1,104 @@
+"""Running a command as a Hydra application, with errors a user can read."""
+
+import importlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import hydra
+from hydra._internal.utils import get_args_parser
+from hydra.errors import HydraException, InstantiationException
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from synthex.cli.compose import compose, conf_folders, search_path_override
+from synthex.core import ConfigError, UserError
+
+MODULES = {
+    "train": "synthex.cli.train",
+    "simulate": "synthex.cli.simulate",
+    "preview": "synthex.cli.preview",
+    "predict": "synthex.cli.predict",
+    "evaluate": "synthex.cli.evaluate",
+    "data inspect": "synthex.cli.inspect",
+}
+"""Module of each command; it has ``main(cfg)``, and its primary config is named like the command."""
+
+POSITIONAL = {"data inspect": "path", "evaluate": "predictions"}
+"""The setting that a bare argument (without ``=``) means."""
+
+
+def run(command: str, arguments: Sequence[str]) -> int:
+    """Run ``command`` with Hydra arguments; returns the exit code.
+
+    Every override is checked before anything starts, so that a misspelt name costs a second, not a night.
+    """
+    config_name = command.replace(" ", "_")
+    arguments = [_named(command, argument) for argument in arguments]
+    try:
+        flags = get_args_parser().parse_args(list(arguments))
+        if not flags.hydra_help:
+            compose(config_name, flags.overrides, sweep=bool(flags.multirun))
+    except UserError as error:
+        return _report(error)
+    primary, *_ = conf_folders()
+    sys.argv = [f"synthex {command}", *arguments, *search_path_override()]
+    outcome: list[int] = []
+    application = hydra.main(version_base="1.3", config_path=str(primary), config_name=config_name)(
+        _guarded(MODULES[command], outcome)
+    )
+    application()
+    return max(outcome, default=0)
+
+
+def _named(command: str, argument: str) -> str:
+    """``synthex data inspect folder`` means ``path=folder``."""
+    if command in POSITIONAL and "=" not in argument and not argument.startswith(("-", "~", "+")):
+        quoted = argument.replace("\\", "\\\\").replace("'", "\\'")
+        return f"{POSITIONAL[command]}='{quoted}'"
+    return argument
+
+
+def _guarded(module: str, outcome: list[int]) -> Callable[[DictConfig], Any]:
+    def job(cfg: DictConfig) -> Any:
+        try:
+            result = importlib.import_module(module).main(cfg)
+        except Exception as error:
+            mistake = user_error(error)
+            if mistake is None or os.environ.get("HYDRA_FULL_ERROR") == "1":
+                raise
+            outcome.append(_report(mistake))
+            return None
+        outcome.append(0)
+        return result
+
+    return job
+
+
+def user_error(error: BaseException | None) -> UserError | None:
+    """The user's mistake behind an exception, if that is what it is.
+
+    Hydra wraps whatever a constructor raised; a wrong argument name or type in the config shows up as
+    its TypeError.
+    """
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, UserError):
+            return seen
+        if isinstance(seen, InstantiationException) and isinstance(seen.__cause__, TypeError | ValueError):
+            return ConfigError(" ".join(f"{seen.__cause__} (while building {_key(seen)})".split()))
+        if isinstance(seen, HydraException | OmegaConfBaseException) and not isinstance(seen, InstantiationException):
+            return ConfigError(" ".join(str(seen).split()))
+        seen = seen.__cause__ or seen.__context__
+    return None
+
+
+def _key(error: InstantiationException) -> str:
+    lines = [line for line in str(error).splitlines() if line.startswith("full_key:")]
+    return lines[-1].removeprefix("full_key:").strip() if lines else "an object of the config"
+
+
+def _report(error: UserError) -> int:
+    print(f"synthex: {error}", file=sys.stderr)
+    return error.exit_code

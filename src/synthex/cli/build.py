@@ -1,0 +1,151 @@
+"""From a composed config to objects: the one place where ``_target_`` becomes an instance."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from synthex.anatomy.cache import PreparedAnatomies
+from synthex.anatomy.ct_folder import CtFolder
+from synthex.anatomy.meshes import MeshFolder
+from synthex.anatomy.phantom import PelvisPhantoms
+from synthex.anatomy.variants import ShapeVariation, VariedAnatomies, base_subject
+from synthex.core import AnatomySource, ConfigError, Reader, Task
+from synthex.data import SPLITS, Subset, SyntheticReader, open_export, split_subjects
+
+PHANTOM_FIRST = {"train": 0, "val": 100_000, "test": 200_000}
+"""First phantom of each split, far apart: a subject is on one side whatever the counts."""
+
+
+def plain(cfg: Any) -> Any:
+    """A config node as plain resolved Python values."""
+    return OmegaConf.to_container(cfg, resolve=True) if OmegaConf.is_config(cfg) else cfg
+
+
+def build_task(cfg: DictConfig) -> Task:
+    """The task of a config."""
+    task = instantiate(cfg.task)
+    if not isinstance(task, Task):
+        raise ConfigError(f"task._target_ made a {type(task).__name__}, not a Task")
+    return task
+
+
+def build_sources(cfg: DictConfig) -> dict[str, AnatomySource]:
+    """The subjects of train, val and test, prepared on disk.
+
+    CTs and mesh folders (``data.ct``, ``data.meshes``) are split by subject when there are at least
+    three; with fewer, all of them train, and phantoms that no training ever sees validate and test, so
+    that no subject is on two sides. Without either, phantoms do everything. Training subjects from CTs
+    and meshes get ``data.variants`` shape variants each.
+    """
+    data = cfg.data
+    cache = Path(cfg.paths.cache_dir).expanduser()
+    spacing = float(data.spacing_mm)
+    phantoms: dict[str, AnatomySource] = {
+        split: PelvisPhantoms(
+            count=int(data.phantoms[split]),
+            seed=int(data.phantoms.seed),
+            spacing_mm=spacing,
+            first=PHANTOM_FIRST[split],
+        )
+        for split in SPLITS
+    }
+    if data.ct is None and data.meshes is None:
+        return {split: PreparedAnatomies(source, cache, spacing) for split, source in phantoms.items()}
+    source = real_source(cfg, ct=data.ct, meshes=data.meshes)
+    people = sorted({base_subject(subject) for subject in source.subject_ids()})
+    if len(people) < len(SPLITS):
+        sides: dict[str, AnatomySource] = {"train": source}
+        sides |= {split: PreparedAnatomies(phantoms[split], cache, spacing) for split in ("val", "test")}
+    else:
+        dealt = split_subjects(
+            source.subject_ids(), tuple(data.fractions), seed=int(data.split_seed), group=base_subject
+        )
+        sides = {split: Subset(source, ids) for split, ids in dealt.items()}
+    if int(data.variants) > 1:
+        varied = VariedAnatomies(
+            sides["train"],
+            variants=int(data.variants),
+            settings=ShapeVariation(**plain(data.variation)),
+            seed=int(cfg.seed),
+        )
+        sides["train"] = PreparedAnatomies(varied, cache, spacing)
+    return sides
+
+
+def real_source(cfg: DictConfig, *, ct: str | None = None, meshes: str | None = None) -> AnatomySource:
+    """All subjects of a folder of CTs or of meshes, checked and prepared on disk."""
+    if ct is not None and meshes is not None:
+        raise ConfigError("data.ct and data.meshes are both set; give one of them")
+    spacing = float(cfg.data.spacing_mm)
+    source: AnatomySource
+    if ct is not None:
+        folder = CtFolder(Path(ct).expanduser(), label_names=cfg.data.label_names)
+        folder.check()
+        source = folder
+    elif meshes is not None:
+        source = MeshFolder(Path(meshes).expanduser(), spacing_mm=spacing)
+    else:
+        raise ConfigError("neither a folder of CTs nor one of meshes was given")
+    return PreparedAnatomies(source, Path(cfg.paths.cache_dir).expanduser(), spacing)
+
+
+def build_reader(
+    cfg: DictConfig, task: Task, source: AnatomySource, split: str, count: int | None, seed: int
+) -> SyntheticReader:
+    """A stream of simulated cases of ``source``."""
+    return SyntheticReader(
+        split=split,
+        anatomies=source,
+        task=task,
+        simulator=instantiate(cfg.simulation),
+        carm=instantiate(cfg.carm),
+        views=instantiate(cfg.views),
+        size=int(cfg.data.size),
+        seed=seed,
+        count=count,
+    )
+
+
+def build_readers(cfg: DictConfig, task: Task) -> dict[str, Reader]:
+    """Readers of train (endless), val and test; simulated on the fly or read from disk.
+
+    Validation and test draw from ``data.eval_seed``, so that runs with different seeds are compared on
+    the same images.
+    """
+    if cfg.data.kind == "on_disk":
+        return {split: open_checked(cfg.data[split], task, f"data.{split}") for split in SPLITS if cfg.data[split]}
+    sources = build_sources(cfg)
+    seeds = {"train": int(cfg.seed), "val": int(cfg.data.eval_seed), "test": int(cfg.data.eval_seed)}
+    counts = {"train": None, "val": int(cfg.data.cases.val), "test": int(cfg.data.cases.test)}
+    return {split: build_reader(cfg, task, sources[split], split, counts[split], seeds[split]) for split in SPLITS}
+
+
+def open_checked(folder: str, task: Task, setting: str) -> Reader:
+    """An export on disk whose names are the task's.
+
+    Raises:
+        ConfigError: It was made for other structures or landmarks.
+    """
+    reader = open_export(Path(folder).expanduser())
+    wanted = (task.vocabulary.structures, task.vocabulary.landmarks)
+    if (reader.structures, reader.landmarks) != wanted:
+        raise ConfigError(
+            f"{setting}={folder} holds {', '.join(reader.structures)} and {len(reader.landmarks)} landmarks; "
+            f"the task {task.name} needs {', '.join(wanted[0])} and {len(wanted[1])}"
+        )
+    return reader
+
+
+def sources_of(readers: Mapping[str, Reader]) -> list[PreparedAnatomies]:
+    """The prepared sources behind readers, to be filled before workers start."""
+    found: list[PreparedAnatomies] = []
+    for reader in readers.values():
+        source = getattr(reader, "anatomies", None)
+        if isinstance(source, Subset):
+            source = source.source
+        if isinstance(source, PreparedAnatomies):
+            found.append(source)
+    return found

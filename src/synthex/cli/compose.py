@@ -1,0 +1,146 @@
+"""Finding ``conf/`` and composing it, with mistakes explained in one line."""
+
+import difflib
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import ConfigCompositionException, HydraException, OverrideParseException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+import synthex
+from synthex.core import ConfigError
+
+
+def conf_folders() -> list[Path]:
+    """Folders searched for configs, most important first: ``./conf``, then the one that was installed.
+
+    A local ``conf`` may hold only what it changes or adds; the rest comes from the package.
+    """
+    package = Path(synthex.__file__).parent / "conf"
+    if not package.is_dir():  # an editable install: conf/ lies at the top of the checkout
+        package = Path(synthex.__file__).parents[2] / "conf"
+    local = Path.cwd() / "conf"
+    if local.is_dir() and local.resolve() != package.resolve():
+        return [local, package]
+    return [package]
+
+
+def search_path_override() -> list[str]:
+    """Hydra override that adds the folders behind the first to the search path."""
+    rest = conf_folders()[1:]
+    return [f"hydra.searchpath=[{','.join('file://' + str(folder) for folder in rest)}]"] if rest else []
+
+
+def compose(config_name: str, overrides: Sequence[str], *, sweep: bool = False) -> DictConfig:
+    """Compose a config, or say in one line what is wrong with which override.
+
+    Args:
+        config_name: Primary config, such as ``train``.
+        overrides: Hydra overrides.
+        sweep: Sweeps are allowed; the first value of each is composed.
+
+    Raises:
+        ConfigError: An override is misspelt, has no such key, group or option, or is not grammatical.
+    """
+    try:
+        parsed = OverridesParser.create().parse_overrides(list(overrides))
+    except OverrideParseException as error:
+        hint = "write key=value, and quote values that hold = , { [ or spaces: 'key=\"a b\"'"
+        raise ConfigError(f"cannot read the override {error.override!r}; {hint}") from error
+    singles = [_first_choice(override) for override in parsed if sweep or not override.is_sweep_override()]
+    swept = [override.input_line for override in parsed if override.is_sweep_override()]
+    if swept and not sweep:
+        raise ConfigError(f"{swept[0]!r} gives several values; add --multirun to run them all, or give one")
+    folders = conf_folders()
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(version_base="1.3", config_dir=str(folders[0])):
+        try:
+            return hydra_compose(config_name, [*singles, *search_path_override()])
+        except (HydraException, OmegaConfBaseException) as error:
+            raise _explain(config_name, parsed, error) from error
+
+
+def options(group: str) -> list[str]:
+    """Names of the configs of a group, such as ``augment`` or ``experiment``."""
+    found = {
+        path.relative_to(folder / group).with_suffix("").as_posix()
+        for folder in conf_folders()
+        for path in (folder / group).rglob("*.yaml")
+    }
+    return sorted(found)
+
+
+def groups() -> list[str]:
+    """Names of the config groups."""
+    return sorted({path.name for folder in conf_folders() for path in folder.iterdir() if path.is_dir()})
+
+
+def nearest(word: str, choices: Iterable[str]) -> str:
+    """``did you mean …?`` with the nearest valid names, or the list of them."""
+    known = list(choices)
+    near = difflib.get_close_matches(word, known, n=3, cutoff=0.6)
+    # A right name under the wrong parent is as common a slip as a typo.
+    near += [name for name in known if name.rsplit(".", 1)[-1] == word.rsplit(".", 1)[-1] and name not in near][:3]
+    if near:
+        return f"did you mean {' or '.join(near)}?"
+    listed = ", ".join(known[:20]) + (", …" if len(known) > 20 else "")
+    return f"valid names: {listed}"
+
+
+def _first_choice(override: Override) -> str:
+    if not override.is_sweep_override():
+        return override.input_line or ""
+    first = next(iter(override.sweep_string_iterator()))
+    return f"{override.get_key_element()}={first}"
+
+
+def _explain(config_name: str, overrides: Sequence[Override], error: Exception) -> ConfigError:
+    """Find the override at fault: the first that fails on a base where the others are left out."""
+    text = str(error)
+    missing = re.search(r"Could not find '([^']+)'", text)
+    if missing:
+        group, _, option = missing.group(1).rpartition("/")
+        while group and not options(group):
+            group, _, head = group.rpartition("/")
+            option = f"{head}/{option}"
+        known = options(group)
+        if known:
+            return ConfigError(
+                f"{group}={option}: there is no such option; {nearest(option, known)} ({', '.join(known)})"
+            )
+    key = re.search(r"Could not (?:override|append to|delete)[^']*'([^']+)'", text)
+    if key:
+        name = key.group(1).split("@")[0]
+        known = [*_keys(config_name, overrides), *groups()]
+        return ConfigError(f"{name}: there is no such setting; {nearest(name, known)}")
+    return ConfigError(" ".join(text.split()))
+
+
+def _keys(config_name: str, overrides: Sequence[Override]) -> list[str]:
+    """All dotted keys of the config, composed with those overrides that choose group options."""
+    known_groups = set(groups())
+    chosen = [o.input_line for o in overrides if o.key_or_group in known_groups and o.input_line]
+    for kept in (chosen, []):
+        try:
+            cfg = hydra_compose(config_name, [*kept, *search_path_override()])
+        except ConfigCompositionException:
+            continue
+        return _flatten(OmegaConf.to_container(cfg, resolve=False))
+    return []
+
+
+def _flatten(node: object, prefix: str = "") -> list[str]:
+    if not isinstance(node, dict):
+        return []
+    keys: list[str] = []
+    for name, value in node.items():
+        path = f"{prefix}{name}"
+        keys += [path, *_flatten(value, f"{path}.")]
+    return keys

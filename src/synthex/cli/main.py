@@ -1,0 +1,79 @@
+"""The ``synthex`` command: finds the subcommand, and imports nothing heavy before it must."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+from synthex import __version__
+
+COMMANDS = {
+    "train": "train a model on simulated radiographs, then test it",
+    "simulate": "write simulated radiographs with their labels to disk",
+    "preview": "draw a sheet of what training will see",
+    "predict": "apply a trained run to cases and write a prediction set",
+    "evaluate": "score a prediction set: tables, figures, report",
+    "data inspect": "say what is understood of a CT, a label map or a folder, and draw it",
+    "completion": 'print the shell script for tab completion: eval "$(synthex completion bash)"',
+}
+
+USAGE = """synthex {version}: train X-ray image models from simulation, prove them on real X-rays
+
+usage: synthex COMMAND [key=value ...] [--multirun] [--cfg job] [--help]
+
+{commands}
+
+Every setting of conf/ can be overridden: synthex train augment=extreme model.encoder=resnet34
+A first model in a few minutes, without data: synthex train experiment=hip/quickstart
+All settings of a command: synthex COMMAND --cfg job      Its groups: synthex COMMAND --help"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run ``synthex``; returns the exit code (2 for a mistake of the user's)."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(usage())
+        return 0
+    if arguments[0] == "--version":
+        print(__version__)
+        return 0
+    command, rest = arguments[0], arguments[1:]
+    if command == "completion":
+        from synthex.cli.completion import complete
+
+        return complete(rest)
+    if command == "data":
+        if not rest or rest[0] != "inspect":
+            return _fail(f"synthex data {rest[0] if rest else ''}: the data command is `synthex data inspect PATH`")
+        command, rest = "data inspect", rest[1:]
+    if command not in COMMANDS:
+        return _fail(_unknown(command))
+    if "--help" not in rest and os.environ.get("COLUMNS") is None and not sys.stdout.isatty():
+        # Rich tables in logs and pipes would otherwise be folded at 80 columns.
+        os.environ["COLUMNS"] = "120"
+    from synthex.cli.app import run
+
+    return run(command, rest)
+
+
+def usage() -> str:
+    """The help text."""
+    width = max(map(len, COMMANDS)) + 2
+    lines = "\n".join(f"  {name:<{width}}{text}" for name, text in COMMANDS.items())
+    return USAGE.format(version=__version__, commands=lines)
+
+
+def _unknown(command: str) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(command, COMMANDS, n=1)
+    hint = f"did you mean `synthex {near[0]}`?" if near else f"commands: {', '.join(COMMANDS)}"
+    return f"synthex {command}: there is no such command; {hint}"
+
+
+def _fail(message: str) -> int:
+    print(message, file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,94 @@
+"""``synthex simulate``: simulated radiographs with their labels, on disk."""
+
+import json
+from pathlib import Path
+
+import torch
+from omegaconf import DictConfig
+from torch.utils.data import DataLoader, Dataset
+
+from synthex.cli.build import build_reader, build_sources, build_task, plain
+from synthex.cli.terminal import console, quiet_libraries, track
+from synthex.core import ConfigError, Reader
+from synthex.data import SPLITS, Staging, write_folder, write_hdf5
+
+FORMATS = ("hdf5", "folder", "both")
+
+
+class _Stage(Dataset[int]):
+    """Simulates a case and stages it, in whatever process asks; returns its index."""
+
+    def __init__(self, reader: Reader, staging: Staging, indices: list[int]) -> None:
+        self.reader, self.staging, self.indices = reader, staging, indices
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, item: int) -> int:
+        index = self.indices[item]
+        self.staging.add(index, self.reader[index])
+        return index
+
+
+def main(cfg: DictConfig) -> None:
+    """Simulate ``cfg.count`` cases into ``cfg.output``; call again to finish what was cut."""
+    quiet_libraries()
+    choose("split", cfg.split, SPLITS)
+    choose("format", cfg.format, FORMATS)
+    if cfg.data.kind != "synthetic":
+        raise ConfigError("simulate needs data=synthetic; data=on_disk has nothing to simulate")
+    count = int(cfg.count)
+    if count < 1:
+        raise ConfigError(f"count={count}: give a positive number of radiographs")
+    task = build_task(cfg)
+    source = build_sources(cfg)[cfg.split]
+    seed = int(cfg.seed) if cfg.split == "train" else int(cfg.data.eval_seed)
+    reader = build_reader(cfg, task, source, cfg.split, count, seed)
+    output = Path(cfg.output).expanduser()
+    keys = ("task", "views", "carm", "simulation", "data")
+    request = {key: plain(cfg[key]) for key in keys} | {"seed": seed, "split": cfg.split, "count": count}
+    staging = Staging(output, request | {"format": cfg.format})
+    done = output / "done.json"
+    if done.exists():
+        console.print(f"{output} is already complete ({count} radiographs)")
+        return
+    missing = staging.missing(count)
+    if len(missing) < count:
+        console.print(f"{output}: going on after {count - len(missing)} of {count} radiographs")
+    loader = DataLoader(
+        _Stage(reader, staging, missing), batch_size=None, num_workers=int(cfg.workers), worker_init_fn=single_thread
+    )
+    for _ in track(loader, "simulating", total=len(missing)):
+        pass
+    vocabulary = task.vocabulary
+    written: list[Path] = []
+    if cfg.format in ("hdf5", "both"):
+        written += write_hdf5(output, staging.samples(count), vocabulary)
+    if cfg.format in ("folder", "both"):
+        written.append(write_folder(output, staging.samples(count), vocabulary))
+    done.write_text(json.dumps({"count": count}) + "\n", encoding="utf-8")
+    staging.clear()
+    console.print(f"{count} radiographs: " + ", ".join(str(path) for path in written))
+
+
+def choose(name: str, value: str, choices: tuple[str, ...]) -> None:
+    """Check a setting that has a fixed set of values.
+
+    Raises:
+        ConfigError: It has another value; names the nearest valid ones.
+    """
+    from synthex.cli.compose import nearest
+
+    if value not in choices:
+        raise ConfigError(f"{name}={value}: {nearest(str(value), choices)} ({', '.join(choices)})")
+
+
+def single_thread(worker: int) -> None:
+    """One thread a worker process: the processes are the parallelism."""
+    del worker
+    import cv2
+    import numba
+
+    torch.set_num_threads(1)
+    numba.set_num_threads(1)
+    cv2.setNumThreads(0)

@@ -1,0 +1,31 @@
+"""Samples to batches: splits by subject, synthetic and on-disk readers, the one preprocess function."""
+
+from synthex.data.dataset import LearningDataset, collate
+from synthex.data.export import Staging, write_folder, write_hdf5
+from synthex.data.on_disk import FolderReader, Hdf5Reader, open_export
+from synthex.data.preprocess import PixelMap, fit, normalize, preprocess, to_log
+from synthex.data.splits import SPLITS, Subset, Union, round_robin, split_subjects
+from synthex.data.synthetic import ENDLESS, SyntheticReader
+
+__all__ = [
+    "ENDLESS",
+    "SPLITS",
+    "FolderReader",
+    "Hdf5Reader",
+    "LearningDataset",
+    "PixelMap",
+    "Staging",
+    "Subset",
+    "SyntheticReader",
+    "Union",
+    "collate",
+    "fit",
+    "normalize",
+    "open_export",
+    "preprocess",
+    "round_robin",
+    "split_subjects",
+    "to_log",
+    "write_folder",
+    "write_hdf5",
+]

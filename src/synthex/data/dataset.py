@@ -1,0 +1,70 @@
+"""From a reader to batches."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch.utils.data import Dataset
+
+from synthex.core import Augmentation, Reader, derive_rng
+from synthex.data.preprocess import Normalization, preprocess
+
+Item = dict[str, Any]
+
+
+class LearningDataset(Dataset[Item]):
+    """A reader's samples, augmented and preprocessed; item ``i`` is a pure function of ``i``.
+
+    Args:
+        reader: Where samples come from.
+        size: Side of the network input in pixels.
+        augment: Domain randomisation, or None.
+        seed: Run seed; the augmentation of item ``i`` is drawn from (seed, stream, i).
+        stream: Name of the random stream, normally the split.
+        normalization: See :func:`synthex.data.preprocess.preprocess`.
+
+    An index beyond the reader's length wraps around to an earlier sample, but its augmentation is new,
+    so that later epochs over a finite reader see other draws.
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        size: int,
+        augment: Augmentation | None = None,
+        *,
+        seed: int = 0,
+        stream: str = "train",
+        normalization: Normalization = "zscore",
+    ) -> None:
+        self.reader, self.size, self.augment = reader, size, augment
+        self.seed, self.stream, self.normalization = seed, stream, normalization
+
+    def __len__(self) -> int:
+        return len(self.reader)
+
+    def __getitem__(self, index: int) -> Item:
+        sample = self.reader[index % len(self.reader)]
+        if self.augment is not None:
+            sample = self.augment(sample, derive_rng(self.seed, self.stream, index, "augment"))
+        tensors, pixel_map = preprocess(sample, self.size, self.normalization)
+        return tensors | {
+            "index": index,
+            "case_id": sample.case_id,
+            "subject_id": sample.subject_id,
+            "native": pixel_map,
+        }
+
+
+def collate(items: Sequence[Item]) -> Item:
+    """Stack tensors; names and pixel maps stay lists."""
+    batch: Item = {}
+    for key, first in items[0].items():
+        values = [item[key] for item in items]
+        if isinstance(first, torch.Tensor):
+            batch[key] = torch.stack(values)
+        elif isinstance(first, int):
+            batch[key] = torch.tensor(values, dtype=torch.int64)
+        else:
+            batch[key] = values
+    return batch

@@ -1,0 +1,133 @@
+"""The one preprocess function, for synthetic and real radiographs alike.
+
+Train-test skew has nowhere to live: every image a network sees went through :func:`preprocess`, and
+every prediction came back through the :class:`PixelMap` it left behind.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from synthex.core import Sample
+from synthex.core.arrays import Image, Points2
+
+Normalization = Literal["zscore", "minmax"]
+
+
+@dataclass(frozen=True)
+class PixelMap:
+    """Where native pixels went: ``network = scale * native + offset``, (column, row), pixel centres at +0.5.
+
+    Attributes:
+        scale: Network pixels per native pixel.
+        column: Offset of the columns in network pixels.
+        row: Offset of the rows.
+        height: Native rows.
+        width: Native columns.
+    """
+
+    scale: float
+    column: int
+    row: int
+    height: int
+    width: int
+
+    def to_network(self, points: Points2) -> Points2:
+        """Map native (column, row) points of shape (N, 2) to the network's grid."""
+        return np.asarray(points, dtype=np.float64) * self.scale + (self.column, self.row)
+
+    def to_native(self, points: Points2) -> Points2:
+        """Map points of the network's grid back to native pixels."""
+        return (np.asarray(points, dtype=np.float64) - (self.column, self.row)) / self.scale
+
+    def crop(self) -> tuple[slice, slice]:
+        """Rows and columns of the network's grid that hold the image (the rest is padding)."""
+        rows = max(1, round(self.height * self.scale))
+        columns = max(1, round(self.width * self.scale))
+        return slice(self.row, self.row + rows), slice(self.column, self.column + columns)
+
+
+def fit(height: int, width: int, size: int) -> PixelMap:
+    """The map that fits a native image into a ``size`` x ``size`` network input, centred, aspect kept."""
+    scale = size / max(height, width)
+    rows, columns = max(1, round(height * scale)), max(1, round(width * scale))
+    return PixelMap(scale, (size - columns) // 2, (size - rows) // 2, height, width)
+
+
+def to_log(sample: Sample) -> Image:
+    """The image as a line integral (bone bright); intensities are taken relative to their maximum.
+
+    ``-ln(I / I_max)`` with I floored at 1e-4 I_max: Beer-Lambert up to a constant, which the
+    normalisation that follows removes.
+    """
+    if sample.domain == "log":
+        return sample.image
+    peak = float(sample.image.max())
+    if peak <= 0:
+        return np.zeros_like(sample.image)
+    return (-np.log(np.clip(sample.image / peak, 1e-4, None))).astype(np.float32)
+
+
+def normalize(image: Image, mode: Normalization = "zscore") -> Image:
+    """Remove the arbitrary gain and offset of a log image; a constant image becomes all zero."""
+    if mode == "minmax":
+        low, high = float(image.min()), float(image.max())
+        return ((image - low) / max(high - low, 1e-6)).astype(np.float32)
+    deviation = float(image.std())
+    return ((image - image.mean()) / max(deviation, 1e-6)).astype(np.float32)
+
+
+def resize(stack: torch.Tensor, rows: int, columns: int, *, mask: bool = False) -> torch.Tensor:
+    """Resample a (C, H, W) stack; area-weighted when shrinking, pixel centres at +0.5 throughout.
+
+    Masks are resampled as coverage and cut at one half.
+    """
+    if stack.shape[-2:] == (rows, columns):
+        return stack
+    resized = functional.interpolate(
+        stack[None].float(), size=(rows, columns), mode="bilinear", align_corners=False, antialias=True
+    )[0]
+    return resized >= 0.5 if mask else resized
+
+
+def preprocess(
+    sample: Sample, size: int, normalization: Normalization = "zscore"
+) -> tuple[dict[str, torch.Tensor], PixelMap]:
+    """Turn a sample of any origin into network tensors.
+
+    The statistics of the normalisation are those of the image itself, before padding; padding repeats
+    the border, so that no false edge appears.
+
+    Args:
+        sample: Native pixels, either domain.
+        size: Side of the square network input in pixels.
+        normalization: ``zscore`` (the study's) or ``minmax``.
+
+    Returns:
+        ``image`` (1, size, size), ``masks`` (S, size, size) bool, ``landmarks`` (L, 2) in network
+        pixels (NaN where not visible), ``visible``, ``annotated``, ``pixel_mm``; and the pixel map.
+    """
+    height, width = sample.image.shape
+    where = fit(height, width, size)
+    rows, columns = where.crop()
+    shape = (rows.stop - rows.start, columns.stop - columns.start)
+    image = resize(torch.from_numpy(normalize(to_log(sample), normalization))[None], *shape)
+    masks = torch.zeros((len(sample.masks), size, size), dtype=torch.bool)
+    masks[:, rows, columns] = resize(torch.from_numpy(np.ascontiguousarray(sample.masks)), *shape, mask=True)
+    pad = (columns.start, size - columns.stop, rows.start, size - rows.stop)
+    if any(pad):
+        image = functional.pad(image[None], pad, mode="replicate")[0]
+    landmarks = where.to_network(sample.landmarks)
+    landmarks[~sample.visible] = np.nan
+    tensors = {
+        "image": image,
+        "masks": masks,
+        "landmarks": torch.from_numpy(landmarks.astype(np.float32)),
+        "visible": torch.from_numpy(sample.visible.copy()),
+        "annotated": torch.from_numpy(sample.annotated.copy()),
+        "pixel_mm": torch.tensor(sample.pixel_mm / where.scale, dtype=torch.float32),
+    }
+    return tensors, where

@@ -1,0 +1,121 @@
+"""Labelled radiographs made on the fly: sample ``i`` is a pure function of (seed, split, i)."""
+
+from synthex.core import Anatomy, AnatomySource, Camera, ConfigError, Sample, Simulator, Task, derive_rng
+from synthex.data.splits import round_robin
+from synthex.geometry import CArm, View, ViewRanges
+
+ENDLESS = 2**40
+"""Length of a reader that never runs out: more samples than any run can draw."""
+
+
+class SyntheticReader:
+    """A :class:`synthex.core.Reader` whose cases are simulated when asked for.
+
+    The same (seed, split, index) gives the same scene, camera and bit-identical targets at every
+    realism level: scene, view and pixels draw from three separate streams.
+
+    Args:
+        split: Name of the split; part of the random stream and of the case ids.
+        anatomies: The subjects of this split.
+        task: Scene, targets and vocabulary.
+        simulator: The realism level.
+        carm: The C-arm whose camera takes the images.
+        views: Ranges the view is drawn from.
+        size: Rows and columns of the images; the C-arm is binned, so the physical field stays.
+        seed: Run seed.
+        count: Number of cases; None for an endless stream (training).
+
+    Raises:
+        ConfigError: There is no subject, or a subject lacks a structure of the task.
+    """
+
+    def __init__(
+        self,
+        split: str,
+        anatomies: AnatomySource,
+        task: Task,
+        simulator: Simulator,
+        carm: CArm,
+        views: ViewRanges,
+        size: int,
+        seed: int = 0,
+        count: int | None = None,
+    ) -> None:
+        self.split, self.anatomies, self.task = split, anatomies, task
+        self.simulator, self.carm, self.views = simulator, carm.binned(size), views
+        self.seed, self.count = seed, count
+        self.structures, self.landmarks = task.vocabulary.structures, task.vocabulary.landmarks
+        self._subjects = anatomies.subject_ids()
+        self._loaded: dict[str, Anatomy] = {}
+        if not self._subjects:
+            raise ConfigError(f"there is no subject for the {split} split; give more anatomies")
+
+    def __len__(self) -> int:
+        return ENDLESS if self.count is None else self.count
+
+    def case_id(self, index: int) -> str:
+        """Name of case ``index``."""
+        return f"{self.split}-{index:06d}"
+
+    def case_ids(self) -> tuple[str, ...]:
+        """Names of all cases.
+
+        Raises:
+            ConfigError: The stream is endless.
+        """
+        if self.count is None:
+            raise ConfigError(f"the {self.split} stream is endless; give it a number of cases to list them")
+        return tuple(self.case_id(index) for index in range(self.count))
+
+    def anatomy(self, index: int) -> Anatomy:
+        """The subject of case ``index`` (kept open: prepared volumes are memory maps)."""
+        subject = round_robin(self._subjects, index, self.seed)
+        if subject not in self._loaded:
+            anatomy = self.anatomies.load(subject)
+            missing = [name for name in self.structures if name not in anatomy.structures]
+            if missing:
+                raise ConfigError(
+                    f"subject {subject} has no label for {', '.join(missing)}; it has "
+                    f"{', '.join(anatomy.structures) or 'none'} (name them with a labels file, see the README)"
+                )
+            self._loaded[subject] = anatomy
+        return self._loaded[subject]
+
+    def camera(self, index: int) -> tuple[Camera, View]:
+        """Camera and view of case ``index``."""
+        rng = derive_rng(self.seed, self.split, index, "view")
+        view = self.views.sample(rng, self.task.center(self.anatomy(index)))
+        return self.carm.camera(view), view
+
+    def __getitem__(self, index: int) -> Sample:
+        if not 0 <= index < len(self):
+            raise IndexError(f"case {index} of {len(self)}")
+        anatomy = self.anatomy(index)
+        scene = self.task.scene(anatomy, derive_rng(self.seed, self.split, index, "scene"))
+        camera, view = self.camera(index)
+        label_ids = [scene.anatomy.structures[name] for name in self.structures]
+        rng = derive_rng(self.seed, self.split, index, "simulation")
+        rendering = self.simulator(scene, camera, label_ids, rng)
+        targets = self.task.targets(scene, camera, rendering.label_path_mm)
+        return Sample(
+            case_id=self.case_id(index),
+            subject_id=anatomy.subject_id,
+            image=rendering.radiograph.image,
+            domain=rendering.radiograph.domain,
+            masks=targets.masks,
+            landmarks=targets.landmarks,
+            visible=targets.visible,
+            annotated=targets.annotated,
+            pixel_mm=camera.pixel_mm,
+            magnification=camera.sdd_mm / view.source_isocenter_mm,
+            record={
+                "seed": self.seed,
+                "split": self.split,
+                "index": index,
+                "subject": anatomy.subject_id,
+                "scene": dict(scene.record),
+                "view": view.to_record(),
+                "camera": camera.to_record(),
+                "simulation": dict(rendering.record),
+            },
+        )

@@ -1,0 +1,1 @@
+"""Tasks: one folder each, reached through ``_target_`` in ``conf/task``."""

@@ -1,0 +1,41 @@
+"""Hip imaging: 14 landmarks and 6 bones in fluoroscopy of the pelvis (the study's first task)."""
+
+from synthex.core import EvalProtocol, Task
+from synthex.tasks.hip_landmarks.scoring import CONFIDENCE_CUTS, PRIMARY
+from synthex.tasks.hip_landmarks.vocabulary import VOCABULARY
+
+NAME = "hip_landmarks"
+
+
+def build(
+    min_path_mm: float = 1.0, sigma_mm: float = 3.88, present_above: float = 0.3, heat_weight: float = 0.5
+) -> Task:
+    """The task for training.
+
+    Args:
+        min_path_mm: A pixel belongs to a bone whose path along its ray is at least this long, mm.
+        sigma_mm: Standard deviation of the landmark heatmaps at the detector (the study: 20 px of
+            0.194 mm, that is 3.88 mm).
+        present_above: Confidence from which a landmark counts as present.
+        heat_weight: Weight of the heatmap loss; masks get the rest (the study: 0.5).
+    """
+    from synthex.tasks.hip_landmarks import decode, head, scene, targets
+
+    return Task(
+        name=NAME,
+        vocabulary=VOCABULARY,
+        scene=scene.make_scene,
+        center=scene.view_center,
+        targets=targets.make_targets(min_path_mm),
+        loss=head.make_loss(sigma_mm, heat_weight),
+        decode=decode.make_decoder(sigma_mm, present_above),
+        protocol=protocol(),
+    )
+
+
+def protocol() -> EvalProtocol:
+    """How predictions of this task are scored."""
+    return EvalProtocol(task=NAME, vocabulary=VOCABULARY, confidence_cuts=CONFIDENCE_CUTS, primary=PRIMARY)
+
+
+__all__ = ["NAME", "build", "protocol"]

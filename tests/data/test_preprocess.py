@@ -1,0 +1,69 @@
+import numpy as np
+import pytest
+from generators.samples import make_sample
+
+from synthex.data import fit, normalize, preprocess, to_log
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "size"), [(20, 30, 64), (30, 20, 64), (64, 64, 64), (359, 360, 192), (7, 200, 64)]
+)
+def test_pixel_map_round_trip_and_corners(height, width, size):
+    where = fit(height, width, size)
+    corners = np.array(((0.0, 0.0), (width, height), (3.25, 4.5)))
+    assert np.allclose(where.to_native(where.to_network(corners)), corners, atol=1e-9)
+    inside = where.to_network(corners)
+    assert inside.min() >= 0
+    assert inside.max() <= size + 0.5  # the short side is rounded to whole pixels
+
+
+def test_a_mask_and_its_centre_move_together():
+    sample = make_sample(3)
+    tensors, where = preprocess(sample, 96)
+    rows, columns = np.nonzero(tensors["masks"][0].numpy())
+    centroid = np.array((columns.mean() + 0.5, rows.mean() + 0.5))
+    assert np.hypot(*(centroid - tensors["landmarks"][0].numpy())) < 0.5
+    assert tensors["pixel_mm"] == pytest.approx(sample.pixel_mm * 30 / 96)
+    assert where.scale == pytest.approx(96 / 30)
+
+
+def test_native_size_is_left_alone():
+    sample = make_sample(1, 32, 32)
+    tensors, _ = preprocess(sample, 32)
+    assert np.array_equal(tensors["masks"].numpy(), sample.masks)
+    assert np.allclose(tensors["image"][0].numpy(), normalize(sample.image))
+    assert np.allclose(tensors["landmarks"][:2].numpy(), sample.landmarks[:2])
+
+
+def test_statistics_ignore_padding():
+    tensors, where = preprocess(make_sample(2), 60)
+    rows, columns = where.crop()
+    inner = tensors["image"][0, rows, columns]
+    assert abs(float(inner.mean())) < 0.05
+    assert float(inner.std()) == pytest.approx(1, abs=0.1)
+
+
+def test_both_domains_give_the_same_input():
+    log, intensity = make_sample(4, 32, 32), make_sample(4, 32, 32, domain="intensity")
+    a, _ = preprocess(log, 32)
+    b, _ = preprocess(intensity, 32)
+    assert np.allclose(a["image"].numpy(), b["image"].numpy(), atol=1e-4)
+
+
+def test_gain_and_offset_do_not_matter():
+    image = make_sample(5).image
+    assert np.allclose(normalize(image), normalize(3 * image + 7), atol=1e-4)
+
+
+def test_constant_and_black_images_stay_finite():
+    constant = np.full((8, 8), 3.0, dtype=np.float32)
+    assert not normalize(constant).any()
+    sample = make_sample(0, 32, 32, domain="intensity")
+    object.__setattr__(sample, "image", np.zeros((32, 32), dtype=np.float32))
+    assert np.isfinite(to_log(sample)).all()
+
+
+def test_invisible_landmarks_are_nan():
+    tensors, _ = preprocess(make_sample(0), 64)
+    assert np.isnan(tensors["landmarks"][2:].numpy()).all()
+    assert tensors["annotated"].tolist() == [True, True, True, False]
