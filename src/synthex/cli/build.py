@@ -139,13 +139,11 @@ def open_checked(folder: str, task: Task, setting: str) -> Reader:
     return reader
 
 
-def sources_of(readers: Mapping[str, Reader]) -> list[PreparedAnatomies]:
-    """The prepared sources behind readers, to be filled before workers start."""
-    found: list[PreparedAnatomies] = []
-    for reader in readers.values():
-        source = getattr(reader, "anatomies", None)
-        if isinstance(source, Subset):
-            source = source.source
-        if isinstance(source, PreparedAnatomies):
-            found.append(source)
-    return found
+def prepare(reader: SyntheticReader) -> SyntheticReader:
+    """Fill the volume cache of a reader, with a progress bar; instant the second time."""
+    source = reader.anatomies
+    base = source.source if isinstance(source, Subset) else source
+    if isinstance(base, PreparedAnatomies):
+        for subject in track(base.missing(source.subject_ids()), f"preparing {reader.split} subjects"):
+            base.prepare(subject)
+    return reader

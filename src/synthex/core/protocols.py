@@ -151,7 +151,8 @@ class Task:
         scene: Anatomy to scene (what is inserted); pure given the generator.
         center: The point of an anatomy that views are aimed at, RAS mm.
         targets: Scene, camera and label paths to ground truth.
-        loss: Makes the training loss, a module ``(outputs, batch) -> {"loss": ..., ...}``.
+        loss: Pixel pitch of the network's input (mm at the detector) to the training loss, a module
+            ``(outputs, batch) -> {"loss": ..., ...}``.
         decode: Raw network outputs and their batch to predictions in native pixels.
         protocol: How predictions are scored.
     """
@@ -161,7 +162,7 @@ class Task:
     scene: Callable[[Anatomy, np.random.Generator], Scene]
     center: Callable[[Anatomy], np.ndarray]
     targets: Callable[[Scene, Camera, np.ndarray], Targets]
-    loss: Callable[[], Any]
+    loss: Callable[[float], Any]
     decode: Callable[[Mapping[str, Any], Mapping[str, Any]], list[Prediction]]
     protocol: EvalProtocol
 

@@ -3,7 +3,7 @@
 from synthex.data.dataset import LearningDataset, collate
 from synthex.data.export import Staging, write_folder, write_hdf5
 from synthex.data.on_disk import FolderReader, Hdf5Reader, open_export
-from synthex.data.preprocess import PixelMap, fit, normalize, preprocess, to_log
+from synthex.data.preprocess import PixelMap, fit, normalize, preprocess, resize, to_log
 from synthex.data.splits import SPLITS, Subset, Union, round_robin, split_subjects
 from synthex.data.synthetic import ENDLESS, SyntheticReader
 
@@ -23,6 +23,7 @@ __all__ = [
     "normalize",
     "open_export",
     "preprocess",
+    "resize",
     "round_robin",
     "split_subjects",
     "to_log",

@@ -83,10 +83,10 @@ def normalize(image: Image, mode: Normalization = "zscore") -> Image:
 def resize(stack: torch.Tensor, rows: int, columns: int, *, mask: bool = False) -> torch.Tensor:
     """Resample a (C, H, W) stack; area-weighted when shrinking, pixel centres at +0.5 throughout.
 
-    Masks are resampled as coverage and cut at one half.
+    Masks (bool, or probabilities) are resampled as coverage and cut at one half.
     """
     if stack.shape[-2:] == (rows, columns):
-        return stack
+        return stack >= 0.5 if mask and stack.dtype != torch.bool else stack
     resized = functional.interpolate(
         stack[None].float(), size=(rows, columns), mode="bilinear", align_corners=False, antialias=True
     )[0]

@@ -1,0 +1,55 @@
+"""``synthex evaluate``: a prediction set against the truth."""
+
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from synthex.cli.build import build_task
+from synthex.cli.predict import BASELINE_FOLDER, CASES_FILE, open_cases
+from synthex.cli.terminal import console, quiet_libraries
+from synthex.core import ConfigError, InputError, Reader, Task
+from synthex.data import open_export
+from synthex.evaluation import Evaluation, evaluate, evaluation_table, read_prediction_set, write_evaluation
+
+
+def main(cfg: DictConfig) -> None:
+    """Score the prediction set ``cfg.predictions`` and write everything to ``cfg.output``."""
+    quiet_libraries()
+    if cfg.predictions is None:
+        raise ConfigError("no prediction set given; say which: synthex evaluate outputs/quickstart/predictions/test")
+    folder = Path(cfg.predictions).expanduser()
+    cases = read_cases(folder)
+    task = build_task(cases.config)
+    reader = open_export(Path(cfg.on_disk).expanduser()) if cfg.on_disk else open_cases(cases, task)
+    output = Path(cfg.output).expanduser() if cfg.output else folder / "evaluation"
+    score(folder, task, reader, output, int(cfg.seed))
+
+
+def read_cases(folder: Path) -> DictConfig:
+    """The description of the cases that a set was predicted on.
+
+    Raises:
+        InputError: The set has none (it was not written by ``synthex predict``).
+    """
+    path = folder / CASES_FILE
+    if not path.exists():
+        if not folder.exists():
+            raise InputError(folder, "does not exist", "give a folder that `synthex predict` wrote")
+        raise InputError(path, "is missing", "copy it from a set of `synthex predict` on the same cases")
+    cases = OmegaConf.load(path)
+    if not isinstance(cases, DictConfig):
+        raise InputError(path, "is damaged", "predict again")
+    return cases
+
+
+def score(predictions: Path, task: Task, reader: Reader, output: Path, seed: int = 0) -> Evaluation:
+    """Evaluate, write tables, pictures and report to ``output``, and print the table."""
+    found = read_prediction_set(predictions, task.protocol)
+    trivial = predictions / BASELINE_FOLDER
+    baseline: Any = read_prediction_set(trivial, task.protocol) if trivial.exists() else None
+    result = evaluate(found, reader, task.protocol, baseline, seed=seed)
+    write_evaluation(output, result)
+    console.print(evaluation_table(result))
+    console.print(f"report: {output / 'report.html'}   figures: {output / 'summary.json'}")
+    return result

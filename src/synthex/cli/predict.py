@@ -1,0 +1,173 @@
+"""``synthex predict``: a trained run applied to cases, as a prediction set."""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+from torch.utils.data import DataLoader
+
+from synthex.cli.build import build_reader, build_sources, build_task, open_checked, plain, prepare, real_source
+from synthex.cli.simulate import choose, single_thread
+from synthex.cli.terminal import console, quiet_libraries, track
+from synthex.core import ConfigError, InputError, Prediction, Reader, Task, derive_seed, write_text
+from synthex.data import SPLITS, LearningDataset, collate
+from synthex.evaluation import TrivialPredictor, write_prediction_set
+from synthex.learning import find_weights, load_network_weights
+
+CONFIG_FILE, CASES_FILE, BASELINE_FOLDER = "config.yaml", "cases.yaml", "baseline"
+BASELINE_SAMPLES = 200
+"""Training samples the trivial predictor averages."""
+
+
+def main(cfg: DictConfig) -> None:
+    """Predict the cases that ``cfg`` names with the run ``cfg.model``."""
+    quiet_libraries()
+    if cfg.model is None:
+        raise ConfigError("no model given; say which run: synthex predict model=outputs/quickstart")
+    run, weights = locate_run(Path(cfg.model).expanduser())
+    trained = load_config(run)
+    cases = cases_config(cfg, trained)
+    output = Path(cfg.output).expanduser() if cfg.output else run / "predictions" / cases.name
+    task = build_task(trained)
+    reader = open_cases(cases, task)
+    network = load_network(trained, task, weights)
+    write_predictions(output, network, task, reader, trained, cases, weights, str(cfg.device), int(cfg.batch_size))
+    console.print(f"{len(reader)} predictions: {output}")
+
+
+def locate_run(path: Path) -> tuple[Path, Path]:
+    """The run folder and the weights file that ``path`` (either of the two) means.
+
+    Raises:
+        InputError: There is no run, or it has no weights yet.
+    """
+    if not path.exists():
+        raise InputError(path, "does not exist", "give the folder of a training run")
+    run = path if path.is_dir() else next((p for p in path.parents if (p / CONFIG_FILE).exists()), path.parent)
+    if not (run / CONFIG_FILE).exists():
+        raise InputError(path, f"is not in a training run (no {CONFIG_FILE})", "give a folder that `synthex train` wrote")
+    return run, find_weights(run) if path.is_dir() else path
+
+
+def load_config(run: Path) -> DictConfig:
+    """The resolved config a run was trained with."""
+    cfg = OmegaConf.load(run / CONFIG_FILE)
+    if not isinstance(cfg, DictConfig):
+        raise InputError(run / CONFIG_FILE, "is not a run's config", "train again")
+    return cfg
+
+
+def cases_config(cfg: DictConfig, trained: DictConfig) -> DictConfig:
+    """What is predicted, complete in itself, so that ``evaluate`` can make the same cases again."""
+    chosen = [name for name in ("ct", "meshes", "on_disk") if cfg[name] is not None]
+    if len(chosen) > 1:
+        raise ConfigError(f"{' and '.join(chosen)} are both set; give one of them")
+    choose("split", cfg.split, SPLITS)
+    cases = OmegaConf.create(plain(trained))
+    kind = chosen[0] if chosen else "split"
+    count = cfg.cases if cfg.cases is not None else (cases.data.cases.test if "cases" in cases.data else None)
+    name = cfg.split if kind == "split" else kind
+    if kind == "ct" and cfg.label_names is not None:
+        cases.data.label_names = cfg.label_names
+    if kind in ("ct", "meshes") and cases.data.kind != "synthetic":
+        raise ConfigError(f"{kind}= needs a run trained with data=synthetic, which says how views are simulated")
+    what = {"kind": kind, "split": cfg.split, "folder": cfg[kind] if chosen else None, "count": count, "name": name}
+    return OmegaConf.create(what | {"config": cases})
+
+
+def open_cases(cases: DictConfig, task: Task) -> Reader:
+    """The reader that :func:`cases_config` describes."""
+    cfg, count = cases.config, None if cases.count is None else int(cases.count)
+    if cases.kind == "on_disk":
+        return open_checked(cases.folder, task, "on_disk")
+    if cfg.data.kind == "on_disk":
+        folder = cfg.data[cases.split]
+        if folder is None:
+            raise ConfigError(f"the run has no {cases.split} split on disk; give on_disk=<folder>")
+        return open_checked(folder, task, f"data.{cases.split}")
+    seed = int(cfg.data.eval_seed)
+    if cases.kind == "split":
+        # A training stream is endless: its first cases, under the run's own seed.
+        seed = int(cfg.seed) if cases.split == "train" else seed
+        source = build_sources(cfg)[cases.split]
+        return prepare(build_reader(cfg, task, source, cases.split, count, seed))
+    source = real_source(cfg, **{cases.kind: cases.folder})
+    return prepare(build_reader(cfg, task, source, cases.kind, count, seed))
+
+
+def load_network(trained: DictConfig, task: Task, weights: Path) -> torch.nn.Module:
+    """The run's network with its trained weights, ready to predict."""
+    # The weights are about to be replaced; pretrained ones would be fetched for nothing.
+    settings = OmegaConf.merge(trained.model, {"encoder_weights": None}) if "encoder_weights" in trained.model else None
+    network: torch.nn.Module = instantiate(
+        settings or trained.model,
+        structures=len(task.vocabulary.structures),
+        landmarks=len(task.vocabulary.landmarks),
+    )
+    load_network_weights(weights, network, task=task.name)
+    return network.eval()
+
+
+def write_predictions(
+    output: Path,
+    network: torch.nn.Module,
+    task: Task,
+    reader: Reader,
+    trained: DictConfig,
+    cases: DictConfig,
+    weights: Path,
+    device: str = "auto",
+    batch_size: int = 16,
+) -> Path:
+    """Predict every case of ``reader`` and write the set, the trivial predictor's beside it."""
+    data = trained.data
+    dataset = LearningDataset(reader, int(data.size), normalization=data.normalization)
+    provenance = {
+        "weights_sha256": hashlib.sha256(weights.read_bytes()).hexdigest()[:16],
+        "config_hash": config_hash(trained),
+        "run": trained.name,
+        "cases": cases.name,
+    }
+    found = track(predict(network, task, dataset, device, batch_size, int(data.workers)), "predicting", len(reader))
+    write_prediction_set(output, found, task.protocol, provenance)
+    write_text(output / CASES_FILE, OmegaConf.to_yaml(cases, resolve=True))
+    trivial = fit_trivial(trained, task)
+    answers = (trivial.predict(reader[index]) for index in range(len(reader)))
+    write_prediction_set(output / BASELINE_FOLDER, answers, task.protocol, {"baseline": "mean position, mean mask"})
+    return output
+
+
+def predict(
+    network: torch.nn.Module, task: Task, dataset: LearningDataset, device: str, batch_size: int, workers: int
+) -> Iterator[Prediction]:
+    """Predictions of a dataset, in order."""
+    choose("device", device, ("auto", "cpu", "cuda"))
+    where = torch.device("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else torch.device(device)
+    network = network.to(where)
+    loader: DataLoader[Any] = DataLoader(
+        dataset, batch_size, num_workers=workers, collate_fn=collate, worker_init_fn=single_thread
+    )
+    for batch in loader:
+        with torch.inference_mode():
+            outputs = network(batch["image"].to(where))
+        yield from task.decode({name: value.float().cpu() for name, value in outputs.items()}, batch)
+
+
+def fit_trivial(trained: DictConfig, task: Task) -> TrivialPredictor:
+    """The trivial predictor of a run: mean positions and masks of its own training samples."""
+    if trained.data.kind == "on_disk":
+        reader: Reader = open_checked(trained.data.train, task, "data.train")
+        count = min(BASELINE_SAMPLES, len(reader))
+    else:
+        source, count = build_sources(trained)["train"], BASELINE_SAMPLES
+        reader = prepare(build_reader(trained, task, source, "train", count, int(trained.seed)))
+    return TrivialPredictor.fit(reader[index] for index in range(count))
+
+
+def config_hash(cfg: DictConfig) -> str:
+    """Short hash of a resolved config."""
+    return f"{derive_seed(OmegaConf.to_yaml(cfg, resolve=True)):032x}"[:16]

@@ -1,0 +1,75 @@
+import numpy as np
+import pytest
+import torch
+from generators.samples import make_sample
+
+from synthex.core import Affine, Anatomy, Volume
+from synthex.data import LearningDataset, collate
+from synthex.nn import render_heatmaps
+from synthex.tasks import hip_landmarks
+from synthex.tasks.hip_landmarks.decode import make_decoder
+from synthex.tasks.hip_landmarks.scene import view_center
+from synthex.tasks.hip_landmarks.vocabulary import LANDMARKS, STRUCTURES
+
+
+def test_names_are_the_studys_in_its_order():
+    assert LANDMARKS[:4] == ("FH-l", "FH-r", "GSN-l", "GSN-r")
+    assert LANDMARKS[-2:] == ("ASIS-l", "ASIS-r")
+    assert len(LANDMARKS) == 14
+    assert len(STRUCTURES) == 6
+    assert hip_landmarks.build().protocol.task == "hip_landmarks"
+
+
+def batch_of(size, *samples):
+    class Reader:
+        def __len__(self):
+            return len(samples)
+
+        def __getitem__(self, index):
+            return samples[index]
+
+    dataset = LearningDataset(Reader(), size)
+    return collate([dataset[index] for index in range(len(samples))])
+
+
+@pytest.mark.parametrize("size", [64, 96])
+def test_perfect_outputs_decode_to_the_truth_in_native_pixels(size):
+    samples = [make_sample(index, 60, 90) for index in range(3)]
+    batch = batch_of(size, *samples)
+    sigma_mm = 2.0
+    sigma_px = sigma_mm / float(batch["pixel_mm"].mean())
+    heatmaps = render_heatmaps(batch["landmarks"], batch["visible"], (size, size), sigma_px)
+    outputs = {"heatmaps": heatmaps, "masks": 20 * (batch["masks"].float() - 0.5)}
+    for sample, found in zip(samples, make_decoder(sigma_mm, 0.3)(outputs, batch), strict=True):
+        assert found.case_id == sample.case_id
+        assert np.array_equal(found.present, sample.visible)
+        assert np.allclose(found.landmarks[sample.visible], sample.landmarks[sample.visible], atol=0.1)
+        assert found.masks.shape == sample.masks.shape
+        disc, truth = found.masks[0], sample.masks[0]
+        assert 2 * (disc & truth).sum() / (disc.sum() + truth.sum()) > 0.9
+
+
+def test_absent_everywhere_decodes_to_absent():
+    batch = batch_of(64, make_sample(0, 60, 90))
+    outputs = {"heatmaps": torch.zeros(1, 4, 64, 64), "masks": torch.full((1, 3, 64, 64), -5.0)}
+    (found,) = make_decoder(2.0, 0.3)(outputs, batch)
+    assert not found.present.any()
+    assert (found.confidence == 0).all()
+    assert not found.masks.any()
+
+
+def make_anatomy(landmarks):
+    grid = Affine.identity()
+    return Anatomy(
+        "s",
+        Volume(np.zeros((3, 3, 3), dtype=np.int16), grid),
+        Volume(np.zeros((3, 3, 3), dtype=np.uint8), grid),
+        {},
+        landmarks,
+    )
+
+
+def test_views_aim_at_complete_pairs_only():
+    points = {"FH-l": (-80.0, 0, 0), "FH-r": (80.0, 0, 0), "GSN-l": (-500.0, 9, 9)}
+    assert np.allclose(view_center(make_anatomy(points)), 0)
+    assert np.allclose(view_center(make_anatomy({})), 1)
