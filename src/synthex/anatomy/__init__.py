@@ -1,0 +1,1 @@
+"""CT and label reading, procedural phantoms, shape variation and landmark finding."""

@@ -1,0 +1,136 @@
+"""Drawing a random deformation that does not fold."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Float
+
+from synthex.anatomy.deformation.field import Deformation
+from synthex.core import Affine, ConfigError
+
+WAVES = 24
+MIN_DETERMINANT = 0.3
+"""A draw neither compresses nor stretches a volume element to less than this share (or more than its
+inverse)."""
+
+# The check runs on a lattice; the rest of the way to MIN_DETERMINANT is left to the points in between.
+_LATTICE_DETERMINANT = 0.34
+_LATTICE_PER_WAVELENGTH = 12
+_SHRINK = 0.85
+
+
+@dataclass(frozen=True)
+class ShapeVariation:
+    """How far shapes may vary.
+
+    The defaults follow adult anatomy: bi-iliac and hip-centre distances spread by about 6-7 % (one
+    standard deviation) between adults of one sex (Reynolds, Snow, Young 1982, "Spatial geometry of the
+    human pelvis", FAA-AM-82-9), and the waves shift one end of a pelvis against the other by several mm.
+
+    Attributes:
+        scale_range: Smallest and largest overall size, relative to the source.
+        anisotropy: Largest relative size change of one axis against the others.
+        shear_degrees: Largest shear angle of one axis towards another.
+        rotation_degrees: Largest rotation about each axis.
+        displacement_mm: Root mean square length of the wavy displacement (less where it would fold).
+        wavelength_mm: Shortest and longest wavelength of the displacement.
+    """
+
+    scale_range: tuple[float, float] = (0.9, 1.1)
+    anisotropy: float = 0.05
+    shear_degrees: float = 3.0
+    rotation_degrees: float = 4.0
+    displacement_mm: float = 6.0
+    wavelength_mm: tuple[float, float] = (120.0, 260.0)
+
+    def __post_init__(self) -> None:
+        for name in ("scale_range", "wavelength_mm"):
+            values = tuple(float(value) for value in getattr(self, name))
+            if len(values) != 2 or not 0 < values[0] <= values[1] < np.inf:
+                raise ConfigError(f"{name}={values} must be two positive numbers, the smaller one first")
+            object.__setattr__(self, name, values)
+        if not 0.5 <= self.scale_range[0] <= self.scale_range[1] <= 2:
+            raise ConfigError(f"scale_range={self.scale_range} must lie in 0.5 to 2")
+        limits = {"anisotropy": 0.3, "shear_degrees": 20, "rotation_degrees": 45, "displacement_mm": 50}
+        for name, limit in limits.items():
+            if not 0 <= getattr(self, name) <= limit:
+                raise ConfigError(f"{name}={getattr(self, name)} must lie in 0 to {limit}")
+
+
+def sample_deformation(
+    rng: np.random.Generator, settings: ShapeVariation, bounds_mm: Float[np.ndarray, "2 3"]
+) -> Deformation:
+    """Draw a deformation that keeps the centre of a region about where it is and does not fold in it.
+
+    Where the Jacobian determinant, checked on a lattice of a twelfth of the shortest wavelength, leaves
+    (0.3, 1 / 0.3), the waves are made smaller until it does not.
+
+    Args:
+        rng: All randomness.
+        settings: How far shapes may vary.
+        bounds_mm: Lower and upper corner of the region that holds the subject, world mm.
+
+    Returns:
+        The deformation.
+    """
+    bounds = np.asarray(bounds_mm, dtype=np.float64)
+    linear = _random_linear(rng, settings)
+    center = bounds.mean(axis=0)
+    deformed_from_source = Affine.from_parts(linear, center - linear @ center)
+    wavelengths = rng.uniform(*settings.wavelength_mm, WAVES)
+    wave_vectors = _unit_vectors(rng, WAVES) * (2 * np.pi / wavelengths)[:, None]
+    # Longer waves get the larger amplitudes, so that every wave strains the bone about equally.
+    amplitudes = _unit_vectors(rng, WAVES) * wavelengths[:, None]
+    amplitudes *= settings.displacement_mm / np.sqrt((amplitudes**2).sum() / 2)
+    phases = rng.uniform(0, 2 * np.pi, WAVES)
+    deformation = Deformation(deformed_from_source.inverse(), wave_vectors, amplitudes, phases)
+    lattice = _lattice(bounds, deformed_from_source, settings.displacement_mm, settings.wavelength_mm[0])
+    while not _is_regular(deformation, lattice):
+        deformation = replace(deformation, amplitudes=deformation.amplitudes * _SHRINK)
+    # The waves move the centre as well; that is only a translation and would push bone out of the grid.
+    return deformation.shifted(center - deformation.apply(center[None])[0])
+
+
+def _is_regular(deformation: Deformation, lattice: Float[np.ndarray, "N 3"]) -> bool:
+    """Whether volume elements keep their size within the limits at all points of a lattice."""
+    determinants = np.linalg.det(deformation.inverse_jacobian(lattice))
+    # With waves this small the affine part alone decides, and settings keep that regular.
+    vanishing = bool(np.abs(deformation.amplitudes).sum() < 1e-3)
+    return vanishing or bool(
+        determinants.min() > _LATTICE_DETERMINANT and determinants.max() < 1 / _LATTICE_DETERMINANT
+    )
+
+
+def _lattice(
+    bounds: Float[np.ndarray, "2 3"], deformed_from_source: Affine, margin_mm: float, wavelength_mm: float
+) -> Float[np.ndarray, "N 3"]:
+    """Points in deformed space that cover the region, its deformed image and a margin."""
+    corners = np.array([[bounds[a, 0], bounds[b, 1], bounds[c, 2]] for a in (0, 1) for b in (0, 1) for c in (0, 1)])
+    corners = np.concatenate([corners, deformed_from_source.apply(corners)])
+    lower, upper = corners.min(axis=0) - 3 * margin_mm, corners.max(axis=0) + 3 * margin_mm
+    # At most 64 points an axis: regions are a few hundred mm, wavelengths rarely below 100 mm.
+    counts = np.clip(np.ceil((upper - lower) / wavelength_mm * _LATTICE_PER_WAVELENGTH).astype(int), 2, 64)
+    axes = [np.linspace(lower[axis], upper[axis], counts[axis]) for axis in range(3)]
+    return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
+
+
+def _random_linear(rng: np.random.Generator, settings: ShapeVariation) -> Float[np.ndarray, "3 3"]:
+    """Rotation times shear times scale."""
+    scale = np.exp(rng.uniform(*np.log(settings.scale_range)))
+    axes = scale * (1 + rng.uniform(-settings.anisotropy, settings.anisotropy, 3))
+    shear = np.eye(3)
+    shear[np.triu_indices(3, 1)] = np.tan(np.radians(rng.uniform(-1, 1, 3) * settings.shear_degrees))
+    rotation = np.eye(3)
+    for axis, angle in enumerate(np.radians(rng.uniform(-1, 1, 3) * settings.rotation_degrees)):
+        first, second = (axis + 1) % 3, (axis + 2) % 3
+        turn = np.eye(3)
+        turn[[first, second], [first, second]] = np.cos(angle)
+        turn[second, first], turn[first, second] = np.sin(angle), -np.sin(angle)
+        rotation = rotation @ turn
+    return rotation @ shear @ np.diag(axes)
+
+
+def _unit_vectors(rng: np.random.Generator, count: int) -> Float[np.ndarray, "N 3"]:
+    """Directions, uniform on the sphere."""
+    vectors = rng.standard_normal((count, 3))
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
