@@ -1,0 +1,6 @@
+"""The 14 hip landmarks found by geometry in any CT whose bones are labelled."""
+
+from synthex.anatomy.hip_landmarks.finder import find_hip_landmarks
+from synthex.anatomy.hip_landmarks.result import HIP_LANDMARKS, FoundLandmarks
+
+__all__ = ["HIP_LANDMARKS", "FoundLandmarks", "find_hip_landmarks"]

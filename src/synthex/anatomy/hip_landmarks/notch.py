@@ -1,0 +1,103 @@
+"""The greater sciatic notch: deepest point of the bay between PIIS and ischial spine."""
+
+import numpy as np
+from jaxtyping import Float
+from scipy import ndimage
+from scipy.spatial import ConvexHull
+
+from synthex.anatomy.hip_landmarks.bone_surface import BoneSurface
+from synthex.anatomy.hip_landmarks.result import NotFoundError, Spot
+from synthex.core.arrays import Point3, Points3
+
+Point2 = Float[np.ndarray, "2"]
+BIN_MM = 1.0
+
+
+def find_notch(bone: BoneSurface, joint: Point3) -> Spot:
+    """Deepest point of the notch's border, in the side frame.
+
+    In the side view (along the lateral axis) the chord from the posterior inferior iliac spine to the
+    ischial spine closes the notch; the deepest point of the border is the one farthest from the chord.
+    Both ends are corners of the outline's convex hull above the ischial spine, so no tilt enters.
+
+    Args:
+        bone: Hip bone in the side frame (x lateral, y anterior, z superior).
+        joint: Hip centre in the side frame, mm.
+
+    Raises:
+        NotFoundError: The posterior border has no such bay inside the volume.
+    """
+    p = bone.points
+    region = p[(p[:, 1] < joint[1] + 5) & (p[:, 2] > joint[2] - 45) & (p[:, 2] < joint[2] + 105)]
+    if len(region) < 100:
+        raise NotFoundError("the posterior border of the ilium is not in the volume")
+    step = max(BIN_MM, bone.spacing_mm)
+    spine, apex = _first_guess(region, joint, step)
+    ends = _chord(region[region[:, 2] > spine[1] - 0.5 * step][:, 1:], apex, spine)
+    return _deepest(region, ends, step)
+
+
+def _first_guess(region: Points3, joint: Point3, step: float) -> tuple[Point2, Point2]:
+    """Ischial spine and apex (y, z) from the rearmost bone at each height."""
+    low = float(region[:, 2].min())
+    bins = ((region[:, 2] - low) / step).astype(int)
+    rear = np.full(bins.max() + 1, np.inf)
+    np.minimum.at(rear, bins, region[:, 1])
+    height = low + (np.arange(len(rear)) + 0.5) * step
+    bay = (height > joint[2] + 8) & (height < joint[2] + 75) & np.isfinite(rear)
+    if not bay.any():
+        raise NotFoundError("the posterior border of the ilium is not in the volume")
+    apex = int(np.argmax(np.where(bay, rear, -np.inf)))
+    below = (height > joint[2] - 40) & (np.arange(len(rear)) < apex) & np.isfinite(rear)
+    if not below.any():
+        raise NotFoundError("the ischial spine is not in the volume")
+    # Downwards from the apex the border recedes to the spine's tip, then comes forward into the lesser notch.
+    smooth = ndimage.gaussian_filter1d(np.where(np.isfinite(rear), rear, rear[apex]), 2.0 / step)
+    tip = apex
+    for index in range(apex, int(np.flatnonzero(below)[0]) - 1, -1):
+        if smooth[index] < smooth[tip]:
+            tip = index
+        elif smooth[index] > smooth[tip] + 2.0:
+            break
+    return np.array((rear[tip], height[tip])), np.array((rear[apex], height[apex]))
+
+
+def _chord(outline: Float[np.ndarray, "N 2"], apex: Point2, spine: Point2) -> Float[np.ndarray, "2 2"]:
+    """Upper and lower end of the hull edge that closes the bay around ``apex``."""
+    corners = outline[ConvexHull(outline).vertices]
+    best, shallowest = None, np.inf
+    for first, second in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        edge = second - first
+        length = float(np.hypot(*edge))
+        along = float((apex - first) @ edge) / length**2
+        depth = float(edge[0] * (apex - first)[1] - edge[1] * (apex - first)[0]) / length
+        downwards = edge[1] < 0  # counter-clockwise, the rear is walked downwards
+        if downwards and 0 < along < 1 and length > 15 and depth < shallowest:
+            best, shallowest = np.array((first, second)), depth
+    if best is None or shallowest < 5:
+        raise NotFoundError("the posterior border has no greater sciatic notch inside the volume")
+    return best
+
+
+def _deepest(region: Points3, ends: Float[np.ndarray, "2 2"], step: float) -> Spot:
+    """The border point farthest from the chord, seen from the chord."""
+    edge = ends[1] - ends[0]
+    length = float(np.hypot(*edge))
+    along = edge / length
+    inward = np.array((-along[1], along[0]))
+    t, d = (region[:, 1:] - ends[0]) @ along, (region[:, 1:] - ends[0]) @ inward
+    count = int(length / step)
+    bins = np.floor(t / length * count).astype(int)
+    keep = (bins >= 0) & (bins < count)
+    border = np.full(count, np.inf)
+    np.minimum.at(border, bins[keep], d[keep])
+    if not np.isfinite(border).all():
+        raise NotFoundError("the greater sciatic notch is open")
+    inner = slice(max(1, count // 10), max(2, count - count // 10))
+    top = inner.start + int(np.argmax(ndimage.gaussian_filter1d(border, 1.5 / step)[inner]))
+    near = np.abs(t - (top + 0.5) * length / count) < max(1.0, 0.75 * step)
+    floor = float(d[near].min())
+    weight = np.where(near, np.clip(floor + max(0.7, 0.7 * step) - d, 0.0, None), 0.0)
+    position = weight @ region / weight.sum()
+    spread = float(np.mean(border[top] - border[max(top - 5, 0) : top + 6]))
+    return Spot(position, float(np.clip(floor / 20, 0.2, 1.0) * (1 / (1 + max(0.0, 0.5 - spread)))))
