@@ -1,0 +1,120 @@
+"""Reading checkpoints: finding the one to resume from, and taking a network's weights out of one."""
+
+import logging
+import pickle
+import re
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from synthex.core import ConfigError, InputError
+
+log = logging.getLogger(__name__)
+
+CHECKPOINT_KEY = "synthex"
+"""Where a checkpoint says whose it is: ``task`` and whatever else the run wants to keep."""
+EMA_KEY = "synthex_ema"
+"""Where a checkpoint keeps the running average of the network's weights."""
+CHECKPOINT_FOLDER = "checkpoints"
+STEP_NAME = re.compile(r"step=(\d+)\.ckpt")
+_NETWORK_PREFIX = "network."
+
+
+def step_checkpoints(folder: Path) -> list[Path]:
+    """The resumable checkpoints in ``folder``, newest first."""
+    named = [(int(match[1]), path) for path in folder.glob("step=*.ckpt") if (match := STEP_NAME.fullmatch(path.name))]
+    return [path for _, path in sorted(named, reverse=True)]
+
+
+def find_resume_checkpoint(run_dir: str | Path, task: str | None = None) -> Path | None:
+    """The newest complete checkpoint of a run, or None where there is none.
+
+    A damaged checkpoint (crash of the machine, full disk) is passed over with a warning.
+
+    Args:
+        run_dir: Folder of the run; checkpoints are in its ``checkpoints`` folder.
+        task: Refuse checkpoints of another task.
+
+    Raises:
+        ConfigError: The checkpoint belongs to another task.
+    """
+    for path in step_checkpoints(Path(run_dir) / CHECKPOINT_FOLDER):
+        try:
+            checkpoint = read_checkpoint(path)
+        except InputError as error:
+            log.warning("%s", error)
+            continue
+        check_task(checkpoint, task, str(path))
+        return path
+    return None
+
+
+def read_checkpoint(path: str | Path) -> dict[str, Any]:
+    """A checkpoint's content on the CPU, every byte checked; nothing in the file is executed.
+
+    Raises:
+        InputError: The file is missing, cut short, damaged or not a checkpoint.
+    """
+    path = Path(path)
+    remedy = "use another checkpoint or start afresh"
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True) if damaged is None else None
+    except FileNotFoundError as error:
+        raise InputError(path, "no such checkpoint", "check the path") from error
+    except (OSError, zipfile.BadZipFile, pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+        raise InputError(path, f"is not a complete checkpoint ({type(error).__name__})", remedy) from error
+    if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
+        raise InputError(path, "is not a complete checkpoint", remedy)
+    return checkpoint
+
+
+def checkpoint_info(path: str | Path) -> dict[str, Any]:
+    """What the run stored about itself (``SupervisedModule(extra=...)``)."""
+    return dict(read_checkpoint(path).get(CHECKPOINT_KEY) or {})
+
+
+def check_task(checkpoint: Mapping[str, Any], task: str | None, name: str) -> None:
+    """Raise ConfigError when the checkpoint called ``name`` was made for another task than ``task``."""
+    stored = (checkpoint.get(CHECKPOINT_KEY) or {}).get("task")
+    if task is not None and stored is not None and stored != task:
+        raise ConfigError(f"{name} was trained for task {stored!r}, not {task!r}; choose another checkpoint or task")
+
+
+def load_network_weights(path: str | Path, network: nn.Module, task: str | None = None) -> dict[str, Any]:
+    """Fill ``network`` with a checkpoint's weights: the running average if there is one.
+
+    Args:
+        path: A checkpoint of a run.
+        network: The network of the run; its weights are replaced.
+        task: Refuse the checkpoint of another task.
+
+    Returns:
+        What the run stored about itself.
+
+    Raises:
+        InputError: The file is damaged, or its weights do not fit the network.
+        ConfigError: It belongs to another task.
+    """
+    checkpoint = read_checkpoint(path)
+    check_task(checkpoint, task, str(path))
+    weights = checkpoint.get(EMA_KEY) or {
+        name.removeprefix(_NETWORK_PREFIX): value
+        for name, value in checkpoint["state_dict"].items()
+        if name.startswith(_NETWORK_PREFIX)
+    }
+    own = network.state_dict()
+    wrong = sorted(own.keys() ^ weights.keys()) or [key for key in own if own[key].shape != weights[key].shape]
+    if wrong:
+        raise InputError(
+            path,
+            f"holds the weights of another network ({len(wrong)} entries differ, first {wrong[0]})",
+            "build the network from the run's own config",
+        )
+    network.load_state_dict(weights)
+    return dict(checkpoint.get(CHECKPOINT_KEY) or {})

@@ -1,0 +1,108 @@
+"""Loggers beside Lightning's own: a CSV file that survives resuming, and W&B without an account."""
+
+import csv
+import os
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from pytorch_lightning.loggers import Logger
+from pytorch_lightning.utilities.rank_zero import rank_zero_only
+
+from synthex.core import atomic_path, optional_import
+
+
+class CsvLogger(Logger):
+    """One ``metrics.csv`` a run, one row a logged step, with a column for every name ever logged.
+
+    A resumed run continues the file: rows from the resumed step on are replaced. (Lightning's own CSV
+    logger deletes the file of the run before.)
+
+    Args:
+        save_dir: Folder of the file.
+        flush_every: Write after so many rows, and at the end.
+    """
+
+    def __init__(self, save_dir: str | Path, flush_every: int = 20) -> None:
+        super().__init__()
+        self.path = Path(save_dir) / "metrics.csv"
+        self._flush_every = flush_every
+        self._rows: dict[int, dict[str, Any]] | None = None
+        self._new = 0
+
+    @property
+    def name(self) -> str:
+        """Kind of logger."""
+        return "csv"
+
+    @property
+    def version(self) -> str:
+        """Empty: a run has one file."""
+        return ""
+
+    @property
+    def save_dir(self) -> str:
+        """Folder of the file."""
+        return str(self.path.parent)
+
+    @rank_zero_only
+    def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
+        """Nothing: the run's resolved config is a file of its own."""
+
+    @rank_zero_only
+    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+        """Add numbers to the row of ``step``."""
+        step = 0 if step is None else step
+        if self._rows is None:
+            self._rows = {number: row for number, row in self._read().items() if number < step}
+        self._rows.setdefault(step, {}).update({name: float(value) for name, value in metrics.items()})
+        self._new += 1
+        if self._new >= self._flush_every:
+            self.save()
+
+    @rank_zero_only
+    def save(self) -> None:
+        """Write the file, whole."""
+        if not self._rows or not self._new:
+            return
+        names = sorted({name for row in self._rows.values() for name in row} - {"epoch"})
+        with atomic_path(self.path) as path, path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, fieldnames=["step", "epoch", *names])
+            writer.writeheader()
+            writer.writerows({"step": step, **self._rows[step]} for step in sorted(self._rows))
+        self._new = 0
+
+    @rank_zero_only
+    def finalize(self, status: str) -> None:
+        """Write what is left."""
+        self.save()
+
+    def _read(self) -> dict[int, dict[str, Any]]:
+        if not self.path.is_file():
+            return {}
+        with self.path.open(newline="", encoding="utf-8") as file:
+            return {
+                int(row["step"]): {name: value for name, value in row.items() if name != "step" and value}
+                for row in csv.DictReader(file)
+            }
+
+
+def wandb_logger(save_dir: str | Path, project: str = "synthex", mode: str | None = None, **options: Any) -> Logger:
+    """Weights & Biases, offline unless asked or logged in: nothing leaves the machine by accident.
+
+    Args:
+        save_dir: Folder of the run's files.
+        project: Name of the project there.
+        mode: ``online``, ``offline`` or ``disabled``; None takes ``WANDB_MODE``, or ``online`` where
+            ``WANDB_API_KEY`` is set, else ``offline``.
+        options: Further arguments of Lightning's WandbLogger.
+
+    Raises:
+        MissingExtraError: wandb is not installed.
+    """
+    optional_import("wandb", "wandb")
+    from pytorch_lightning.loggers import WandbLogger
+
+    mode = mode or os.environ.get("WANDB_MODE") or ("online" if os.environ.get("WANDB_API_KEY") else "offline")
+    Path(save_dir).mkdir(parents=True, exist_ok=True)
+    return WandbLogger(save_dir=str(save_dir), project=project, mode=mode, **options)

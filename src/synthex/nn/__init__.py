@@ -1,0 +1,7 @@
+"""Networks, heatmaps and losses; knows no task and no data set."""
+
+from synthex.nn.heatmaps import read_heatmaps, render_heatmaps
+from synthex.nn.losses import DiceHeatmapLoss
+from synthex.nn.networks import SegmentationNetwork
+
+__all__ = ["DiceHeatmapLoss", "SegmentationNetwork", "read_heatmaps", "render_heatmaps"]

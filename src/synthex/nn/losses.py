@@ -1,0 +1,126 @@
+"""Training losses for mask logits and landmark heatmaps."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from synthex.core import ConfigError
+from synthex.nn.heatmaps import gaussian_profiles
+
+
+class DiceHeatmapLoss(nn.Module):
+    """Soft Dice for masks and normalised cross-correlation for heatmaps, SyntheX's loss put right.
+
+    ``loss = (1 - w) (dice + b bce) + w heatmap`` with every term at least 0 and 0 for a perfect output.
+    Differences from the original (Gao et al. 2023, whose terms are these minus 1): a structure that is
+    not in the image is taught as absent (there the sign of epsilon rewarded false positives); so is an
+    absent landmark (there it gave no gradient); the height of a heatmap is taught, because correlation
+    alone is free of scale, so that height can mean presence; a constant heatmap has a finite gradient.
+    What is not annotated contributes nothing.
+
+    Args:
+        sigma_px: Standard deviation of the target Gaussians in network pixels.
+        heatmap_weight: ``w``; ignored where the network has one head only.
+        bce_weight: ``b``, weight of the pixel-wise cross-entropy, which moves early and teaches absence
+            where Dice is flat.
+        amplitude_weight: Weight of the squared error to the peak-1 Gaussian within the heatmap term,
+            relative to the Gaussian's energy (an all-zero heatmap costs 1).
+        dice_smooth: Epsilon of the Dice ratio as a fraction of the image's pixels.
+    """
+
+    def __init__(
+        self,
+        sigma_px: float = 2.5,
+        heatmap_weight: float = 0.5,
+        bce_weight: float = 0.5,
+        amplitude_weight: float = 0.5,
+        dice_smooth: float = 1e-3,
+    ) -> None:
+        super().__init__()
+        if sigma_px <= 0 or not 0 <= heatmap_weight <= 1 or min(bce_weight, amplitude_weight) < 0 or dice_smooth <= 0:
+            raise ConfigError(
+                f"loss needs sigma_px > 0, heatmap_weight in [0, 1], other weights >= 0 and dice_smooth > 0, got "
+                f"{sigma_px}, {heatmap_weight}, {bce_weight}, {amplitude_weight}, {dice_smooth}"
+            )
+        self.sigma_px = sigma_px
+        self.heatmap_weight = heatmap_weight
+        self.bce_weight = bce_weight
+        self.amplitude_weight = amplitude_weight
+        self.dice_smooth = dice_smooth
+
+    def forward(self, outputs: Mapping[str, Tensor], batch: Mapping[str, Any]) -> dict[str, Tensor]:
+        """Loss and its parts, as scalars: ``loss``, and ``dice``, ``bce``, ``heatmap`` where they apply.
+
+        Args:
+            outputs: ``masks`` logits (B, S, H, W) and/or ``heatmaps`` (B, L, H, W).
+            batch: ``masks`` bool (B, S, H, W); ``landmarks`` (B, L, 2), ``visible``, ``annotated`` (B, L).
+        """
+        parts: dict[str, Tensor] = {}
+        terms: list[tuple[float, Tensor]] = []
+        if "masks" in outputs:
+            # In float32 under mixed precision: sums over an image overflow half precision.
+            dice, bce = mask_losses(outputs["masks"].float(), batch["masks"], self.dice_smooth)
+            parts |= {"dice": dice.mean(), "bce": bce.mean()}
+            terms.append((1 - self.heatmap_weight, parts["dice"] + self.bce_weight * parts["bce"]))
+        if "heatmaps" in outputs:
+            correlation, amplitude = heatmap_losses(
+                outputs["heatmaps"].float(), batch["landmarks"], batch["visible"] & batch["annotated"], self.sigma_px
+            )
+            taught = batch["annotated"]
+            shown = taught & batch["visible"]
+            each = torch.where(shown, correlation, 0.0) + self.amplitude_weight * amplitude
+            parts["heatmap"] = torch.where(taught, each, 0.0).sum() / taught.sum().clamp(min=1)
+            terms.append((self.heatmap_weight, parts["heatmap"]))
+        scale = sum(weight for weight, _ in terms) if len(terms) == 1 else 1.0
+        parts["loss"] = torch.stack([weight / scale * term if scale else term for weight, term in terms]).sum()
+        return parts
+
+
+def mask_losses(
+    logits: Float[Tensor, "B S H W"], masks: Bool[Tensor, "B S H W"], smooth: float
+) -> tuple[Float[Tensor, "B S"], Float[Tensor, "B S"]]:
+    """Soft Dice loss and mean cross-entropy of each structure of each image.
+
+    Dice is ``1 - (2 sum(t p) + e) / (sum(t) + sum(p^2) + e)`` (Milletari et al., V-Net, 3DV 2016) with ``p`` the
+    sigmoid and ``e = smooth H W``; for an absent structure this is 0 at ``p = 0`` and grows with ``p``.
+    """
+    target = masks.to(logits.dtype).flatten(2)
+    logits = logits.flatten(2)
+    probability = torch.sigmoid(logits)
+    epsilon = smooth * logits.shape[2]
+    overlap = (target * probability).sum(dim=2)
+    dice = 1 - (2 * overlap + epsilon) / (target.sum(dim=2) + (probability * probability).sum(dim=2) + epsilon)
+    bce = functional.binary_cross_entropy_with_logits(logits, target, reduction="none").mean(dim=2)
+    return dice, bce
+
+
+def heatmap_losses(
+    heatmaps: Float[Tensor, "B L H W"], landmarks: Float[Tensor, "B L 2"], visible: Bool[Tensor, "B L"], sigma_px: float
+) -> tuple[Float[Tensor, "B L"], Float[Tensor, "B L"]]:
+    """Correlation loss ``(1 - NCC) / 2`` and relative squared error of each heatmap to its Gaussian.
+
+    The Gaussian is separable, so that its sums come from its two profiles and it is never drawn: three
+    reductions over the heatmap are all the work.
+    """
+    height, width = heatmaps.shape[-2:]
+    columns, rows = gaussian_profiles(landmarks, visible, (height, width), sigma_px)
+    cross = ((heatmaps @ columns[..., None])[..., 0] * rows).sum(dim=2)
+    target_sum = columns.sum(dim=2) * rows.sum(dim=2)
+    target_square = (columns**2).sum(dim=2) * (rows**2).sum(dim=2)
+    flat = heatmaps.flatten(2)
+    total, square = flat.sum(dim=2), (flat * flat).sum(dim=2)
+
+    count = height * width
+    energy = torch.pi * sigma_px**2  # sum of the squares of a whole peak-1 Gaussian
+    covariance = cross - total * target_sum / count
+    spread = (square - total**2 / count).clamp(min=0)
+    target_spread = (target_square - target_sum**2 / count).clamp(min=0)
+    # The floor keeps the square root's gradient finite for a constant heatmap.
+    floor = 1e-4 * energy
+    ncc = covariance / ((spread + floor).sqrt() * (target_spread + floor).sqrt())
+    amplitude = (square - 2 * cross + target_square).clamp(min=0) / energy
+    return (1 - ncc) / 2, amplitude
