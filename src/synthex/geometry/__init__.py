@@ -1,0 +1,7 @@
+"""C-arm geometry: views, cameras and how they are drawn."""
+
+from synthex.geometry.carm import CArm
+from synthex.geometry.perspective import intrinsics_for, look_at
+from synthex.geometry.views import Range, View, ViewRanges
+
+__all__ = ["CArm", "Range", "View", "ViewRanges", "intrinsics_for", "look_at"]

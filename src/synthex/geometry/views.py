@@ -1,0 +1,115 @@
+"""Where a C-arm looks from: one view as a JSON-able value, and ranges to draw views from."""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from synthex.core.arrays import Matrix3, Point3
+
+Range = tuple[float, float]
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """One pose of a C-arm about a supine or standing patient.
+
+    The beam axis runs through the isocentre. Its *anterior end* is the end on the patient's front; it
+    carries the source or the detector (see :class:`~synthex.geometry.carm.CArm`). With all angles 0 it
+    points anterior (+A): the frontal view, shown head up with the patient's right on the image's left.
+
+    Attributes:
+        isocenter_world: RAS mm.
+        lao_rao_deg: Positive (LAO) swings the anterior end of the beam axis about the patient's long axis
+            towards the patient's left, negative (RAO) towards the right; 90 puts it at the left side.
+        cranial_caudal_deg: Positive (cranial) then tilts the anterior end towards the head, about the
+            axis that the first rotation has turned left-right.
+        roll_deg: Positive turns the content of the displayed image clockwise about the central ray.
+        source_isocenter_mm: Distance from the source to the isocentre.
+    """
+
+    isocenter_world: Point3
+    lao_rao_deg: float = 0.0
+    cranial_caudal_deg: float = 0.0
+    roll_deg: float = 0.0
+    source_isocenter_mm: float = 530.0
+
+    def __post_init__(self) -> None:
+        isocenter = np.array(self.isocenter_world, dtype=np.float64)
+        if isocenter.shape != (3,) or not np.isfinite(isocenter).all():
+            raise ValueError("a view needs an isocentre of three finite numbers (RAS mm)")
+        if not self.source_isocenter_mm > 0:
+            raise ValueError(f"source-to-isocentre distance must be positive, got {self.source_isocenter_mm}")
+        isocenter.setflags(write=False)
+        object.__setattr__(self, "isocenter_world", isocenter)
+
+    @property
+    def rotation(self) -> Matrix3:
+        """Rotation of the gantry in the world: about +S by LAO/RAO after about +R by cranial/caudal."""
+        lao, cranial = np.deg2rad((self.lao_rao_deg, self.cranial_caudal_deg))
+        about_s = np.array(((np.cos(lao), -np.sin(lao), 0), (np.sin(lao), np.cos(lao), 0), (0, 0, 1)))
+        about_r = np.array(((1, 0, 0), (0, np.cos(cranial), -np.sin(cranial)), (0, np.sin(cranial), np.cos(cranial))))
+        return about_s @ about_r
+
+    def to_record(self) -> dict[str, Any]:
+        """Plain JSON values from which :meth:`from_record` makes the same view again, exactly."""
+        return {
+            "isocenter_world": self.isocenter_world.tolist(),
+            "lao_rao_deg": float(self.lao_rao_deg),
+            "cranial_caudal_deg": float(self.cranial_caudal_deg),
+            "roll_deg": float(self.roll_deg),
+            "source_isocenter_mm": float(self.source_isocenter_mm),
+        }
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> Self:
+        """The view of :meth:`to_record`."""
+        return cls(**{**record, "isocenter_world": np.array(record["isocenter_world"], dtype=np.float64)})
+
+
+@dataclass(frozen=True)
+class ViewRanges:
+    """Uniform ranges (low, high) that views are drawn from; see :class:`View` for signs.
+
+    Attributes:
+        lao_rao_deg: Degrees.
+        cranial_caudal_deg: Degrees.
+        roll_deg: Degrees.
+        isocenter_jitter_mm: One range per world axis (lateral R, anterior A, cranial S), mm.
+        source_isocenter_mm: mm.
+    """
+
+    lao_rao_deg: Range = (0.0, 0.0)
+    cranial_caudal_deg: Range = (0.0, 0.0)
+    roll_deg: Range = (0.0, 0.0)
+    isocenter_jitter_mm: tuple[Range, Range, Range] = ((0.0, 0.0), (0.0, 0.0), (0.0, 0.0))
+    source_isocenter_mm: Range = (530.0, 530.0)
+
+    def __post_init__(self) -> None:
+        for name in ("lao_rao_deg", "cranial_caudal_deg", "roll_deg", "source_isocenter_mm"):
+            object.__setattr__(self, name, _checked_range(name, getattr(self, name)))
+        jitter = tuple(_checked_range("isocenter_jitter_mm", axis) for axis in self.isocenter_jitter_mm)
+        if len(jitter) != 3:
+            raise ValueError(f"isocenter_jitter_mm needs three ranges (lateral, AP, cranio-caudal), got {len(jitter)}")
+        object.__setattr__(self, "isocenter_jitter_mm", jitter)
+        if self.source_isocenter_mm[0] <= 0:
+            raise ValueError(f"source_isocenter_mm must be positive, got {self.source_isocenter_mm}")
+
+    def sample(self, rng: np.random.Generator, center_world: Point3) -> View:
+        """Draw a view whose isocentre is ``center_world`` (RAS mm) plus jitter; always 7 draws."""
+        jitter = np.array([rng.uniform(*axis) for axis in self.isocenter_jitter_mm])
+        return View(
+            isocenter_world=np.asarray(center_world, dtype=np.float64) + jitter,
+            lao_rao_deg=rng.uniform(*self.lao_rao_deg),
+            cranial_caudal_deg=rng.uniform(*self.cranial_caudal_deg),
+            roll_deg=rng.uniform(*self.roll_deg),
+            source_isocenter_mm=rng.uniform(*self.source_isocenter_mm),
+        )
+
+
+def _checked_range(name: str, values: Any) -> Range:
+    # Configs hand over lists (OmegaConf too), so anything with two numbers will do.
+    numbers = tuple(float(value) for value in values)
+    if len(numbers) != 2 or not np.isfinite(numbers).all() or numbers[0] > numbers[1]:
+        raise ValueError(f"{name} needs (low, high) with low <= high, got {list(numbers)}")
+    return numbers[0], numbers[1]

@@ -1,0 +1,131 @@
+"""The projector: line integrals of a CT and of its labels in one pass over the rays."""
+
+import multiprocessing
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from synthex.core import Camera, Volume
+from synthex.core.arrays import Image, PathStack
+from synthex.projection.rays import IndexRays
+
+Backend = Literal["auto", "numba", "torch"]
+
+
+@dataclass(frozen=True, eq=False)
+class Projection:
+    """Line integrals along every pixel's ray, from the source to the detector.
+
+    Attributes:
+        water_path_mm: H x W float32, integral of max(HU + 1000, 0) / 1000: the mm of water that weigh the
+            same. Every voxel is clamped before interpolation; outside the grid there is air.
+        label_path_mm: S x H x W float32, mm of the ray in each label (nearest voxel at the same samples).
+    """
+
+    water_path_mm: Image
+    label_path_mm: PathStack
+
+
+def project(
+    ct: Volume,
+    labels: Volume | None,
+    label_ids: Sequence[int],
+    camera: Camera,
+    *,
+    backend: Backend = "auto",
+    threads: int | None = None,
+) -> Projection:
+    """Project a CT, and the paths through its labels, with Joseph's method.
+
+    Args:
+        ct: Hounsfield units, int16; any affine. Read in place, memory maps too, when its axes are stored
+            in some contiguous order.
+        labels: Structure ids, uint8, on the grid of ``ct``; None when ``label_ids`` is empty.
+        label_ids: Labels wanted, in the order of the channels of the result; 0 is what has no label.
+        camera: Any camera; the source may be inside the volume.
+        backend: ``numba`` (what ``auto`` means on a CPU) or ``torch``, the slow differentiable twin of
+            :mod:`synthex.projection.reference`.
+        threads: CPU threads; None is one in a child process (data loading) and all cores otherwise.
+            The result is bitwise the same for any number.
+
+    Raises:
+        ValueError: Wrong dtypes, labels on another grid, ids outside 0..255 or twice, unknown backend.
+    """
+    ids = [int(label) for label in label_ids]
+    _check(ct, labels, ids)
+    if backend == "torch":
+        from synthex.projection.reference import project_reference
+
+        return Projection(*project_reference(ct, labels, ids, camera))
+    if backend not in ("auto", "numba"):
+        raise ValueError(f"projection backend is 'auto', 'numba' or 'torch', got {backend!r}")
+    return _project_numba(ct, labels, ids, camera, default_threads() if threads is None else max(1, threads))
+
+
+def default_threads() -> int:
+    """One in a child process (a data loader's worker has its core), else every core of the process."""
+    if multiprocessing.parent_process() is not None:
+        return 1
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _check(ct: Volume, labels: Volume | None, ids: list[int]) -> None:
+    if ct.data.dtype != np.int16:
+        raise ValueError(f"the projector reads int16 HU, got {ct.data.dtype}")
+    if len(set(ids)) != len(ids) or not all(0 <= label <= 255 for label in ids):
+        raise ValueError(f"label ids must be distinct and in 0..255, got {ids}")
+    if not ids:
+        return
+    if labels is None:
+        raise ValueError(f"paths of labels {ids} are wanted but no labels are given")
+    if labels.data.dtype != np.uint8 or not labels.same_grid(ct):
+        raise ValueError(f"labels must be uint8 on the grid of the CT, got {labels.data.dtype} {labels.shape}")
+
+
+def _project_numba(ct: Volume, labels: Volume | None, ids: list[int], camera: Camera, threads: int) -> Projection:
+    # Imported here: loading Numba takes most of a second, which importing the package should not cost.
+    from synthex.projection.cpu_kernel import project_rows
+
+    order = tuple(int(axis) for axis in np.argsort([-abs(stride) for stride in ct.data.strides], kind="stable"))
+    hu = _flat(ct.data, order)
+    wanted = labels.data if labels is not None and ids else np.zeros((0, 0, 0), dtype=np.uint8)
+    label_voxels = _flat(wanted, order)
+    shape = np.array(ct.shape, dtype=np.int64)
+    strides = np.empty(3, dtype=np.int64)
+    strides[list(order)] = (shape[order[1]] * shape[order[2]], shape[order[2]], 1)
+    slots = np.full(256, len(ids), dtype=np.int64)
+    slots[ids] = np.arange(len(ids))
+    rays = IndexRays.of(camera, ct.world_from_ijk)
+    water = np.empty((camera.height, camera.width), dtype=np.float32)
+    paths = np.empty((len(ids), camera.height, camera.width), dtype=np.float32)
+
+    def run(row0: int, row1: int) -> None:
+        directions = np.ascontiguousarray(rays.index_from_pixel), np.ascontiguousarray(rays.world_from_pixel)
+        source = np.ascontiguousarray(rays.source)
+        project_rows(
+            hu, label_voxels, slots, shape, strides, source, *directions, rays.max_depth, row0, row1, water, paths
+        )
+
+    threads = min(threads, camera.height)
+    if threads == 1:
+        run(0, camera.height)
+    else:
+        # More tiles than threads even out rows that miss the body.
+        bounds = np.linspace(0, camera.height, min(4 * threads, camera.height) + 1).astype(int).tolist()
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(run, bounds[:-1], bounds[1:]))
+    return Projection(water, paths)
+
+
+def _flat(data: np.ndarray, order: tuple[int, ...]) -> np.ndarray:
+    """All voxels, slowest axis first, as a read-only 1-D view (a copy only of non-contiguous storage).
+
+    Read-only always, so that Numba sees one type for arrays and memory maps and compiles once.
+    """
+    flat = np.ascontiguousarray(np.asarray(data).transpose(order)).reshape(-1).view(np.ndarray)
+    flat.flags.writeable = False
+    return flat

@@ -1,0 +1,44 @@
+"""The naive level: ray casting with one photon energy and one material, no noise and no scatter."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from synthex.core import Camera, Domain, Radiograph, Rendering, Scene
+from synthex.projection import project
+
+MU_WATER_60KEV = 0.02059
+"""Attenuation of water at 60 keV in 1/mm: mu/rho 0.2059 cm2/g at 1 g/cm3 (NIST XCOM; Hubbell and
+Seltzer 1995, NISTIR 5632)."""
+
+
+@dataclass(frozen=True)
+class Naive:
+    """Everything is water of the density that its HU say, as in the naive level of Gao et al. (2023,
+    Nature Machine Intelligence 5:294). A :class:`synthex.core.Simulator`.
+
+    Attributes:
+        mu_water_per_mm: Linear attenuation of water, 1/mm.
+        domain: ``log`` gives the line integral of attenuation, ``intensity`` gives exp(-that), in (0, 1].
+        threads: See :func:`synthex.projection.project`.
+    """
+
+    mu_water_per_mm: float = MU_WATER_60KEV
+    domain: Domain = "log"
+    threads: int | None = None
+
+    def __post_init__(self) -> None:
+        if not self.mu_water_per_mm > 0:
+            raise ValueError(f"mu_water_per_mm must be positive, got {self.mu_water_per_mm}")
+        if self.domain not in ("log", "intensity"):
+            raise ValueError(f"domain is 'log' or 'intensity', got {self.domain!r}")
+
+    def __call__(self, scene: Scene, camera: Camera, label_ids: Sequence[int], rng: np.random.Generator) -> Rendering:
+        """Image ``scene``; draws nothing from ``rng``."""
+        anatomy = scene.anatomy
+        projection = project(anatomy.ct, anatomy.labels, label_ids, camera, threads=self.threads)
+        attenuation = projection.water_path_mm * np.float32(self.mu_water_per_mm)
+        image = attenuation if self.domain == "log" else np.exp(-attenuation)
+        record = {"level": "naive", "mu_water_per_mm": self.mu_water_per_mm}
+        return Rendering(Radiograph(image, self.domain, camera), projection.label_path_mm, record)
