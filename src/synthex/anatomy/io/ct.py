@@ -1,0 +1,80 @@
+"""Reading a CT into the canonical frame: RAS axes, int16 HU."""
+
+from pathlib import Path
+
+import numpy as np
+
+from synthex.anatomy.io.dicom import read_dicom
+from synthex.anatomy.io.grid import RawVolume, to_ras
+from synthex.anatomy.io.images import is_dicom, read_raw, require_readable, volume_suffix
+from synthex.core import InputError, Volume
+from synthex.core.arrays import HuArray, VoxelArray
+
+HU_MIN, HU_MAX = -1024, 32767
+"""Values kept: below the air of a 12-bit scanner lies only padding; above, what int16 holds (metal reaches 30000)."""
+
+FAT_HU, TISSUE_HU = -100, 20
+"""A CT has values on both sides: air or fat at or below, soft tissue or bone at or above.
+
+A CT whose outside was masked to 0 or to -1024 still has fat inside; MR, 8-bit and windowed images,
+and stored values without the rescale intercept have nothing at or below -100.
+"""
+
+
+def read_ct(path: str | Path) -> Volume:
+    """Read a CT from NIfTI, NRRD, MetaImage, a DICOM series folder or an enhanced DICOM file.
+
+    Axes are reordered and flipped to the closest RAS orientation; an oblique rotation stays in the
+    affine. Padding below -1024 HU becomes -1024.
+
+    Returns:
+        int16 HU, indexed [right, anterior, superior]; a voxel's centre is at its integer index.
+
+    Raises:
+        InputError: The file cannot be used; the message names it, the problem and the remedy.
+    """
+    raw = read_any(Path(path))
+    assert raw.data is not None  # read in full
+    data, affine = to_ras(_hounsfield(Path(path), raw.data), raw.world_from_ijk)
+    return Volume(np.ascontiguousarray(data), affine)
+
+
+def read_ct_grid(path: str | Path) -> RawVolume:
+    """Shape and affine of a CT in the file's own voxel order, from headers and file sizes alone.
+
+    Raises:
+        InputError: As :func:`read_ct`, for all that shows without reading voxels.
+    """
+    return read_any(Path(path), header_only=True)
+
+
+def read_any(path: Path, header_only: bool = False) -> RawVolume:
+    """Read a volume file or DICOM by content."""
+    require_readable(path)
+    if path.is_dir() or (volume_suffix(path) is None and is_dicom(path)):
+        return read_dicom(path, header_only)
+    return read_raw(path, header_only)
+
+
+def _hounsfield(path: Path, data: VoxelArray) -> HuArray:
+    """Whole HU, once the values are known to be a CT's."""
+    remedy = "give a CT in HU"
+    if data.dtype.itemsize == 1:
+        raise InputError(path, "8-bit values, which cannot hold HU", remedy)
+    if data.dtype.kind == "f":
+        bad = int(data.size - np.count_nonzero(np.isfinite(data)))
+        if bad:
+            raise InputError(path, f"{bad} voxels are NaN or infinite", "fill them with -1024 (air)")
+    low, high = float(data.min()), float(data.max())
+    if low == high:
+        raise InputError(path, f"every voxel is {low:g}: the volume is empty", remedy)
+    seen = f"values from {low:g} to {high:g}"
+    if low >= 0 and high > 1000 and data.dtype.kind in "iu":
+        raise InputError(
+            path, f"{seen} are not HU (MR, or a CT without its offset)", "apply rescale slope and intercept"
+        )
+    if low > FAT_HU or high < TISSUE_HU or high > 1e5:
+        raise InputError(path, f"{seen} are not HU (air or fat and soft tissue must be in it)", remedy)
+    if data.dtype.kind == "f":
+        data = np.rint(data)
+    return np.clip(data, HU_MIN, HU_MAX).astype(np.int16)

@@ -1,0 +1,196 @@
+"""What SimpleITK hides about a file: missing spacing or orientation, shear, truncation.
+
+ITK replaces a missing or zero spacing by 1 mm and a missing orientation by a guess; a mirrored or
+shrunken patient would then be trained on without a word. So the few header fields at stake are read
+here, by the formats' own definitions (NIfTI-1 and -2: nifti.nimh.nih.gov; NRRD: teem.sourceforge.net;
+MetaImage: itk.org/Wiki/MetaIO).
+"""
+
+import gzip
+import struct
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from synthex.core import InputError
+from synthex.core.arrays import Matrix4
+
+TRUNCATED = "copy or export it again"
+_UNITS_MM = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}  # xyzt_units, low three bits: unknown, metre, mm, micron
+
+
+@dataclass(frozen=True, eq=False)
+class NiftiHeader:
+    """The fields of a NIfTI header that we check.
+
+    Attributes:
+        shape: Extents, 1 to 7 of them.
+        matrix: 4 x 4 RAS mm from voxel indices: the sform where its code is set, else the qform
+            (the choice of nibabel, and so of TotalSegmentator's files).
+        data_bytes: Size the uncompressed file must have at least.
+    """
+
+    shape: tuple[int, ...]
+    matrix: Matrix4
+    data_bytes: int
+
+
+def open_maybe_gzip(path: Path) -> IO[bytes]:
+    """Open for reading bytes, decompressed where the content (not the suffix) is gzip."""
+    with path.open("rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"
+    return gzip.open(path, "rb") if packed else path.open("rb")  # type: ignore[return-value]
+
+
+def read_nifti_header(path: Path) -> NiftiHeader:
+    """Parse and check the header of ``.nii`` or ``.nii.gz``.
+
+    Raises:
+        InputError: Not a NIfTI file, no spacing, no orientation, or fewer bytes than the header promises.
+    """
+    try:
+        with open_maybe_gzip(path) as file:
+            head = file.read(544)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise InputError(path, "the file is truncated or damaged", TRUNCATED) from error
+    if len(head) < 348:
+        raise InputError(path, "too short for a NIfTI file", TRUNCATED)
+    for order in "<>":
+        size = struct.unpack_from(f"{order}i", head)[0]
+        if size == 348 and head[344:347] in (b"n+1", b"ni1"):
+            fields = _nifti1(order, head)
+            break
+        if size == 540 and len(head) >= 540 and head[4:7] in (b"n+2", b"ni2"):
+            fields = _nifti2(order, head)
+            break
+    else:
+        raise InputError(path, "not a NIfTI file although its name says so", "check where the file comes from")
+    dim, pixdim, bits, offset, codes, quatern, srow, units = fields
+    if not 1 <= dim[0] <= 7 or min(dim[1 : dim[0] + 1]) < 1:
+        raise InputError(path, f"empty image: its extents are {list(dim[1 : max(dim[0], 0) + 1])}", TRUNCATED)
+    shape = tuple(int(n) for n in dim[1 : dim[0] + 1])
+    if len(shape) >= 3 and not all(np.isfinite(step) and step > 0 for step in pixdim[1:4]):
+        seen = " x ".join(f"{step:g}" for step in pixdim[1:4])
+        raise InputError(path, f"wrong or missing spacing: {seen} mm", "correct the header or export the image again")
+    if codes == (0, 0):
+        raise InputError(
+            path,
+            "no orientation: sform and qform are both unset, so left and right are unknown",
+            "convert it again from DICOM",
+        )
+    matrix = np.eye(4)
+    matrix[:3] = np.reshape(srow, (3, 4)) if codes[1] > 0 else _from_quaternion(quatern, pixdim)
+    matrix[:3] *= _UNITS_MM.get(units & 7, 1.0)
+    expected = int(offset) + int(np.prod(shape, dtype=np.int64)) * bits // 8
+    _check_size(path, expected)
+    return NiftiHeader(shape, matrix, expected)
+
+
+def check_nrrd_header(path: Path) -> None:
+    """Refuse NRRD files without spacing or without a stated space.
+
+    Raises:
+        InputError: As said, or not an NRRD file.
+    """
+    fields = _text_header(path, b"NRRD", ":")
+    if "space directions" not in fields and "spacings" not in fields:
+        raise InputError(path, "missing spacing: no 'space directions' in the header", "export it again from 3D Slicer")
+    if "space" not in fields:
+        raise InputError(
+            path, "no orientation: no 'space' in the header, so left and right are unknown", "export it again"
+        )
+
+
+def check_metaimage_header(path: Path) -> None:
+    """Refuse MetaImage files without spacing.
+
+    Raises:
+        InputError: As said, or not a MetaImage file.
+    """
+    fields = _text_header(path, b"", "=")
+    if "ndims" not in fields:
+        raise InputError(path, "not a MetaImage file although its name says so", "check where the file comes from")
+    if "elementspacing" not in fields and "elementsize" not in fields:
+        raise InputError(path, "missing spacing: no 'ElementSpacing' in the header", "correct the header")
+    spacing = fields.get("elementspacing", fields.get("elementsize", ""))
+    try:
+        bad = not all(float(step) > 0 for step in spacing.split())
+    except ValueError:
+        bad = True
+    if bad:
+        raise InputError(path, f"wrong or missing spacing: {spacing!r} mm", "correct the header")
+
+
+def _nifti1(order: str, head: bytes) -> tuple:
+    dim = struct.unpack_from(f"{order}8h", head, 40)
+    bits = struct.unpack_from(f"{order}h", head, 72)[0]
+    pixdim = struct.unpack_from(f"{order}8f", head, 76)
+    offset = struct.unpack_from(f"{order}f", head, 108)[0]
+    qcode, scode = struct.unpack_from(f"{order}2h", head, 252)
+    quatern = struct.unpack_from(f"{order}6f", head, 256)
+    srow = struct.unpack_from(f"{order}12f", head, 280)
+    return dim, pixdim, bits, offset, (qcode, scode), quatern, srow, head[123]
+
+
+def _nifti2(order: str, head: bytes) -> tuple:
+    bits = struct.unpack_from(f"{order}h", head, 14)[0]
+    dim = struct.unpack_from(f"{order}8q", head, 16)
+    pixdim = struct.unpack_from(f"{order}8d", head, 104)
+    offset = struct.unpack_from(f"{order}q", head, 168)[0]
+    qcode, scode = struct.unpack_from(f"{order}2i", head, 344)
+    quatern = struct.unpack_from(f"{order}6d", head, 352)
+    srow = struct.unpack_from(f"{order}12d", head, 400)
+    units = struct.unpack_from(f"{order}i", head, 500)[0]
+    return dim, pixdim, bits, offset, (qcode, scode), quatern, srow, units
+
+
+def _from_quaternion(quatern: tuple[float, ...], pixdim: tuple[float, ...]) -> np.ndarray:
+    """3 x 4 qform of the NIfTI standard, method 2 (nifti1.h)."""
+    b, c, d = quatern[:3]
+    a = np.sqrt(max(0.0, 1.0 - (b * b + c * c + d * d)))
+    rotation = np.array(
+        (
+            (a * a + b * b - c * c - d * d, 2 * (b * c - a * d), 2 * (b * d + a * c)),
+            (2 * (b * c + a * d), a * a + c * c - b * b - d * d, 2 * (c * d - a * b)),
+            (2 * (b * d - a * c), 2 * (c * d + a * b), a * a + d * d - b * b - c * c),
+        )
+    )
+    steps = np.array(pixdim[1:4], dtype=np.float64)
+    steps[2] *= -1.0 if pixdim[0] < 0 else 1.0
+    return np.column_stack((rotation * steps, quatern[3:6]))
+
+
+def _check_size(path: Path, expected: int) -> None:
+    """Compare the promised bytes with the file's, without decompressing: gzip stores its length last (RFC 1952)."""
+    with path.open("rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"
+        if packed:
+            file.seek(-4, 2)
+            # The length is stored modulo 2^32, and extensions or padding may follow the voxels.
+            short = (struct.unpack("<I", file.read(4))[0] - expected) % 2**32 > 2**24
+        else:
+            short = file.seek(0, 2) < expected
+    if short:
+        raise InputError(path, "the file is truncated: it ends before the last voxel", TRUNCATED)
+
+
+def _text_header(path: Path, magic: bytes, separator: str) -> dict[str, str]:
+    """Fields of a text header (lower-case keys), which ends at an empty line or where the voxels begin."""
+    with path.open("rb") as file:
+        head = file.read(65536)
+    if not head.startswith(magic):
+        raise InputError(path, f"not a {magic.decode()} file although its name says so", "check where it comes from")
+    fields: dict[str, str] = {}
+    for line in head.split(b"\n"):
+        text = line.strip().decode("latin-1")
+        if not text:
+            break
+        key, found, value = text.partition(separator)
+        if found:
+            fields[key.strip().lower()] = value.strip("= \t")
+        if key.strip().lower() == "elementdatafile":
+            break
+    return fields

