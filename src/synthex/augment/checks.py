@@ -36,13 +36,26 @@ def probability(name: str, value: float) -> float:
     return float(value)
 
 
-def interval(name: str, limits: Sequence[float]) -> Uniform:
+def interval(
+    name: str, limits: Sequence[float], *, identity: float | None = None, lowest: float = 0, highest: float = np.inf
+) -> Uniform:
     """The uniform distribution over ``limits``.
 
+    Args:
+        name: The setting, for the message.
+        limits: Lowest and highest value.
+        identity: The value that changes nothing, if there is one.
+        lowest: Smallest value that makes sense.
+        highest: Largest value that makes sense.
+
     Raises:
-        ConfigError: They are not two ascending finite numbers of at least 0.
+        ConfigError: They are not two ascending finite numbers within these bounds, or both are the identity.
     """
     values = [float(value) for value in limits]
-    if len(values) != 2 or not 0 <= values[0] <= values[1] < np.inf:
-        raise ConfigError(f"augment: {name}={values} must be two finite numbers [low, high], 0 or more")
+    if len(values) != 2 or not lowest <= values[0] <= values[1] <= highest or not np.isfinite(values[1]):
+        raise ConfigError(
+            f"augment: {name}={values} must be two finite numbers [low, high] between {lowest:g} and {highest:g}"
+        )
+    if values[0] == values[1] == identity:
+        raise ConfigError(f"augment: {name}={values} changes nothing; leave the operation out with without=[...]")
     return Uniform(values[0], values[1])

@@ -58,8 +58,12 @@ class AffineMove(A.Affine):
         )
 
     def apply(self, img: Image, frame: Frame, **params: Any) -> Image:
-        """The warped image."""
-        return super().apply(img, matrix=_index_matrix(frame, params), output_shape=(frame.height, frame.width))
+        """The warped image, within the range of ``img``."""
+        # A quarter is exact in floating point and keeps OpenCV's differences of extreme values from overflowing.
+        warped = super().apply(
+            img * np.float32(0.25), matrix=_index_matrix(frame, params), output_shape=(frame.height, frame.width)
+        )
+        return np.clip(warped, img.min() / 4, img.max() / 4) * np.float32(4)
 
     def apply_to_mask(self, mask: np.ndarray, frame: Frame, **params: Any) -> np.ndarray:
         """The warped mask."""

@@ -22,11 +22,11 @@ def affine(rotation_deg: float, translation_mm: float, shear_deg: float, scale: 
     ):
         if not 0 <= value < np.inf:
             raise ConfigError(f"augment: {name}={value} must be a finite number, 0 or more")
-    zoom = interval("scale", scale)
+    zoom = interval("scale", scale, lowest=0.1)
     if rotation_deg == translation_mm == shear_deg == 0 and zoom.low == zoom.high == 1:
         raise ConfigError("augment: these ranges make affine do nothing; leave it out with without=[affine]")
-    if zoom.low == 0 or shear_deg >= 45:
-        raise ConfigError(f"augment: scale={list(scale)}, max_shear_deg={shear_deg} would flatten the image")
+    if shear_deg >= 45:
+        raise ConfigError(f"augment: max_shear_deg={shear_deg} would flatten the image; 45 is the limit")
     return Op(
         "affine",
         {

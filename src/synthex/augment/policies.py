@@ -46,8 +46,11 @@ def regular(
         probability("gate", gate),
         Chain(
             (
-                Maybe(coin, Op("gaussian_noise", {"sigma": interval("noise_sigma", noise_sigma), "seed": Seed()})),
-                Maybe(coin, Op("gamma", {"exponent": interval("gamma", gamma)})),
+                Maybe(
+                    coin,
+                    Op("gaussian_noise", {"sigma": interval("noise_sigma", noise_sigma, identity=0), "seed": Seed()}),
+                ),
+                Maybe(coin, Op("gamma", {"exponent": interval("gamma", gamma, identity=1)})),
             )
         ),
     )
@@ -114,11 +117,11 @@ def extreme(
     extra_p: float = 0.3,
     strong_gate: float = 0.5,
     strong_p: float = 0.5,
-    collimation_half_size: Range = (0.65, 0.98),
-    metal_strength: Range = (0.8, 2.0),
+    collimation_half_size: Range = (0.75, 1.0),
+    metal_strength: Range = (1.0, 2.0),
     metal_ceiling: Range = (1.0, 1.3),
-    uneven_gain: Range = (0.1, 0.4),
-    uneven_gamma: Range = (0.1, 0.35),
+    uneven_gain: Range = (0.05, 0.25),
+    uneven_gamma: Range = (0.05, 0.35),
     uneven_blur_sigma_px: Range = (1.0, 4.0),
     grid_amplitude: Range = (0.02, 0.08),
     overlay_size: Range = (0.04, 0.12),
@@ -134,7 +137,8 @@ def extreme(
         extra_p: Probability of each extra once that gate is open.
         strong_gate: ``gate`` of :func:`strong`.
         strong_p: ``p`` of :func:`strong`.
-        collimation_half_size: Field over image, each way; 0.65 leaves at least 40 % of the area open.
+        collimation_half_size: Open field over image, each way. Landmarks behind the shutter keep their labels:
+            anatomy seen in part is what the network must reason about.
         metal_strength: Attenuation of the thickest metal, in ranges of the image (bone is within 1).
         metal_ceiling: Where metal saturates, on the same scale.
         uneven_gain: Log standard deviation of the low-frequency gain.
@@ -147,9 +151,11 @@ def extreme(
     Raises:
         ConfigError: A probability or range makes no sense, a name is unknown, or nothing is left.
     """
+    if not any((*uneven_gain, *uneven_gamma)):
+        raise ConfigError("augment: uneven_gain and uneven_gamma change nothing; use without=[uneven_contrast]")
     gate, coin = probability("extra_gate", extra_gate), probability("extra_p", extra_p)
     metal: dict[str, Distribution] = {
-        "strength": interval("metal_strength", metal_strength),
+        "strength": interval("metal_strength", metal_strength, identity=0),
         "ceiling": interval("metal_ceiling", metal_ceiling),
     }
     before: tuple[Node, ...] = (
@@ -162,12 +168,15 @@ def extreme(
                 "seed": Seed(),
             },
         ),
-        Op("uneven_blur", {"sigma_px": interval("uneven_blur_sigma_px", uneven_blur_sigma_px), "seed": Seed()}),
-        groups.collimation(interval("collimation_half_size", collimation_half_size)),
+        Op(
+            "uneven_blur",
+            {"sigma_px": interval("uneven_blur_sigma_px", uneven_blur_sigma_px, identity=0), "seed": Seed()},
+        ),
+        groups.collimation(interval("collimation_half_size", collimation_half_size, lowest=0.1)),
     )
     after = (
-        groups.lines(interval("grid_amplitude", grid_amplitude)),
-        groups.writing(interval("overlay_size", overlay_size)),
+        groups.lines(interval("grid_amplitude", grid_amplitude, identity=0)),
+        groups.writing(interval("overlay_size", overlay_size, highest=1)),
     )
     inner = strong(gate=strong_gate, p=strong_p).root
     with_extras = Chain(
@@ -188,21 +197,30 @@ def _strong_stages(
     elastic_alpha_px: Range,
 ) -> Node:
     mixed = (
-        groups.blur(interval("blur_sigma_px", blur_sigma_px)),
-        groups.dropout(interval("dropout_fraction", dropout_fraction)),
+        groups.blur(interval("blur_sigma_px", blur_sigma_px, identity=0)),
+        groups.dropout(interval("dropout_fraction", dropout_fraction, identity=0, highest=1)),
         groups.convolve(),
         groups.pooling(),
-        groups.multiply(interval("multiply", multiply)),
+        groups.multiply(interval("multiply", multiply, identity=1)),
         Op(
             "elastic",
-            {"alpha_px": interval("elastic_alpha_px", elastic_alpha_px), "sigma_px": Pick((0.25,)), "seed": Seed()},
+            {
+                "alpha_px": interval("elastic_alpha_px", elastic_alpha_px, identity=0),
+                "sigma_px": Pick((0.25,)),
+                "seed": Seed(),
+            },
         ),
     )
     return Chain(
         (
             Maybe(coin, Op("inversion", {})),
             Maybe(coin, groups.speckle()),
-            Maybe(coin, groups.contrast(interval("contrast_factor", contrast_factor), interval("gamma", gamma))),
+            Maybe(
+                coin,
+                groups.contrast(
+                    interval("contrast_factor", contrast_factor, identity=1), interval("gamma", gamma, identity=1)
+                ),
+            ),
             Maybe(coin, affine),
             SomeOf("mixed", 1, 2, tuple(Maybe(coin, node) for node in mixed)),
         )
