@@ -1,0 +1,92 @@
+"""The trivial predictor: what is known about a radiograph without looking at it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from jaxtyping import Float
+
+from synthex.core import ConfigError, Prediction, Sample
+from synthex.core.arrays import Flags, Landmarks2, MaskStack
+
+DEFAULT_GRID = 192
+
+
+@dataclass(frozen=True, eq=False)
+class TrivialPredictor:
+    """Mean landmark positions and mean masks of the training samples, whatever the image shows.
+
+    A model that cannot beat it has learnt nothing from pixels. A landmark is called present where it is
+    visible in at least half of the annotated training samples, and its confidence is that share. Masks
+    are the mean masks cut where the expected Dice on the training samples is largest (F-measure
+    maximisation, Dembczynski et al., NIPS 2011, with the ratio of expectations), which gives the baseline
+    its best chance.
+
+    Attributes:
+        positions: L x 2, (column, row) as fractions of image width and height; NaN if never visible.
+        visible_share: L shares in [0, 1].
+        masks: S x G x G bool on a grid that covers the whole image.
+    """
+
+    positions: Landmarks2
+    visible_share: Float[np.ndarray, "L"]
+    masks: MaskStack
+
+    @classmethod
+    def fit(cls, samples: Iterable[Sample], grid: int = DEFAULT_GRID) -> Self:
+        """Average the ground truth of ``samples``; their images are not looked at.
+
+        Args:
+            samples: Training samples, all with the same channels; sizes may differ.
+            grid: Rows and columns on which masks are averaged.
+
+        Raises:
+            ConfigError: There is no sample.
+        """
+        total = 0
+        for sample in samples:
+            if total == 0:
+                count = len(sample.landmarks)
+                sums, seen, known = np.zeros((count, 2)), np.zeros(count), np.zeros(count)
+                masks = np.zeros((len(sample.masks), grid, grid))
+            height, width = sample.image.shape
+            counted = sample.visible & sample.annotated
+            sums[counted] += sample.landmarks[counted] / (width, height)
+            seen += counted
+            known += sample.annotated
+            masks += resample_masks(sample.masks, grid, grid)
+            total += 1
+        if total == 0:
+            raise ConfigError("the trivial predictor needs at least one training sample, got none")
+        positions = np.where(seen[:, None] > 0, sums / np.maximum(seen, 1)[:, None], np.nan)
+        best = np.stack([_best_cut(mean) for mean in masks / total]) if len(masks) else masks.astype(bool)
+        return cls(positions, seen / np.maximum(known, 1), best)
+
+    def predict(self, sample: Sample) -> Prediction:
+        """The same answer for every image, scaled to its size."""
+        height, width = sample.image.shape
+        points = self.positions * (width, height)
+        present: Flags = np.isfinite(points[:, 0]) & (self.visible_share >= 0.5)
+        return Prediction(
+            sample.case_id, points, self.visible_share.copy(), present, resample_masks(self.masks, height, width)
+        )
+
+
+def resample_masks(masks: MaskStack, height: int, width: int) -> np.ndarray:
+    """Nearest-neighbour resampling of S x H x W masks to S x ``height`` x ``width``, pixel areas aligned."""
+    if masks.shape[1:] == (height, width):
+        return masks.copy()
+    rows = ((np.arange(height) + 0.5) * masks.shape[1] / height).astype(np.int64)
+    columns = ((np.arange(width) + 0.5) * masks.shape[2] / width).astype(np.int64)
+    return masks[:, rows[:, None], columns[None, :]]
+
+
+def _best_cut(mean: np.ndarray) -> np.ndarray:
+    """The level set of a mean mask with the largest expected Dice."""
+    ordered = np.sort(mean, axis=None)[::-1]
+    total = ordered.sum()
+    if total == 0:
+        return np.zeros(mean.shape, dtype=bool)
+    expected = 2 * np.cumsum(ordered) / (np.arange(1, ordered.size + 1) + total)
+    return mean >= ordered[int(np.argmax(expected))]

@@ -1,0 +1,77 @@
+"""The report's three charts."""
+
+import numpy as np
+
+from synthex.evaluation.scorer import Evaluation
+from synthex.evaluation.scores import Scores
+from synthex.evaluation.svg import Axis, Series, box_chart, line_chart, nice_limit
+
+
+def curve_chart(evaluation: Evaluation) -> str:
+    """The activated-fraction curve: mean error against the share of landmarks accepted."""
+    curve = evaluation.scores.curve(evaluation.protocol.confidence_cuts)
+    summary = evaluation.summary
+    labels = tuple(
+        f"cut {cut:g}: {100 * rate:.1f} % accepted, {error:.2f} mm, {100 * false:.1f} % false"
+        for cut, rate, error, false in zip(
+            curve.cuts, curve.detection_rate, curve.error_mm_mean, curve.false_detection_rate, strict=True
+        )
+    )
+    series = [Series("model", curve.detection_rate, curve.error_mm_mean, "model", True, labels)]
+    heights = [curve.error_mm_mean]
+    if summary["landmark_error_mm_mean"] is not None:
+        rate, error = np.array([summary["detection_rate"]]), np.array([summary["landmark_error_mm_mean"]])
+        text = f"the model's own decision: {100 * rate[0]:.1f} % detected, {error[0]:.2f} mm"
+        series.append(Series("own decision", rate, error, "point", True, (text,)))
+        heights.append(error)
+    return line_chart(
+        series,
+        Axis("share of visible landmarks accepted", 0, 1, percent=True),
+        Axis("mean error of the accepted, mm", 0, nice_limit(1.08 * _largest(heights))),
+        "Mean error against the share of landmarks accepted",
+    )
+
+
+def distribution_chart(evaluation: Evaluation) -> str:
+    """Share of visible landmarks detected within each error: overall, by landmark, and for the baseline."""
+    scores = evaluation.scores
+    top = nice_limit(1.3 * _percentile(scores.hit_error_mm, 99))
+    grid = np.linspace(0, top, 121)
+    series = [Series(name, grid, _within(scores, grid, index), "thin") for index, name in enumerate(scores.landmarks)]
+    if evaluation.baseline is not None:
+        series.append(Series("baseline", grid, _within(evaluation.baseline, grid), "baseline"))
+    series.append(Series("all landmarks", grid, _within(scores, grid), "model"))
+    return line_chart(
+        series,
+        Axis("error, mm at the detector", 0, top),
+        Axis("share of visible landmarks", 0, 1, percent=True),
+        "Share of landmarks within a given error",
+    )
+
+
+def error_boxes(evaluation: Evaluation) -> str:
+    """Quartiles and tails of the error of each landmark."""
+    errors = evaluation.scores.hit_error_mm
+    groups = [(name, errors[:, index]) for index, name in enumerate(evaluation.scores.landmarks)]
+    tails = [np.percentile(kept, 95) for _, values in groups if len(kept := values[np.isfinite(values)])]
+    top = nice_limit(max(tails, default=1.0))
+    return box_chart(groups, Axis("error, mm at the detector", 0, top), "Error by landmark")
+
+
+def _within(scores: Scores, grid: np.ndarray, index: int | None = None) -> np.ndarray:
+    column = slice(None) if index is None else slice(index, index + 1)
+    errors, expected = scores.hit_error_mm[:, column], int(scores.expected[:, column].sum())
+    if expected == 0:
+        return np.full(grid.shape, np.nan)
+    ordered = np.sort(errors[np.isfinite(errors)])
+    return np.searchsorted(ordered, grid, side="right") / expected
+
+
+def _percentile(table: np.ndarray, percent: float) -> float:
+    kept = table[np.isfinite(table)]
+    return float(np.percentile(kept, percent)) if len(kept) else 1.0
+
+
+def _largest(tables: list[np.ndarray]) -> float:
+    kept = np.concatenate([table[np.isfinite(table)] for table in tables])
+    return float(kept.max()) if len(kept) else 1.0

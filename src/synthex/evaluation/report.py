@@ -1,0 +1,236 @@
+"""One self-contained HTML page: figures beside the baseline, curves, tables, pictures, provenance."""
+
+import base64
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from importlib.resources import files
+from typing import Any
+
+from synthex.evaluation.charts import curve_chart, distribution_chart, error_boxes
+from synthex.evaluation.scorer import Evaluation
+from synthex.evaluation.summary import documented_keys
+from synthex.evaluation.tables import interval_text, number, overall_rows
+
+
+def render_report(
+    evaluation: Evaluation,
+    images: Mapping[str, bytes],
+    title: str = "",
+    details: Mapping[str, Any] | None = None,
+) -> str:
+    """The page as text. It loads nothing: pictures are embedded, charts are inline SVG, there is no script.
+
+    Args:
+        evaluation: What was found.
+        images: PNG files by name; names start with ``best-``, ``median-`` or ``worst-``.
+        title: Headline; the task's name if empty.
+        details: Extra JSON values shown with the provenance.
+    """
+    summary, scores = evaluation.summary, evaluation.scores
+    headline = escape(title or f"Evaluation of {evaluation.protocol.task.replace('_', ' ')}")
+    style = files("synthex.evaluation").joinpath("report.css").read_text(encoding="utf-8")
+    body = [
+        f"<h1>{headline}</h1>",
+        f'<p class="soft">{summary["cases"]} images of {summary["subjects"]} subjects · task '
+        f"{escape(evaluation.protocol.task)} · {summary['visible_landmarks']} visible landmarks</p>",
+        _warnings(evaluation),
+        _cards(evaluation),
+        _comparison(evaluation),
+    ]
+    if scores.landmarks:
+        body += [
+            "<h2>Landmark errors</h2>",
+            '<div class="pair">',
+            _figure("Error against the share of landmarks accepted", curve_chart(evaluation),
+                    "Each dot is a confidence cut; the ring is the model's own decision. Low and right is good."),
+            _figure("How many landmarks are within a given error", distribution_chart(evaluation),
+                    "All visible landmarks count; missed ones never get there. Thin lines: one landmark each."),
+            "</div>",
+            '<div class="pair" style="margin-top:12px">',
+            _figure("Error by landmark, detected ones", error_boxes(evaluation),
+                    "Box: quartiles; bar: median; line: 5th to 95th percentile."),
+            "</div>",
+            "<h2>By landmark</h2>",
+            _landmark_table(evaluation),
+        ]  # fmt: skip
+    if scores.structures:
+        body += ["<h2>By structure</h2>", _structure_table(evaluation)]
+    body += [_shots(images), _provenance(evaluation, details or {}), _definitions(evaluation)]
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{headline}</title>'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<style>\n{style}</style></head>\n<body><main>\n" + "\n".join(body) + "\n</main></body></html>\n"
+    )
+
+
+def _warnings(evaluation: Evaluation) -> str:
+    notes = []
+    for cases, text in (
+        (evaluation.missing, "have no prediction and are not scored"),
+        (evaluation.extra, "are predicted but not in the dataset"),
+    ):
+        if cases:
+            shown = ", ".join(cases[:5]) + (" …" if len(cases) > 5 else "")
+            notes.append(f"{len(cases)} cases {text}: {shown}")
+    if evaluation.summary["subjects"] < 2:
+        notes.append("One subject: there is no confidence interval.")
+    elif evaluation.summary["subjects"] < 10:
+        notes.append("Few subjects: the confidence intervals are likely too narrow.")
+    return "".join(f'<p class="warn">{escape(note)}</p>' for note in notes)
+
+
+def _cards(evaluation: Evaluation) -> str:
+    summary = evaluation.summary
+    cards = []
+    if evaluation.scores.landmarks:
+        cards += [
+            _card(summary, "Mean landmark error", "landmark_error_mm_mean", "mm", "landmark_error_mm_ci95"),
+            _card(summary, "Detection rate", "detection_rate", "%", "detection_rate_ci95"),
+            _card(summary, "False detections", "false_detection_rate", "%", None),
+        ]
+    if evaluation.scores.structures:
+        cards.append(_card(summary, "Mean Dice", "dice_mean", "", "dice_ci95"))
+    return f'<div class="cards">{"".join(cards)}</div>'
+
+
+def _card(summary: Mapping[str, Any], name: str, key: str, unit: str, interval: str | None) -> str:
+    scale, digits = {"%": (100, 1), "mm": (1, 2)}.get(unit, (1, 3))
+
+    def show(value: float | None) -> str:
+        return number(None if value is None else value * scale, digits)
+
+    lines = []
+    if interval is not None and summary[f"{interval}_low"] is not None:
+        lines.append(f"95 % CI {show(summary[f'{interval}_low'])} to {show(summary[f'{interval}_high'])}")
+    if f"baseline_{key}" in summary:
+        lines.append(f'<span class="base">baseline {show(summary[f"baseline_{key}"])} {unit}</span>')
+    return (
+        f'<div class="card"><div class="name">{name}</div><div class="value own">{show(summary[key])} '
+        f'<span class="unit">{unit}</span></div><div class="soft">{"<br>".join(lines) or "&nbsp;"}</div></div>'
+    )
+
+
+def _comparison(evaluation: Evaluation) -> str:
+    if evaluation.baseline is None:
+        return ""
+    rows = [
+        (escape(label), model, f'<span class="base">{base}</span>')
+        for label, _, model, base in overall_rows(evaluation)
+    ]
+    return (
+        "<h2>Beside the baseline</h2>"
+        '<p class="soft">The baseline answers with mean positions and mean masks, whatever the image shows.</p>'
+        + _table(("figure", "model", "baseline"), rows)
+    )
+
+
+def _landmark_table(evaluation: Evaluation) -> str:
+    summary = evaluation.summary
+    based = evaluation.baseline is not None
+    header = ["landmark", "visible", "mean ± std mm", "median", "95th pct", "95 % CI of mean", "no miss dropped"]
+    header += ["baseline mean"] if based else []
+    rows = []
+    for name in (*evaluation.scores.landmarks, ""):
+        end = f"/{name}" if name else ""
+        low, high = summary[f"landmark_error_mm_ci95_low{end}"], summary[f"landmark_error_mm_ci95_high{end}"]
+        row = [
+            escape(name) or "all",
+            str(summary[f"visible_landmarks{end}"]),
+            f"{number(summary[f'landmark_error_mm_mean{end}'])} ± {number(summary[f'landmark_error_mm_std{end}'])}",
+            number(summary[f"landmark_error_mm_median{end}"]),
+            number(summary[f"landmark_error_mm_p95{end}"]),
+            interval_text(low, high),
+            number(summary[f"landmark_error_mm_mean_all{end}"]),
+        ]
+        if based:
+            row.append(f'<span class="base">{number(summary[f"baseline_landmark_error_mm_mean{end}"])}</span>')
+        row += [
+            number(summary[f"false_detection_rate{end}"], percent=True),
+            _bar(summary[f"detection_rate{end}"], percent=True),
+        ]
+        rows.append(tuple(row))
+    return _table((*header, "false", "detected"), rows, total=True)
+
+
+def _structure_table(evaluation: Evaluation) -> str:
+    summary = evaluation.summary
+    based = evaluation.baseline is not None
+    header = ["structure", "images", "mean ± std", "median", "95 % CI of mean"]
+    rows = []
+    for name in (*evaluation.scores.structures, ""):
+        end = f"/{name}" if name else ""
+        row = [
+            escape(name) or "all",
+            str(summary[f"dice_cases{end}"] if name else summary["cases"]),
+            f"{number(summary[f'dice_mean{end}'], 3)} ± {number(summary[f'dice_std{end}'], 3)}",
+            number(summary[f"dice_median{end}"], 3),
+            interval_text(summary[f"dice_ci95_low{end}"], summary[f"dice_ci95_high{end}"], 3),
+        ]
+        if based:
+            row.append(f'<span class="base">{number(summary[f"baseline_dice_mean{end}"], 3)}</span>')
+        rows.append((*row, _bar(summary[f"dice_mean{end}"])))
+    return _table((*header, *(["baseline mean"] if based else []), "mean Dice"), rows, total=True)
+
+
+def _shots(images: Mapping[str, bytes]) -> str:
+    if not images:
+        return ""
+    parts = ["<h2>Best, median and worst cases</h2>"]
+    for rank in ("best", "median", "worst"):
+        group = {name: content for name, content in images.items() if name.startswith(f"{rank}-")}
+        shots = "".join(
+            f'<figure><img alt="{escape(name.removesuffix(".png"))}" src="data:image/png;base64,'
+            f'{base64.b64encode(content).decode("ascii")}"></figure>'
+            for name, content in group.items()
+        )
+        if group:
+            parts.append(f"<details open><summary><b>{rank.capitalize()}</b></summary>"
+                         f'<div class="shots pair">{shots}</div></details>')  # fmt: skip
+    return "".join(parts)
+
+
+def _provenance(evaluation: Evaluation, details: Mapping[str, Any]) -> str:
+    items = "".join(
+        f"<dt>{escape(str(key))}</dt><dd>{escape(value if isinstance(value, str) else json.dumps(value))}</dd>"
+        for key, value in {**details, **evaluation.provenance}.items()
+    )
+    return f'<h2>Provenance</h2><div class="card"><dl>{items or "<dt>none given</dt><dd></dd>"}</dl></div>'
+
+
+def _definitions(evaluation: Evaluation) -> str:
+    keys = documented_keys(evaluation.scores, with_baseline=False)
+    items = "".join(
+        f"<dt><code>{escape(key)}</code></dt><dd>{escape(text)}</dd>" for key, text in keys.items() if "/" not in key
+    )
+    return (
+        "<details><summary>What the keys of summary.json mean</summary>"
+        '<p class="soft">Keys of one landmark or structure carry its name after a slash; those of the baseline '
+        f'have the prefix baseline_.</p><div class="card"><dl>{items}</dl></div></details>'
+    )
+
+
+def _figure(title: str, chart: str, caption: str) -> str:
+    return f'<figure><h3>{escape(title)}</h3>{chart}<p class="soft">{escape(caption)}</p></figure>'
+
+
+def _bar(share: float | None, percent: bool = False) -> str:
+    if share is None:
+        return "–"
+    width = 90 * min(max(share, 0.0), 1.0)
+    text = number(share, 2 if percent else 3, percent)
+    return f'{text}<span class="track"><span class="bar" style="width:{width:.0f}px"></span></span>'
+
+
+def _table(header: Iterable[str], rows: Sequence[tuple[str, ...]], total: bool = False) -> str:
+    """A table of cells that are HTML already; the last row is the total if asked for."""
+    lines = ["".join(f"<th>{escape(cell)}</th>" for cell in header)]
+    for index, row in enumerate(rows):
+        lines.append("".join(f"<td>{cell}</td>" for cell in row))
+        if total and index == len(rows) - 1:
+            lines[-1] = f"total:{lines[-1]}"
+    inner = "".join(
+        f'<tr class="total">{line.removeprefix("total:")}</tr>' if line.startswith("total:") else f"<tr>{line}</tr>"
+        for line in lines
+    )
+    return f'<div class="wrap"><table>{inner}</table></div>'

@@ -1,0 +1,249 @@
+"""Scores as CSV files and as a table for the terminal."""
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from synthex.evaluation.scorer import Evaluation
+
+Row = Sequence[Any]
+
+
+def csv_tables(evaluation: Evaluation) -> dict[str, str]:
+    """File name to content of every CSV; an empty cell is a value that does not exist.
+
+    ``landmarks.csv`` has one row a case and landmark, ``dice.csv`` one a case and structure, ``curve.csv``
+    one a confidence cut, ``per_landmark.csv`` and ``per_structure.csv`` the summary's figures by name.
+    """
+    landmark_keys = per_name_keys(evaluation, evaluation.scores.landmarks)
+    structure_keys = per_name_keys(evaluation, evaluation.scores.structures)
+    return {
+        "landmarks.csv": _csv(_LANDMARK_HEADER, _landmark_rows(evaluation)),
+        "dice.csv": _csv(("case_id", "subject_id", "structure", "dice"), _dice_rows(evaluation)),
+        "curve.csv": _csv(_CURVE_HEADER, _curve_rows(evaluation)),
+        "per_landmark.csv": _csv(
+            ("landmark", *landmark_keys), _summary_rows(evaluation, evaluation.scores.landmarks, landmark_keys)
+        ),
+        "per_structure.csv": _csv(
+            ("structure", *structure_keys), _summary_rows(evaluation, evaluation.scores.structures, structure_keys)
+        ),
+    }
+
+
+def per_name_keys(evaluation: Evaluation, names: tuple[str, ...]) -> tuple[str, ...]:
+    """The summary's keys (baseline's included) that exist for each of ``names``, without the name."""
+    return (
+        tuple(key.removesuffix(f"/{names[0]}") for key in evaluation.summary if key.endswith(f"/{names[0]}"))
+        if names
+        else ()
+    )
+
+
+def terminal_table(evaluation: Evaluation) -> Group:
+    """Figures by landmark and structure and, beside the baseline, overall; print it with a rich console."""
+    parts: list[Table | Text] = []
+    summary = evaluation.summary
+    if evaluation.scores.landmarks:
+        parts.append(_landmark_table(evaluation))
+    if evaluation.scores.structures:
+        parts.append(_structure_table(evaluation))
+    parts.append(_overall_table(evaluation))
+    for key, text in (("cases_missing", "cases have no prediction"), ("cases_extra", "predictions have no case")):
+        if summary[key]:
+            parts.append(Text(f"{summary[key]} {text}", style="yellow"))
+    return Group(*parts)
+
+
+def number(value: float | int | None, digits: int = 2, percent: bool = False) -> str:
+    """A figure for people; a dash where it does not exist."""
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return "–"
+    return f"{100 * value:.{max(digits - 1, 0)}f} %" if percent else f"{value:.{digits}f}"
+
+
+_LANDMARK_HEADER = (
+    "case_id",
+    "subject_id",
+    "landmark",
+    "annotated",
+    "visible",
+    "present",
+    "confidence",
+    "truth_column_px",
+    "truth_row_px",
+    "guess_column_px",
+    "guess_row_px",
+    "error_px",
+    "error_mm",
+    "error_isocenter_mm",
+)
+_CURVE_HEADER = (
+    "confidence_cut",
+    "detection_rate",
+    "false_detection_rate",
+    "landmark_error_mm_mean",
+    "landmark_error_mm_median",
+    "accepted_landmarks",
+)
+
+
+def _landmark_rows(evaluation: Evaluation) -> Iterable[Row]:
+    scores = evaluation.scores
+    error_px, error_mm = scores.error_px, scores.error_mm
+    isocenter = error_mm / scores.magnification[:, None]
+    for row, (case_id, subject_id) in enumerate(zip(scores.case_ids, scores.subject_ids, strict=True)):
+        for column, name in enumerate(scores.landmarks):
+            at = (row, column)
+            yield (
+                case_id,
+                subject_id,
+                name,
+                int(scores.annotated[at]),
+                int(scores.visible[at]),
+                int(scores.present[at]),
+                scores.confidence[at],
+                *scores.truth_px[at],
+                *scores.guess_px[at],
+                error_px[at],
+                error_mm[at],
+                isocenter[at],
+            )
+
+
+def _dice_rows(evaluation: Evaluation) -> Iterable[Row]:
+    scores = evaluation.scores
+    for row, (case_id, subject_id) in enumerate(zip(scores.case_ids, scores.subject_ids, strict=True)):
+        for column, name in enumerate(scores.structures):
+            yield case_id, subject_id, name, scores.dice[row, column]
+
+
+def _curve_rows(evaluation: Evaluation) -> Iterable[Row]:
+    curve = evaluation.scores.curve(evaluation.protocol.confidence_cuts)
+    return zip(
+        curve.cuts,
+        curve.detection_rate,
+        curve.false_detection_rate,
+        curve.error_mm_mean,
+        curve.error_mm_median,
+        curve.accepted,
+        strict=True,
+    )
+
+
+def _summary_rows(evaluation: Evaluation, names: tuple[str, ...], keys: tuple[str, ...]) -> Iterable[Row]:
+    for name in names:
+        yield (name, *(evaluation.summary[f"{key}/{name}"] for key in keys))
+
+
+def _csv(header: Row, rows: Iterable[Row]) -> str:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows([_cell(value) for value in row] for row in rows)
+    return buffer.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    if value is None:
+        return ""
+    if isinstance(value, float | np.floating):
+        return f"{value:.6g}" if math.isfinite(value) else ""
+    return value
+
+
+def _interval(summary: Mapping[str, Any], key: str, digits: int = 2) -> str:
+    return interval_text(summary[key.replace("*", "low")], summary[key.replace("*", "high")], digits)
+
+
+def interval_text(low: float | None, high: float | None, digits: int = 2) -> str:
+    """``low–high``, or a dash where there is no interval."""
+    return "–" if low is None or high is None else f"{low:.{digits}f} to {high:.{digits}f}"
+
+
+def _landmark_table(evaluation: Evaluation) -> Table:
+    summary = evaluation.summary
+    table = Table(title="Landmarks: error of the detected ones, mm at the detector", title_justify="left")
+    table.add_column("landmark")
+    for column in ("visible", "mean ± std", "median", "95th pct", "95 % CI", "detected", "false"):
+        table.add_column(column, justify="right")
+    for name in (*evaluation.scores.landmarks, None):
+        end = "" if name is None else f"/{name}"
+        if name is None:
+            table.add_section()
+        table.add_row(
+            name or "all",
+            str(summary[f"visible_landmarks{end}"]),
+            f"{number(summary[f'landmark_error_mm_mean{end}'])} ± {number(summary[f'landmark_error_mm_std{end}'])}",
+            number(summary[f"landmark_error_mm_median{end}"]),
+            number(summary[f"landmark_error_mm_p95{end}"]),
+            _interval(summary, f"landmark_error_mm_ci95_*{end}"),
+            number(summary[f"detection_rate{end}"], percent=True),
+            number(summary[f"false_detection_rate{end}"], percent=True),
+            style="bold" if name is None else None,
+        )
+    return table
+
+
+def _structure_table(evaluation: Evaluation) -> Table:
+    summary = evaluation.summary
+    table = Table(title="Structures: Dice", title_justify="left")
+    table.add_column("structure")
+    for column in ("images", "mean ± std", "median", "95 % CI"):
+        table.add_column(column, justify="right")
+    for name in (*evaluation.scores.structures, None):
+        end = "" if name is None else f"/{name}"
+        if name is None:
+            table.add_section()
+        table.add_row(
+            name or "all",
+            str(summary[f"dice_cases{end}"] if name else summary["cases"]),
+            f"{number(summary[f'dice_mean{end}'], 3)} ± {number(summary[f'dice_std{end}'], 3)}",
+            number(summary[f"dice_median{end}"], 3),
+            _interval(summary, f"dice_ci95_*{end}", 3),
+            style="bold" if name is None else None,
+        )
+    return table
+
+
+OVERALL = (
+    ("mean error, detected (mm at the detector)", "landmark_error_mm_mean", 2, False),
+    ("median error, detected (mm)", "landmark_error_mm_median", 2, False),
+    ("mean error, no miss dropped (mm)", "landmark_error_mm_mean_all", 2, False),
+    ("mean error at the isocentre (mm)", "landmark_error_isocenter_mm_mean", 2, False),
+    ("detection rate", "detection_rate", 2, True),
+    ("false detection rate", "false_detection_rate", 2, True),
+    ("mean Dice", "dice_mean", 3, False),
+)
+"""Rows of the comparison with the baseline: label, key, digits, as percent."""
+
+
+def overall_rows(evaluation: Evaluation) -> list[tuple[str, str, str, str]]:
+    """Label, key, model and baseline of the rows in :data:`OVERALL` that the task has."""
+    summary = evaluation.summary
+    rows = []
+    for label, key, digits, percent in OVERALL:
+        scored = evaluation.scores.structures if key.startswith("dice") else evaluation.scores.landmarks
+        if scored:
+            model = number(summary[key], digits, percent)
+            rows.append((label, key, model, number(summary.get(f"baseline_{key}"), digits, percent)))
+    return rows
+
+
+def _overall_table(evaluation: Evaluation) -> Table:
+    summary = evaluation.summary
+    title = f"Overall: {summary['cases']} images of {summary['subjects']} subjects"
+    table = Table(title=title, title_justify="left")
+    table.add_column("figure")
+    table.add_column("model", justify="right")
+    if evaluation.baseline is not None:
+        table.add_column("baseline", justify="right")
+    for label, _, model, baseline in overall_rows(evaluation):
+        table.add_row(label, model, *([baseline] if evaluation.baseline is not None else []))
+    return table
