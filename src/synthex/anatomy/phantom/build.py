@@ -1,0 +1,141 @@
+"""From parameters to an anatomy: HU, labels and landmarks on one grid."""
+
+import numpy as np
+
+from synthex.anatomy.phantom import tissue_kernel
+from synthex.anatomy.phantom.assembly import Skeleton, assemble
+from synthex.anatomy.phantom.femur import SHAFT_AXIS, neck_base
+from synthex.anatomy.phantom.landmarks import find_landmarks
+from synthex.anatomy.phantom.parameters import PelvisParameters
+from synthex.anatomy.phantom.soft_tissue import NOISE_STEP_MM, Texture, fill
+from synthex.anatomy.phantom.solids import Solid
+from synthex.core import Affine, Anatomy, Volume
+
+STRUCTURES = {"hip_left": 1, "hip_right": 2, "vertebrae": 3, "sacrum": 4, "femur_left": 5, "femur_right": 6}
+#: Cartilage of the sacroiliac joint, mm (2 to 4 on CT).
+SACROILIAC_GAP_MM = 2.4
+_LOW_MM, _HIGH_MM = np.array((-215.0, -165.0, -135.0)), np.array((215.0, 165.0, 215.0))
+
+
+def build_pelvis(
+    parameters: PelvisParameters,
+    spacing_mm: float = 2.0,
+    rng: np.random.Generator | None = None,
+    subject_id: str = "phantom",
+) -> Anatomy:
+    """Build one subject; a pure function of its arguments.
+
+    Args:
+        parameters: The subject.
+        spacing_mm: Voxel size; the landmarks do not depend on it.
+        rng: Draws texture and bowel; None: a fixed one.
+        subject_id: Name of the result.
+
+    Returns:
+        RAS mm, origin midway between the hip centres; from L3 to mid-thigh, air outside the body.
+
+    Raises:
+        ValueError: The voxel size is not between 0.5 and 10 mm, or the shape is not a pelvis.
+    """
+    if not 0.5 <= spacing_mm <= 10.0:
+        raise ValueError(f"spacing_mm must lie in 0.5 to 10 mm, got {spacing_mm}")
+    rng = np.random.default_rng(0) if rng is None else rng
+    skeleton = assemble(parameters)
+    low = _LOW_MM * parameters.size
+    high = _HIGH_MM * parameters.size
+    extra = max(0.0, parameters.fat_mm - 25.0)
+    low[:2] -= extra
+    high[0] += extra
+    high[1] = max(high[1], (parameters.belly_mm + 0.4 * parameters.fat_mm + 45.0) * 1.0)
+    shape_list = np.ceil((high - low) / spacing_mm).astype(int)
+    shape = (int(shape_list[0]), int(shape_list[1]), int(shape_list[2]))
+    texture = Texture.sample(low, high, rng)
+    ct = fill(parameters, low, spacing_mm, shape, texture, rng)
+    labels = np.zeros(shape, dtype=np.uint8)
+    _paint_skeleton(parameters, skeleton, ct, labels, low, spacing_mm, texture)
+    world_from_ijk = Affine.from_parts(np.eye(3) * spacing_mm, low)
+    return Anatomy(
+        subject_id=subject_id,
+        ct=Volume(np.clip(np.rint(ct), -1000, 3000).astype(np.int16), world_from_ijk),
+        labels=Volume(labels, world_from_ijk),
+        structures=STRUCTURES,
+        landmarks=find_landmarks(skeleton),
+    )
+
+
+def _paint_skeleton(
+    p: PelvisParameters,
+    skeleton: Skeleton,
+    ct: np.ndarray,
+    labels: np.ndarray,
+    origin: np.ndarray,
+    spacing_mm: float,
+    texture: Texture,
+) -> None:
+    """Lay all bones into ``ct`` and ``labels`` (both owned by the caller's build)."""
+    shape = (ct.shape[0], ct.shape[1], ct.shape[2])
+    cortical = 1000.0 + 450.0 * p.density
+    trabecular = 210.0 * p.density
+    still = np.zeros(9)
+
+    def paint(
+        values: np.ndarray, start: np.ndarray, name: str, cortex: float, spongy: float, shaft: np.ndarray = still
+    ) -> None:
+        tissue_kernel.paint_bone(
+            ct, labels, values, start, origin, float(spacing_mm), STRUCTURES[name], cortex * p.cortex, shaft,
+            trabecular * spongy, -30.0, cortical, texture.table, texture.origin, NOISE_STEP_MM,
+        )  # fmt: skip
+
+    hips = {side: _grid(hip, origin, spacing_mm, shape) for side, hip in skeleton.hips.items()}
+    sacrum, sacrum_start = _grid(skeleton.sacrum, origin, spacing_mm, shape)
+    lumbar = [_grid(solid, origin, spacing_mm, shape) for solid in skeleton.lumbar]
+    for hip, start in hips.values():
+        _keep_clear(sacrum, sacrum_start, hip, start, SACROILIAC_GAP_MM)
+        for vertebra, vertebra_start in lumbar:
+            _keep_clear(vertebra, vertebra_start, hip, start, 2.0)
+    # Facet joints: each vertebra gives way to the one below it.
+    below, below_start = sacrum, sacrum_start
+    for vertebra, vertebra_start in lumbar:
+        _keep_clear(vertebra, vertebra_start, below, below_start, 1.8)
+        below, below_start = vertebra, vertebra_start
+    paint(sacrum, sacrum_start, "sacrum", 1.0, 0.75)
+    for vertebra, vertebra_start in lumbar:
+        paint(vertebra, vertebra_start, "vertebrae", 0.9, 0.85)
+    for side, (hip, start) in hips.items():
+        paint(hip, start, f"hip_{side}", 1.5, 0.9)
+    for side, solid in skeleton.femurs.items():
+        femur = p.femur_left if side == "left" else p.femur_right
+        values, start = _grid(solid, origin, spacing_mm, shape)
+        hip, hip_start = hips[side]
+        _keep_clear(values, start, hip, hip_start, 1.0)
+        world_from_local = solid.local_from_world.inverse()
+        base = world_from_local.apply(neck_base(femur)[None])[0]
+        axis = world_from_local.apply_vectors(SHAFT_AXIS[None])[0]
+        shaft = np.array((*base, *axis, 5.2 * p.cortex, 12.0, 75.0))
+        paint(values, start, f"femur_{side}", 1.5, 1.25, shaft)
+
+
+def _grid(
+    solid: Solid, origin: np.ndarray, spacing_mm: float, shape: tuple[int, int, int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Implicit function on the part of the grid around the solid, and that part's first voxel."""
+    low, high = solid.bounds_world()
+    limit = np.array(shape)
+    first = np.clip(np.floor((low - origin) / spacing_mm).astype(int), 0, limit - 1)
+    last = np.clip(np.ceil((high - origin) / spacing_mm).astype(int) + 1, first + 1, limit)
+    size = last - first
+    values = solid.grid(origin + first * spacing_mm, spacing_mm, (int(size[0]), int(size[1]), int(size[2])))
+    return values, first
+
+
+def _keep_clear(
+    values: np.ndarray, start: np.ndarray, other: np.ndarray, other_start: np.ndarray, gap_mm: float
+) -> None:
+    """Cut ``values`` back (in place) until it is ``gap_mm`` away from ``other``."""
+    low = np.maximum(start, other_start)
+    high = np.minimum(start + values.shape, other_start + other.shape)
+    if (low >= high).any():
+        return
+    mine = tuple(slice(a, b) for a, b in zip(low - start, high - start, strict=True))
+    theirs = tuple(slice(a, b) for a, b in zip(low - other_start, high - other_start, strict=True))
+    np.maximum(values[mine], gap_mm - other[theirs], out=values[mine])

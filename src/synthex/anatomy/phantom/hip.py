@@ -1,0 +1,106 @@
+"""The right hip bone in the pelvis frame; the left one is its mirror image with its own parameters.
+
+Template frame: mm, x to the right, y front, z up, origin midway between the hip centres, standing
+posture; the template's right hip centre is at (75, 0, 0). Control points are rounded from published
+dimensions (Standring, Gray's Anatomy, 41st ed., ch. 80; DeSilva & Rosenberg, J Anat 2017: acetabulum 48 to
+56 wide, ischium 80 to 90 and pubis 70 to 80 long from the acetabular centre, foramen 50 to 55 by 33 to
+38; Murray, JBJS 1993: acetabular inclination 40 to 45, anteversion 15 to 20 degrees).
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from synthex.anatomy.phantom import kernel
+from synthex.anatomy.phantom.parameters import PelvisParameters
+from synthex.anatomy.phantom.solids import Solid, SolidBuilder, Warp
+from synthex.anatomy.phantom.wing import add_wing
+from synthex.core.arrays import Points3
+
+TEMPLATE_HIP_MM = 75.0
+#: Joint space between the femoral head and the bony socket, both cartilages (3 to 5 mm on radiographs).
+JOINT_SPACE_MM = 3.6
+_INCLINATION, _ANTEVERSION = np.deg2rad(42.0), np.deg2rad(17.0)
+SOCKET_AXIS = np.array(
+    (
+        np.sin(_INCLINATION) * np.cos(_ANTEVERSION),
+        np.sin(_ANTEVERSION),
+        -np.cos(_INCLINATION) * np.cos(_ANTEVERSION),
+    )
+)
+
+
+def shape_field(points: Points3, coefficients: Sequence[float]) -> Points3:
+    """Displacement in mm by four slow waves an axis; zero at the hip centre, x kept at the midline."""
+    phase = points / np.array((90.0, 110.0, 130.0))
+    waves = np.stack(
+        (
+            np.sin(np.pi * phase[:, 2]),
+            np.sin(np.pi * phase[:, 1]),
+            np.sin(np.pi * (phase[:, 1] + phase[:, 2])),
+            np.sin(np.pi * (phase[:, 1] - phase[:, 2])),
+        ),
+        axis=1,
+    )
+    shift = waves @ np.asarray(coefficients).reshape(4, 3)
+    shift[:, 0] *= np.clip(points[:, 0] / 30.0, 0.0, 1.0)
+    return shift
+
+
+def pelvis_warp(p: PelvisParameters, coefficients: Sequence[float]) -> Warp:
+    """Template frame to the subject's pelvis frame, for the right side."""
+    scale = np.array((p.size, p.size * p.depth, p.size * p.height))
+    shift = p.hip_half_distance_mm / p.size - TEMPLATE_HIP_MM
+
+    def warp(points: Points3) -> Points3:
+        x, z = points[:, 0], points[:, 2]
+        out = points + shape_field(points, coefficients)
+        out[:, 0] += shift * np.clip(x / TEMPLATE_HIP_MM, 0.0, 1.0)
+        # The template's crest is that of a narrow hip distance: bring the wings back in, then flare.
+        out[:, 0] += (p.flare_mm - 7.0) * np.clip((z - 10.0) / 110.0, 0.0, 1.2) * np.clip((x - 30.0) / 40.0, 0.0, 1.0)
+        out[:, 0] += p.subpubic_mm * np.clip((-z - 10.0) / 45.0, 0.0, 1.2) * np.clip((x - 5.0) / 20.0, 0.0, 1.0)
+        return out * scale
+
+    return warp
+
+
+def build_hip(p: PelvisParameters, side: str) -> Solid:
+    """The hip bone of one side, as a right one, in the pelvis frame."""
+    femur, field = (p.femur_left, p.field_left) if side == "left" else (p.femur_right, p.field_right)
+    bone = SolidBuilder(pelvis_warp(p, field), p.size)
+    centre = (TEMPLATE_HIP_MM, 0.0, 0.0)
+    socket = (femur.head_radius_mm + JOINT_SPACE_MM) / p.size
+
+    add_wing(bone, p.size, p.wing)
+    # Acetabulum: walls 5 to 6 mm, roof and posterior column thicker.
+    bone.cup(centre, socket + 5.5, tuple(SOCKET_AXIS), 3.0, blend=8.0)
+    bone.capsule((74, 2, 26), (70, -8, 32), 16, blend=10)
+    bone.capsule((90, 34, 40), (89, 37, 36), 6.5, blend=6)
+    # Anterior superior iliac spine and the tubercle of the crest.
+    bone.capsule((117, 51.5, 72), (120, 48, 80), 5.5, 6.0, blend=4)
+    bone.capsule((127, 30, 121), (122, 26, 128), 6.5, blend=6)
+    # Posterior column, ischial spine, ischium and tuberosity.
+    bone.chain([(60, -27, 30), (56, -31, 12), (55, -32, -4)], [11, 11, 13], flat=0.85, normal=(0.8, -0.6, 0), blend=8)
+    bone.capsule((52, -38, 9), (44, -53, 5), 8.5, 3.2, flat=0.75, normal=(0.87, -0.3, 0), blend=7)
+    ischium = (0.77, 0.64, 0.0)
+    bone.chain([(56, -30, -8), (54, -34, -24), (51, -36, -40)], [15, 15.5, 16], flat=0.62, normal=ischium, blend=6)
+    bone.capsule((51, -38, -40), (46, -37, -52), 15, 12, flat=0.68, normal=ischium, blend=6)
+    # Pubis: superior ramus, body at the symphysis, inferior ramus.
+    bone.chain([(60, 20, 10), (44, 23.5, 2), (26, 27, -9), (14, 28, -17)], [11, 8, 7, 8], blend=6)
+    bone.chain([(4, 27.5, -19.5), (4, 12, -33)], [8.8, 8.2], flat=0.82, normal=(0, 0.66, -0.75), blend=4)
+    bone.chain([(15, 26, -19), (12, 9, -35)], [8.5, 7], flat=0.75, normal=(0.3, 0.62, -0.72), blend=6)
+    bone.chain(
+        [(9, 9, -36), (15, -1, -44), (25, -15, -53), (36, -28, -58), (46, -37, -56)],
+        [7, 6.3, 6.3, 7, 8],
+        flat=0.8,
+        normal=(0.65, 0.62, -0.44),
+        blend=5,
+    )
+    # Socket and acetabular fossa with its notch below.
+    subtract = kernel.SUBTRACT
+    bone.capsule(centre, centre, socket, blend=1.5, operation=subtract)
+    fossa = np.array(centre) - 0.14 * socket * SOCKET_AXIS + np.array((0.0, 1.0, -3.0))
+    notch = fossa + np.array((4.0, 4.0, -17.0))
+    bone.capsule(tuple(fossa), tuple(notch), socket * 0.93, socket * 0.5, blend=3, operation=subtract)
+    bone.halfspace((0.5 * p.symphysis_gap_mm / p.size, 0, 0), (-1, 0, 0), blend=2.0)
+    return bone.build()

@@ -1,0 +1,236 @@
+"""The 14 hip landmarks as extrema of the implicit surfaces, to 0.1 mm, whatever the output grid.
+
+They are read in the pelvis' own frame, so that a landmark stays on the same piece of bone however the
+patient lies: x along the line of the hip centres' mirror plane normal, and the anterior pelvic plane (both
+iliac spines and the foremost pubis, Lewinnek et al., JBJS 1978) leaning 7 degrees forward, as in supine CT.
+"""
+
+import numpy as np
+from jaxtyping import Float
+from scipy.spatial import ConvexHull
+from scipy.spatial.transform import Rotation
+
+from synthex.anatomy.phantom.assembly import Skeleton
+from synthex.anatomy.phantom.solids import Solid
+from synthex.core import Affine
+from synthex.core.arrays import Point3
+
+SUPINE_LEAN_DEG = 7.0
+LANDMARKS = tuple(f"{name}-{side}" for name in ("FH", "GSN", "IOF", "MOF", "SPS", "IPS", "ASIS") for side in "lr")
+# Thickness of the slab behind the symphyseal face in which its corners are sought, mm.
+_SYMPHYSIS_SLAB_MM = 6.0
+
+
+def find_landmarks(skeleton: Skeleton) -> dict[str, Point3]:
+    """World positions of the 14 landmarks, mm.
+
+    FH: centre of the head's ball. ASIS: most anterior point of the upper ilium. SPS, IPS: support points of
+    the pubic body at the symphysis in the diagonal medial-superior (inferior) direction. GSN: in the side
+    view, the point of the notch farthest from the chord from the posterior inferior iliac spine to the
+    ischial spine. IOF, MOF: lowest and most medial point of the foramen's rim, the outline of the hole
+    along the axis of the ring of bone around it.
+    """
+    found: dict[str, Point3] = {}
+    for side, hip in skeleton.hips.items():
+        half = float(abs(skeleton.world_from_pelvis.inverse().apply(skeleton.head_centres[side][None])[0, 0]))
+        hip_from_world = hip.local_from_world
+        straight = hip.placed(Affine.identity())
+        frame_from_hip = _supine_frame(straight, half)
+        bone = hip.placed(frame_from_hip.inverse())
+        joint = frame_from_hip.apply(np.array(((half, 0.0, 0.0),)))[0]
+        points = {
+            "ASIS": _spine(bone, joint),
+            "GSN": _notch(bone, joint),
+            **_symphysis(bone, joint),
+            **_foramen(bone, joint),
+        }
+        world_from_frame = (frame_from_hip @ hip_from_world).inverse()
+        for name, point in points.items():
+            found[f"{name}-{side[0]}"] = world_from_frame.apply(point[None])[0]
+        found[f"FH-{side[0]}"] = skeleton.head_centres[side]
+    return {name: found[name] for name in LANDMARKS}
+
+
+def _supine_frame(bone: Solid, half: float) -> Affine:
+    """Frame from the (right-handed) hip frame: a turn about x until the anterior pelvic plane leans 7 degrees."""
+    turn = Affine.identity()
+    for _ in range(3):
+        turned = bone.placed(turn.inverse())
+        upper = _spine(turned, turn.apply(np.array(((half, 0.0, 0.0),)))[0])
+        lower = support(turned, np.array((0.0, 1.0, 0.0)), (0, 5, -60), (0.55 * half, 80, 10))
+        lean = np.degrees(np.arctan2(upper[1] - lower[1], upper[2] - lower[2]))
+        # Turning by a positive angle about x takes z towards -y: it reduces a forward lean.
+        step = Rotation.from_euler("x", lean - SUPINE_LEAN_DEG, degrees=True).as_matrix()
+        turn = Affine.from_parts(step, (0.0, 0.0, 0.0)) @ turn
+    return turn
+
+
+def support(bone: Solid, direction: Point3, low: tuple[float, ...], high: tuple[float, ...]) -> Point3:
+    """The point of the solid farthest along ``direction`` in a box of the world, mm."""
+    low_, high_ = np.asarray(low, dtype=np.float64), np.asarray(high, dtype=np.float64)
+    box_low, box_high = low_, high_
+    best = 0.5 * (low_ + high_)
+    for step in (1.5, 0.4, 0.1):
+        values, axes = _sample(bone, box_low, box_high, step)
+        height = sum(direction[n] * axes[n].reshape([-1 if m == n else 1 for m in range(3)]) for n in range(3))
+        index = np.unravel_index(int(np.argmax(np.where(values <= 0.0, height, -np.inf))), values.shape)
+        best = np.array([axis[i] for axis, i in zip(axes, index, strict=True)])
+        box_low, box_high = np.maximum(best - 3.0 * step, low_), np.minimum(best + 3.0 * step, high_)
+    return best
+
+
+def _sample(
+    bone: Solid, low: Float[np.ndarray, "3"], high: Float[np.ndarray, "3"], step: float
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    shape = tuple(int(n) for n in np.maximum(np.ceil((high - low) / step), 1) + 1)
+    values = bone.grid(low, step, (shape[0], shape[1], shape[2]))
+    return values, [low[n] + step * np.arange(shape[n]) for n in range(3)]
+
+
+def _spine(bone: Solid, joint: Point3) -> Point3:
+    x, _, z = joint
+    return support(bone, np.array((0.0, 1.0, 0.0)), (x + 10, 20, z + 48), (x + 70, 100, z + 125))
+
+
+def _symphysis(bone: Solid, joint: Point3) -> dict[str, Point3]:
+    low, high = (-2.0, joint[1] - 15, joint[2] - 75), (0.5 * joint[0], joint[1] + 75, joint[2] + 12)
+    medial = float(support(bone, np.array((-1.0, 0.0, 0.0)), low, high)[0])
+    high = (medial + _SYMPHYSIS_SLAB_MM, *high[1:])
+    diagonal = np.sqrt(0.5)
+    return {
+        "SPS": support(bone, np.array((-diagonal, 0.0, diagonal)), low, high),
+        "IPS": support(bone, np.array((-diagonal, 0.0, -diagonal)), low, high),
+    }
+
+
+def _notch(bone: Solid, joint: Point3) -> Point3:
+    low = np.array((joint[0] - 60, joint[1] - 110, joint[2] - 25))
+    high = np.array((joint[0] + 30, joint[1] + 5, joint[2] + 100))
+    values, (xs, ys, zs) = _sample(bone, low, high, 1.0)
+    flat = values.min(axis=0)
+    j, k = np.nonzero(flat <= 0.0)
+    outline = np.stack((ys[j], zs[k]), axis=1)
+    # Apex: highest rear border between the ischial spine and the posterior spines.
+    rear = np.array([ys[flat[:, n] <= 0.0].min(initial=np.inf) for n in range(len(zs))])
+    rear[~np.isfinite(rear)] = -np.inf
+    bay = (zs > joint[2] + 12) & (zs < joint[2] + 75)
+    apex = int(np.argmax(np.where(bay, rear, -np.inf)))
+    tip = apex
+    for n in range(apex, -1, -1):
+        if rear[n] < rear[tip]:
+            tip = n
+        elif rear[n] > rear[tip] + 2.0:
+            break
+    above = outline[outline[:, 1] >= zs[tip]]
+    first, second = _closing_edge(above[ConvexHull(above).vertices], np.array((rear[apex], zs[apex])))
+    along = (second - first) / np.linalg.norm(second - first)
+    inward = np.array((-along[1], along[0]))
+    # Depth of the border below the chord, refined on a finer grid around the deepest point.
+    box_low, box_high = low, high
+    point = np.zeros(3)
+    for step, reach in ((1.0, 4.0), (0.25, 1.0)):
+        values, (xs, ys, zs) = _sample(bone, box_low, box_high, step)
+        y, z = np.meshgrid(ys, zs, indexing="ij")
+        t = (y - first[0]) * along[0] + (z - first[1]) * along[1]
+        d = (y - first[0]) * inward[0] + (z - first[1]) * inward[1]
+        solid = values.min(axis=0) <= 0.0
+        bins = np.round(t / (1.5 * step)).astype(int)
+        length = np.linalg.norm(second - first)
+        use = solid & (t > 0.1 * length) & (t < 0.9 * length)
+        border = {b: d[use & (bins == b)].min() for b in np.unique(bins[use]) if b * 1.5 * step < length}
+        centre = max(border, key=lambda b: border[b])
+        chosen = np.argwhere(use & (bins == centre))
+        depth = d[chosen[:, 0], chosen[:, 1]]
+        a, b = chosen[int(np.argmin(depth))]
+        point = np.array((xs[int(np.argmin(values[:, a, b]))], ys[a], zs[b]))
+        box_low, box_high = point - (6.0, 2 * reach, 2 * reach), point + (6.0, 2 * reach, 2 * reach)
+    return point
+
+
+def _closing_edge(corners: np.ndarray, apex: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The hull's edge behind the bay: the downward edge that ``apex`` lies least deep under."""
+    best: tuple[float, np.ndarray, np.ndarray] | None = None
+    for first, second in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        edge = second - first
+        length = float(np.linalg.norm(edge))
+        along = float((apex - first) @ edge) / length**2
+        depth = float(edge[0] * (apex - first)[1] - edge[1] * (apex - first)[0]) / length
+        if edge[1] < 0 and 0 < along < 1 and length > 15 and (best is None or depth < best[0]):
+            best = (depth, first, second)
+    if best is None:
+        raise ValueError("the hip bone has no greater sciatic notch: its parameters are out of range")
+    return best[1], best[2]
+
+
+def _foramen(bone: Solid, joint: Point3) -> dict[str, Point3]:
+    # Template positions seen from the hip centre: the ring of bone around the hole gives centre and axis.
+    low = np.array((0.0, joint[1] - 70, joint[2] - 80))
+    high = np.array((joint[0] + 8, joint[1] + 55, joint[2] + 8))
+    axis, middle = _hole_axis(bone, low, high)
+    u = np.cross(axis, (0.0, 0.0, 1.0))
+    u /= np.linalg.norm(u)
+    v = np.cross(u, axis)
+    v = v if v[2] > 0 else -v
+    angles = np.deg2rad(np.arange(0.0, 360.0, 2.0))
+    spread = np.cos(angles)[:, None] * u + np.sin(angles)[:, None] * v
+    w = np.arange(-28.0, 28.01, 1.0)
+    radii = np.arange(2.0, 42.0, 0.5)
+    points = middle + spread[:, None, None] * radii[None, :, None, None] + axis * w[None, None, :, None]
+    values = bone.values(points.reshape(-1, 3)).reshape(points.shape[:3])
+    nearest = values.min(axis=2)
+    rim = np.empty((len(angles), 3))
+    for n in range(len(angles)):
+        hit = int(np.argmax(nearest[n] <= 0.0))
+        if nearest[n, hit] > 0.0 or hit == 0:
+            raise ValueError("the hip bone has no closed obturator foramen: its parameters are out of range")
+        a, b = nearest[n, hit - 1], nearest[n, hit]
+        radius = radii[hit - 1] + 0.5 * a / (a - b)
+        m = int(np.clip(np.argmin(values[n, hit]), 1, len(w) - 2))
+        left, centre, right = values[n, hit, m - 1 : m + 2]
+        shift = np.clip(0.5 * (left - right) / max(left - 2 * centre + right, 1e-6), -0.5, 0.5)
+        rim[n] = middle + radius * spread[n] + axis * (w[m] + shift)
+    return {"IOF": rim[int(np.argmin(rim[:, 2]))], "MOF": rim[int(np.argmin(rim[:, 0]))]}
+
+
+def _hole_axis(bone: Solid, low: Float[np.ndarray, "3"], high: Float[np.ndarray, "3"]) -> tuple[Point3, Point3]:
+    """Axis along which the hole is seen largest, and the hole's middle."""
+    values, axes = _sample(bone, low, high, 1.5)
+    inside = np.argwhere(values <= 0.0) * 1.5 + low
+    best = (-1.0, np.array((0.0, 1.0, 0.0)), np.zeros(3))
+    return _widest(inside, best)
+
+
+def _widest(inside: np.ndarray, best: tuple[float, np.ndarray, np.ndarray]) -> tuple[Point3, Point3]:
+    from scipy import ndimage
+
+    def look(turn: float, tilt: float) -> tuple[float, np.ndarray, np.ndarray]:
+        axis = Rotation.from_euler("xz", (tilt, turn), degrees=True).apply((0.0, 1.0, 0.0))
+        u = np.cross(axis, (0.0, 0.0, 1.0))
+        u /= np.linalg.norm(u)
+        v = np.cross(u, axis)
+        flat = np.stack((inside @ u, inside @ v), axis=1)
+        origin = flat.min(axis=0) - 3.0
+        cells = ((flat - origin) / 1.5).astype(int)
+        mask = np.zeros(cells.max(axis=0) + 3, dtype=bool)
+        mask[cells[:, 0], cells[:, 1]] = True
+        mask = ndimage.binary_dilation(mask)
+        holes, count = ndimage.label(ndimage.binary_fill_holes(mask) & ~mask)
+        if count == 0:
+            return 0.0, axis, np.zeros(3)
+        sizes = np.bincount(holes.ravel())[1:]
+        largest = int(np.argmax(sizes))
+        middle = (np.argwhere(holes == largest + 1).mean(axis=0) + 0.5) * 1.5 + origin
+        # Depth along the axis: the bone next to the hole.
+        near = np.linalg.norm(flat - middle, axis=1) < 32.0
+        depth = float(np.median(inside[near] @ axis)) if near.any() else 0.0
+        return float(sizes[largest]), axis, middle[0] * u + middle[1] * v + depth * axis
+
+    turn, tilt = 0.0, 0.0
+    for step, reach in ((15.0, 60.0), (5.0, 10.0)):
+        centre_turn, centre_tilt = turn, tilt
+        for a in np.arange(-reach, reach + 1.0, step):
+            for b in np.arange(-reach, reach + 1.0, step):
+                found = look(centre_turn + a, centre_tilt + b)
+                if found[0] > best[0]:
+                    best, turn, tilt = found, centre_turn + a, centre_tilt + b
+    return best[1], best[2]

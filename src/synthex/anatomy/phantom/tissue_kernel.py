@@ -1,0 +1,187 @@
+"""Numba kernels that turn implicit functions into Hounsfield units and labels."""
+
+import math
+
+import numpy as np
+from numba import njit
+
+from synthex.anatomy.phantom.kernel import _smooth_min
+
+#: Rows of ``loops``: a(0:3) b(3:6) radius(6) contents(7): 0 fluid, 1 gas, 2 stool; gas level y(8).
+LOOP_ROW = 9
+AIR_HU, SKIN_HU, FAT_HU, MUSCLE_HU, GAS_HU = -1000.0, 30.0, -105.0, 52.0, -950.0
+
+
+@njit(cache=True, inline="always")
+def _noise(table, channel, x, y, z, origin, step):
+    u = min(max((x - origin[0]) / step, 0.0), table.shape[1] - 1.001)
+    v = min(max((y - origin[1]) / step, 0.0), table.shape[2] - 1.001)
+    w = min(max((z - origin[2]) / step, 0.0), table.shape[3] - 1.001)
+    i, j, k = int(u), int(v), int(w)
+    u, v, w = u - i, v - j, w - k
+    t = table[channel]
+    a = t[i, j, k] * (1 - w) + t[i, j, k + 1] * w
+    b = t[i, j + 1, k] * (1 - w) + t[i, j + 1, k + 1] * w
+    c = t[i + 1, j, k] * (1 - w) + t[i + 1, j, k + 1] * w
+    d = t[i + 1, j + 1, k] * (1 - w) + t[i + 1, j + 1, k + 1] * w
+    return (a * (1 - v) + b * v) * (1 - u) + (c * (1 - v) + d * v) * u
+
+
+@njit(cache=True, inline="always")
+def _ellipse(x, y, rx, ry):
+    k0 = math.sqrt((x / rx) ** 2 + (y / ry) ** 2)
+    k1 = math.sqrt((x / (rx * rx)) ** 2 + (y / (ry * ry)) ** 2)
+    return k0 * (k0 - 1.0) / k1 if k1 > 1e-9 else -min(rx, ry)
+
+
+@njit(cache=True, inline="always")
+def _squircle(x, y, rx, ry):
+    # Superellipse of exponent 2.5: flatter flanks and back than an ellipse.
+    k = (abs(x / rx) ** 2.5 + abs(y / ry) ** 2.5) ** 0.4
+    return (k - 1.0) * math.hypot(x, y) / max(k, 1e-3) if k > 0.3 else -0.7 * min(rx, ry)
+
+
+@njit(cache=True)
+def fill_soft_tissue(
+    shape, origin, spacing, trunk, thighs, fat, cavity, bladder, loops, noise, noise_origin, noise_step
+):
+    """Soft tissue of the whole grid in HU, float32.
+
+    Args:
+        trunk: For each k: half width, front, back (mm), and how much of the trunk is there (mm below it).
+        thighs: For each k: 2 x (centre x, centre y, half width, half depth).
+        fat: Flank, front and back thickness of subcutaneous fat, mm.
+        cavity: For each k: half width, front, back of the abdominal cavity; half width 0 where there is none.
+        bladder: Centre and 3 half axes, mm.
+    """
+    out = np.empty(shape, np.float32)
+    edge = 0.5 * spacing
+    for i in range(shape[0]):
+        x = origin[0] + spacing * i
+        for j in range(shape[1]):
+            y = origin[1] + spacing * j
+            for k in range(shape[2]):
+                z = origin[2] + spacing * k
+                centre_y = 0.5 * (trunk[k, 1] + trunk[k, 2])
+                half_y = 0.5 * (trunk[k, 1] - trunk[k, 2])
+                body = max(_squircle(x, y - centre_y, trunk[k, 0], half_y), trunk[k, 3])
+                for side in range(2):
+                    leg = _ellipse(
+                        x - thighs[k, side, 0], y - thighs[k, side, 1], thighs[k, side, 2], thighs[k, side, 3]
+                    )
+                    body = _smooth_min(body, leg, 18.0)
+                if body > edge:
+                    out[i, j, k] = AIR_HU
+                    continue
+                n0 = _noise(noise, 0, x, y, z, noise_origin, noise_step)
+                n1 = _noise(noise, 1, x, y, z, noise_origin, noise_step)
+                # Fat is thickest where the surface faces back and down the flanks.
+                lean = (y - centre_y) / half_y
+                layer = fat[0] + (fat[1] - fat[0]) * max(0.0, lean) ** 2 + (fat[2] - fat[0]) * max(0.0, -lean) ** 2
+                layer *= 1.0 + 0.25 * n1
+                muscle = MUSCLE_HU + 6.0 * n0
+                # Planes of fat between muscles: where a slow field changes sign.
+                plane = max(0.0, 1.0 - abs(n1) / 0.09) if body < -layer - 4.0 else 0.0
+                inner = muscle * (1.0 - 0.6 * plane) + FAT_HU * 0.6 * plane
+                if cavity[k, 0] > 0.0:
+                    middle = 0.5 * (cavity[k, 1] + cavity[k, 2])
+                    room = _ellipse(x, y - middle, cavity[k, 0], 0.5 * (cavity[k, 1] - cavity[k, 2]))
+                    if room < 2.0:
+                        content = FAT_HU + 8.0 + 6.0 * n1
+                        nearest, kind, level = 1e6, 0.0, 0.0
+                        for m in range(loops.shape[0]):
+                            r = loops[m]
+                            ax, ay, az = x - r[0], y - r[1], z - r[2]
+                            bx, by, bz = r[3] - r[0], r[4] - r[1], r[5] - r[2]
+                            t = (ax * bx + ay * by + az * bz) / (bx * bx + by * by + bz * bz + 1e-9)
+                            t = min(1.0, max(0.0, t))
+                            ax, ay, az = ax - t * bx, ay - t * by, az - t * bz
+                            d = math.sqrt(ax * ax + ay * ay + az * az) - r[6] * (1.0 + 0.18 * n0)
+                            if d < nearest:
+                                nearest, kind, level = d, r[7], r[8]
+                        if nearest < 1.0:
+                            wall = 38.0 + 8.0 * n0
+                            if kind == 1.0 and y > level:
+                                filling = GAS_HU
+                            elif kind == 2.0:
+                                filling = 20.0 - 140.0 * max(0.0, n0 * n1 * 4.0)
+                            else:
+                                filling = 25.0 + 10.0 * n0
+                            lumen = min(1.0, max(0.0, 0.5 - (nearest + 2.0) / (2.0 * spacing)))
+                            bowel = wall * (1.0 - lumen) + filling * lumen
+                            outside = min(1.0, max(0.0, 0.5 - nearest / spacing))
+                            content = content * (1.0 - outside) + bowel * outside
+                        share = min(1.0, max(0.0, 0.5 - room / spacing))
+                        inner = inner * (1.0 - share) + content * share
+                bx = (x - bladder[0]) / bladder[3]
+                by = (y - bladder[1]) / bladder[4]
+                bz = (z - bladder[2]) / bladder[5]
+                rho = math.sqrt(bx * bx + by * by + bz * bz)
+                depth = (rho - 1.0) * bladder[4]
+                if depth < 4.0:
+                    wall = min(1.0, max(0.0, 0.5 - (depth - 3.0) / spacing))
+                    fluid = min(1.0, max(0.0, 0.5 - depth / spacing))
+                    inner = inner * (1.0 - wall) + wall * (35.0 * (1.0 - fluid) + 5.0 * fluid)
+                share = min(1.0, max(0.0, 0.5 + (body + layer) / (2.0 * spacing)))
+                value = inner * (1.0 - share) + (FAT_HU + 7.0 * n0) * share
+                skin = min(1.0, max(0.0, 0.5 + (body + 1.8) / spacing))
+                value = value * (1.0 - skin) + SKIN_HU * skin
+                covered = min(1.0, max(0.0, 0.5 - body / spacing))
+                out[i, j, k] = value * covered + AIR_HU * (1.0 - covered)
+    return out
+
+
+@njit(cache=True)
+def paint_bone(
+    ct,
+    labels,
+    values,
+    start,
+    origin,
+    spacing,
+    label,
+    cortex,
+    shaft,
+    trabecular,
+    marrow,
+    cortical,
+    noise,
+    noise_origin,
+    noise_step,
+):
+    """Lay one bone over the tissue, in place, with each voxel's share of cortex, marrow and outside.
+
+    Args:
+        values: Implicit function of the bone on a block of the grid that begins at ``start``.
+        cortex: Thickness of the cortical shell, mm.
+        shaft: Point (0:3), direction (3:6), thickness gained (6), start and end of the gain along the
+            direction (7, 8): the cortex grows and the inside becomes marrow down a femoral shaft.
+    """
+    for i in range(values.shape[0]):
+        for j in range(values.shape[1]):
+            for k in range(values.shape[2]):
+                f = values[i, j, k]
+                if f >= 0.5 * spacing:
+                    continue
+                a, b, c = start[0] + i, start[1] + j, start[2] + k
+                x, y, z = origin[0] + spacing * a, origin[1] + spacing * b, origin[2] + spacing * c
+                thickness, hollow = cortex, 0.0
+                if shaft[6] > 0.0:
+                    along = (x - shaft[0]) * shaft[3] + (y - shaft[1]) * shaft[4] + (z - shaft[2]) * shaft[5]
+                    t = min(1.0, max(0.0, (along - shaft[7]) / (shaft[8] - shaft[7])))
+                    hollow = t * t * (3.0 - 2.0 * t)
+                    thickness += shaft[6] * hollow
+                n0 = _noise(noise, 0, x, y, z, noise_origin, noise_step)
+                n2 = _noise(noise, 2, x, y, z, noise_origin, noise_step)
+                thickness *= 1.0 + 0.2 * n0
+                whole = min(1.0, max(0.0, 0.5 - f / spacing))
+                core = min(1.0, max(0.0, 0.5 - (f + thickness) / spacing))
+                # Spongiosa is densest below the cortex.
+                depth = max(0.0, -f - thickness)
+                spongy = trabecular * (1.0 + 0.25 * n2 + 0.25 * math.exp(-depth / 4.0))
+                inside = spongy * (1.0 - hollow) + marrow * hollow
+                shell = cortical * (1.0 + 0.05 * n0)
+                bone = shell * (whole - core) + inside * core
+                ct[a, b, c] = ct[a, b, c] * (1.0 - whole) + bone
+                if f < 0.0:
+                    labels[a, b, c] = label
