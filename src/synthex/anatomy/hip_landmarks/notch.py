@@ -52,12 +52,12 @@ def _first_guess(region: Points3, joint: Point3, step: float) -> tuple[Point2, P
     if not below.any():
         raise NotFoundError("the ischial spine is not in the volume")
     # Downwards from the apex the border recedes to the spine's tip, then comes forward into the lesser notch.
-    smooth = ndimage.gaussian_filter1d(np.where(np.isfinite(rear), rear, rear[apex]), 2.0 / step)
+    smooth = ndimage.median_filter(np.where(np.isfinite(rear), rear, rear[apex]), 3)
     tip = apex
     for index in range(apex, int(np.flatnonzero(below)[0]) - 1, -1):
         if smooth[index] < smooth[tip]:
             tip = index
-        elif smooth[index] > smooth[tip] + 2.0:
+        elif tip < apex and smooth[index] > smooth[tip] + 2.0:
             break
     return np.array((rear[tip], height[tip])), np.array((rear[apex], height[apex]))
 
