@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from synthex.augment.tree import Uniform
+from synthex.augment.tree import Number, Uniform
 from synthex.core import ConfigError
 
 
@@ -22,7 +22,7 @@ def check_names(names: Iterable[str], known: Iterable[str], setting: str) -> Non
             raise ConfigError(f"{setting}: {name!r} does not exist; choose from {', '.join(near)}")
 
 
-def probability(name: str, value: float) -> float:
+def probability(name: str, value: Number) -> float:
     """``value`` as a float.
 
     Raises:
@@ -37,7 +37,7 @@ def probability(name: str, value: float) -> float:
 
 
 def interval(
-    name: str, limits: Sequence[float], *, identity: float | None = None, lowest: float = 0, highest: float = np.inf
+    name: str, limits: Sequence[Number], *, identity: Number | None = None, lowest: Number = 0, highest: Number = np.inf
 ) -> Uniform:
     """The uniform distribution over ``limits``.
 

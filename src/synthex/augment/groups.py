@@ -9,11 +9,11 @@ import numpy as np
 
 from synthex.augment import overlay
 from synthex.augment.checks import interval
-from synthex.augment.tree import Distribution, Node, Op, Pick, Seed, SomeOf, Uniform, one_of
+from synthex.augment.tree import Distribution, Node, Number, Op, Pick, Seed, SomeOf, Uniform, one_of
 from synthex.core import ConfigError
 
 
-def affine(rotation_deg: float, translation_mm: float, shear_deg: float, scale: Sequence[float]) -> Op:
+def affine(rotation_deg: Number, translation_mm: Number, shear_deg: Number, scale: Sequence[Number]) -> Op:
     """One affine move: zoom, rotation, shear, translation, each uniform."""
     for name, value in (
         ("max_rotation_deg", rotation_deg),

@@ -4,6 +4,7 @@ They act on the attenuation scale (air 0, densest pixel of the image 1), so that
 domains. Sizes of objects are mm at the isocentre, of shadows at the detector mm.
 """
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -107,7 +108,7 @@ class Collimation(PixelOperation):
         a, b = half_width * frame.width / 2, half_height * frame.height / 2
         outside = np.maximum(np.abs(along) - a, np.abs(across) - b)
         if sides == 8:
-            corner = (np.abs(along) / a + np.abs(across) / b - np.sqrt(2)) * min(a, b) / np.sqrt(2)
+            corner = (np.abs(along) / a + np.abs(across) / b - math.sqrt(2)) * min(a, b) / math.sqrt(2)
             outside = np.maximum(outside, corner)
         closed = _inside(-outside, max(penumbra_mm / frame.pixel_mm / 2, _EDGE_PX))
         return attenuation(attenuation(unit, frame) * (1 - closed) + np.float32(level) * closed, frame)

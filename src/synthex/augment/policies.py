@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from synthex.augment import groups
 from synthex.augment.checks import check_names, interval, probability
 from synthex.augment.policy import Policy
-from synthex.augment.tree import Chain, Distribution, Either, Maybe, Node, Op, Pick, Seed, SomeOf
+from synthex.augment.tree import Chain, Distribution, Either, Maybe, Node, Number, Op, Pick, Seed, SomeOf
 from synthex.core import ConfigError
 
-Range = Sequence[float]
+Range = Sequence[Number]
 
 
 def none() -> Policy:
@@ -23,8 +23,8 @@ def none() -> Policy:
 
 def regular(
     *,
-    gate: float = 0.5,
-    p: float = 0.5,
+    gate: Number = 0.5,
+    p: Number = 0.5,
     noise_sigma: Range = (0.005, 0.01),
     gamma: Range = (0.7, 1.3),
     without: Sequence[str] = (),
@@ -59,11 +59,11 @@ def regular(
 
 def strong(
     *,
-    gate: float = 0.5,
-    p: float = 0.5,
-    max_rotation_deg: float = 5.0,
-    max_translation_mm: float = 15.5,
-    max_shear_deg: float = 2.0,
+    gate: Number = 0.5,
+    p: Number = 0.5,
+    max_rotation_deg: Number = 5.0,
+    max_translation_mm: Number = 15.5,
+    max_shear_deg: Number = 2.0,
     scale: Range = (0.9, 1.1),
     contrast_factor: Range = (0.5, 2.0),
     gamma: Range = (0.5, 2.0),
@@ -113,10 +113,10 @@ def strong(
 
 def extreme(
     *,
-    extra_gate: float = 0.5,
-    extra_p: float = 0.3,
-    strong_gate: float = 0.5,
-    strong_p: float = 0.5,
+    extra_gate: Number = 0.5,
+    extra_p: Number = 0.3,
+    strong_gate: Number = 0.5,
+    strong_p: Number = 0.5,
     collimation_half_size: Range = (0.75, 1.0),
     metal_strength: Range = (1.0, 2.0),
     metal_ceiling: Range = (1.0, 1.3),
@@ -186,7 +186,7 @@ def extreme(
 
 
 def _strong_stages(
-    coin: float,
+    coin: Number,
     *,
     affine: Node,
     contrast_factor: Range,

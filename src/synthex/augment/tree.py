@@ -6,13 +6,17 @@ Drawing knows no image: it turns a generator into a flat list of steps, each a J
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 Step = dict[str, Any]
 
+Number = float | int
+"""Spelled out because runtime type checks do not take an int for a float, and configs write 1."""
 
+
+@runtime_checkable
 class Distribution(Protocol):
     """Something a parameter is drawn from."""
 
@@ -25,8 +29,8 @@ class Distribution(Protocol):
 class Uniform:
     """Uniform in [low, high]."""
 
-    low: float
-    high: float
+    low: Number
+    high: Number
 
     def draw(self, rng: np.random.Generator) -> float:
         """One value."""
@@ -37,7 +41,7 @@ class Uniform:
 class Pick:
     """One of ``values``, evenly."""
 
-    values: tuple[float | str, ...]
+    values: tuple[Number | str, ...]
 
     def draw(self, rng: np.random.Generator) -> float | int | str:
         """One value."""
@@ -53,6 +57,7 @@ class Seed:
         return int(rng.integers(2**63))
 
 
+@runtime_checkable
 class Node(Protocol):
     """A part of a policy."""
 
@@ -93,7 +98,7 @@ class Op:
 class Maybe:
     """``node`` with probability ``p``."""
 
-    p: float
+    p: Number
     node: Node
 
     def draw(self, rng: np.random.Generator) -> list[Step]:
@@ -114,7 +119,7 @@ class Maybe:
 class Either:
     """``node`` with probability ``p``, else ``otherwise``."""
 
-    p: float
+    p: Number
     node: Node
     otherwise: Node
 
