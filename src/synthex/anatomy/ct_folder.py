@@ -134,8 +134,8 @@ class CtFolder:
             parts.append((file.name, stat.st_size, stat.st_mtime_ns))
         return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
 
-    def check(self) -> None:
-        """Look at every subject without reading voxels, so that a bad file is known before training starts.
+    def check(self, subject_id: str | None = None) -> None:
+        """Look at every subject (or one) without reading voxels, so that a bad file is known before training starts.
 
         Checked: permissions, headers and file sizes of CT and labels, every DICOM slice's header, equal grids,
         label names, landmarks inside the volume. What only voxels show (NaN, values that are not HU) comes
@@ -145,7 +145,7 @@ class CtFolder:
             InputError: The first bad file, and how many further subjects are bad.
         """
         errors: list[InputError] = []
-        for files in self._files.values():
+        for files in self._files.values() if subject_id is None else [self.files(subject_id)]:
             try:
                 grid = read_ct_grid(files.ct)
                 if files.labels is not None:

@@ -64,7 +64,7 @@ def checked_affine(path: Path, matrix: Matrix4) -> Affine:
         kind = "singular" if abs(np.linalg.det(linear / spacing)) < 1e-3 else "sheared"
         raise InputError(
             path,
-            f"the affine is {kind}: two voxel axes are {np.degrees(np.arccos(min(worst, 1.0))):.1f} degrees apart, not 90",
+            f"the affine is {kind}: voxel axes are {np.degrees(np.arccos(min(worst, 1.0))):.1f} degrees apart, not 90",
             "resample it to a rectangular grid (a tilted gantry does this)",
         )
     return Affine(matrix)
