@@ -1,6 +1,6 @@
 """From a composed config to objects: the one place where ``_target_`` becomes an instance."""
 
-from collections.abc import Mapping
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,16 @@ from synthex.anatomy.ct_folder import CtFolder
 from synthex.anatomy.meshes import MeshFolder
 from synthex.anatomy.phantom import PelvisPhantoms
 from synthex.anatomy.variants import ShapeVariation, VariedAnatomies, base_subject
+from synthex.cli.terminal import progress
 from synthex.core import AnatomySource, ConfigError, Reader, Task
 from synthex.data import SPLITS, Subset, SyntheticReader, open_export, split_subjects
 
 PHANTOM_FIRST = {"train": 0, "val": 100_000, "test": 200_000}
 """First phantom of each split, far apart: a subject is on one side whatever the counts."""
+
+
+MAX_PREPARING = 4
+"""Processes that prepare volumes; each holds one subject at native resolution in memory."""
 
 
 def plain(cfg: Any) -> Any:
@@ -140,10 +145,12 @@ def open_checked(folder: str, task: Task, setting: str) -> Reader:
 
 
 def prepare(reader: SyntheticReader) -> SyntheticReader:
-    """Fill the volume cache of a reader, with a progress bar; instant the second time."""
+    """Fill the volume cache of a reader before workers ask for it; instant the second time."""
     source = reader.anatomies
     base = source.source if isinstance(source, Subset) else source
     if isinstance(base, PreparedAnatomies):
-        for subject in track(base.missing(source.subject_ids()), f"preparing {reader.split} subjects"):
-            base.prepare(subject)
+        with progress() as bar:
+            task = bar.add_task(f"preparing {reader.split} subjects", total=len(base.subject_ids()))
+            workers = min(MAX_PREPARING, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
+            base.prepare(progress=lambda done, total, name: bar.update(task, completed=done), workers=workers)
     return reader

@@ -10,7 +10,7 @@ from synthex.cli.predict import BASELINE_FOLDER, CASES_FILE, open_cases
 from synthex.cli.terminal import console, quiet_libraries
 from synthex.core import ConfigError, InputError, Reader, Task
 from synthex.data import open_export
-from synthex.evaluation import Evaluation, evaluate, evaluation_table, read_prediction_set, write_evaluation
+from synthex.evaluation import Evaluation, evaluate, read_prediction_set, terminal_table, write_evaluation
 
 
 def main(cfg: DictConfig) -> None:
@@ -50,6 +50,6 @@ def score(predictions: Path, task: Task, reader: Reader, output: Path, seed: int
     baseline: Any = read_prediction_set(trivial, task.protocol) if trivial.exists() else None
     result = evaluate(found, reader, task.protocol, baseline, seed=seed)
     write_evaluation(output, result)
-    console.print(evaluation_table(result))
+    console.print(terminal_table(result))
     console.print(f"report: {output / 'report.html'}   figures: {output / 'summary.json'}")
     return result

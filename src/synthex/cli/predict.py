@@ -49,7 +49,9 @@ def locate_run(path: Path) -> tuple[Path, Path]:
         raise InputError(path, "does not exist", "give the folder of a training run")
     run = path if path.is_dir() else next((p for p in path.parents if (p / CONFIG_FILE).exists()), path.parent)
     if not (run / CONFIG_FILE).exists():
-        raise InputError(path, f"is not in a training run (no {CONFIG_FILE})", "give a folder that `synthex train` wrote")
+        raise InputError(
+            path, f"is not in a training run (no {CONFIG_FILE})", "give a folder that `synthex train` wrote"
+        )
     return run, find_weights(run) if path.is_dir() else path
 
 

@@ -53,6 +53,19 @@ def find_resume_checkpoint(run_dir: str | Path, task: str | None = None) -> Path
     return None
 
 
+def find_weights(run_dir: str | Path) -> Path:
+    """The checkpoint to predict with: the best by validation, else the newest.
+
+    Raises:
+        InputError: The run has none.
+    """
+    folder = Path(run_dir) / CHECKPOINT_FOLDER
+    for path in (folder / "best.ckpt", *step_checkpoints(folder)):
+        if path.is_file():
+            return path
+    raise InputError(folder, "holds no checkpoint", "train first, or give the folder of a run that has trained")
+
+
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
     """A checkpoint's content on the CPU, every byte checked; nothing in the file is executed.
 

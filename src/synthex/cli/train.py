@@ -1,0 +1,154 @@
+"""``synthex train``: simulate, learn, test, report."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from synthex.cli.build import build_readers, build_task, prepare
+from synthex.cli.evaluate import score
+from synthex.cli.predict import (
+    CONFIG_FILE,
+    cases_config,
+    config_hash,
+    load_config,
+    load_network,
+    open_cases,
+    write_predictions,
+)
+from synthex.cli.simulate import choose
+from synthex.cli.terminal import console, quiet_libraries
+from synthex.core import ConfigError, Reader, Task, derive_seed, write_text
+from synthex.data import LearningDataset, SyntheticReader, collate
+from synthex.learning import DataModule, SupervisedModule, find_resume_checkpoint, find_weights, score_batch
+
+log = logging.getLogger(__name__)
+
+SEPARATE = ("resume", "test", "test_ct")
+"""Settings that say what to do with a run, not what the run is: they may change when it is resumed."""
+
+
+def main(cfg: DictConfig) -> float | None:
+    """Train as ``cfg`` says, then test. Returns the primary score, for sweepers."""
+    quiet_libraries()
+    choose("resume", cfg.resume, ("auto", "never"))
+    run = Path(cfg.paths.output_dir)
+    task = build_task(cfg)
+    checkpoint = enter_run(run, cfg, task)
+    readers = build_readers(cfg, task)
+    for reader in readers.values():
+        if isinstance(reader, SyntheticReader):
+            prepare(reader)
+    fit(cfg, task, readers, run, checkpoint)
+    return test(cfg, task, run) if cfg.test else None
+
+
+def enter_run(run: Path, cfg: DictConfig, task: Task) -> Path | None:
+    """Make the run's folder, or go on in it; returns the checkpoint to resume from.
+
+    Raises:
+        ConfigError: The folder holds a run of another config.
+    """
+    wanted = run_config(cfg)
+    checkpoint = find_resume_checkpoint(run, task.name) if cfg.resume == "auto" else None
+    if checkpoint is not None and (run / CONFIG_FILE).exists():
+        changed = differences(OmegaConf.to_container(load_config(run)), OmegaConf.to_container(wanted))
+        if changed:
+            raise ConfigError(
+                f"{run} holds a run with other settings ({', '.join(changed[:4])}{', …' if len(changed) > 4 else ''}); "
+                "choose another paths.run_dir, or resume=never to start anew in it"
+            )
+        console.print(f"going on from {checkpoint}")
+    if cfg.resume == "never":
+        for path in (run / "checkpoints").glob("*.ckpt"):
+            path.unlink()
+    write_text(run / CONFIG_FILE, OmegaConf.to_yaml(wanted, resolve=True))
+    return checkpoint
+
+
+def run_config(cfg: DictConfig) -> DictConfig:
+    """The resolved settings that make a run what it is."""
+    container: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
+    return OmegaConf.create({key: value for key, value in container.items() if key not in SEPARATE})
+
+
+def differences(one: Any, other: Any, prefix: str = "") -> list[str]:
+    """Dotted keys in which two plain configs differ."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        keys = sorted({*one, *other}, key=str)
+        return [name for key in keys for name in differences(one.get(key), other.get(key), f"{prefix}{key}.")]
+    return [] if one == other else [prefix.rstrip(".")]
+
+
+def fit(cfg: DictConfig, task: Task, readers: dict[str, Reader], run: Path, checkpoint: Path | None) -> None:
+    """Train until the config's last step; a finished run is left as it is."""
+    data = cfg.data
+    seed = int(cfg.seed)
+    pl.seed_everything(derive_seed(seed, "weights") % 2**32, workers=False, verbose=False)
+    network = instantiate(
+        cfg.model, structures=len(task.vocabulary.structures), landmarks=len(task.vocabulary.landmarks)
+    )
+    size, normalization = int(data.size), data.normalization
+    if hasattr(network, "input_size") and network.input_size(size, size) != (size, size):
+        raise ConfigError(f"data.size={size}: this network takes multiples of {network.multiple}")
+    train = LearningDataset(readers["train"], size, instantiate(cfg.augment), seed=seed, normalization=normalization)
+    val = LearningDataset(readers["val"], size, normalization=normalization) if "val" in readers else None
+    endless = isinstance(readers["train"], SyntheticReader)
+    datamodule = DataModule(
+        train,
+        val,
+        collate_fn=collate,
+        batch_size=int(data.batch_size),
+        workers=int(data.workers),
+        val_workers=min(1, int(data.workers)),
+        samples_per_epoch=data.samples_per_epoch,
+        endless=endless,
+        seed=seed,
+    )
+    module = SupervisedModule(
+        network,
+        task.loss(float(train[0]["pixel_mm"])),
+        task.decode,
+        score_batch,
+        optimizer=instantiate(cfg.optimizer),
+        scheduler=instantiate(cfg.scheduler),
+        compile=bool(cfg.compile),
+        channels_last=bool(cfg.channels_last),
+        seed=seed,
+        extra={"task": task.name, "config": config_hash(run_config(cfg))},
+    )
+    callbacks = [instantiate(node) for node in cfg.callbacks.values() if node is not None]
+    loggers = [instantiate(node) for node in cfg.logger.values() if node is not None]
+    trainer: pl.Trainer = instantiate(cfg.trainer, callbacks=callbacks, logger=loggers)
+    trainer.fit(module, datamodule=datamodule, ckpt_path=str(checkpoint) if checkpoint else None, weights_only=True)
+    if trainer.interrupted:
+        raise ConfigError(f"stopped by hand; the same command goes on from the last checkpoint in {run}")
+
+
+def test(cfg: DictConfig, task: Task, run: Path) -> float | None:
+    """Predict the test split, and the CTs of ``test_ct``, and report; returns the primary score."""
+    trained = load_config(run)
+    weights = find_weights(run)
+    network = load_network(trained, task, weights)
+    device = "cpu" if cfg.trainer.accelerator == "cpu" else "auto"
+    primary: float | None = None
+    wanted: list[dict[str, Any]] = [{"ct": None, "output": run}] if has_split(trained, "test") else []
+    if cfg.test_ct is not None:
+        wanted.append({"ct": cfg.test_ct, "output": run / "ct"})
+    for entry in wanted:
+        request = {"split": "test", "ct": entry["ct"], "meshes": None, "on_disk": None, "cases": None}
+        cases = cases_config(OmegaConf.create(request | {"label_names": None}), trained)
+        reader = open_cases(cases, task)
+        folder = run / "predictions" / cases.name
+        write_predictions(folder, network, task, reader, trained, cases, weights, device, int(trained.data.batch_size))
+        result = score(folder, task, reader, entry["output"])
+        primary = result.summary.get(task.protocol.primary) if primary is None else primary
+    return primary
+
+
+def has_split(trained: DictConfig, split: str) -> bool:
+    """Whether a run has cases of a split."""
+    return trained.data.kind == "synthetic" or trained.data[split] is not None
