@@ -2,7 +2,10 @@
 
 import itertools
 import json
+import os
 import pickle
+import subprocess
+import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -232,6 +235,18 @@ def test_albumentations_seeds_all_transforms_alike():
     compose = A.Compose([A.InvertImg(p=0.5), A.GaussianBlur(p=0.5)])
     compose.set_random_seed(3)
     assert compose.transforms[0].py_random.random() == compose.transforms[1].py_random.random()
+
+
+def test_import_is_silent_and_stays_off_the_network():
+    code = (
+        "import urllib.request\n"
+        "def refuse(*a, **k): raise SystemExit('went to the network')\n"
+        "urllib.request.urlopen = urllib.request.OpenerDirector.open = refuse\n"
+        "import synthex.augment\n"
+    )
+    environment = {key: value for key, value in os.environ.items() if key != "NO_ALBUMENTATIONS_UPDATE"}
+    result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
 
 
 def test_strong_takes_milliseconds(sample_of):

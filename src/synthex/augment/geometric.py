@@ -27,8 +27,8 @@ def affine_matrix(
 ) -> Matrix3:
     """3 x 3 map of image points (column, row, pixel centres at +0.5) to where the content goes.
 
-    About the image's centre (W/2, H/2): scale, then rotation, then shear, then the translation of
-    ``distance_mm`` (at the detector) towards ``direction_deg`` (from +column to +row).
+    About the image's centre (W/2, H/2): scale, then rotation (from +column to +row), then shear, then the
+    translation of ``distance_mm`` (at the detector) towards ``direction_deg`` (from +column to +row).
     """
     centre = np.array([[1, 0, frame.width / 2], [0, 1, frame.height / 2], [0, 0, 1]])
     angle = np.deg2rad(rotation_deg)

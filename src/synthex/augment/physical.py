@@ -117,7 +117,8 @@ class Collimation(PixelOperation):
 class UnevenContrast(PixelOperation):
     """A low-frequency field of gain (log standard deviation ``gain``) and gamma (``gamma``) over the image.
 
-    Stands for heel effect, vignetting, scatter and local tone mapping, none of which is uniform.
+    Stands for heel effect, vignetting, scatter and local tone mapping, none of which is uniform. Not clipped:
+    a low-frequency field must not wipe out what lies under it.
     """
 
     name = "uneven_contrast"
@@ -126,7 +127,7 @@ class UnevenContrast(PixelOperation):
         rng = generator(seed)
         gains = np.exp(np.float32(gain) * smooth_field(rng, unit.shape))
         gammas = np.exp(np.float32(gamma) * smooth_field(rng, unit.shape))
-        return np.clip(gains * unit**gammas, 0, 1)
+        return gains * unit**gammas
 
 
 def smooth_field(rng: np.random.Generator, shape: tuple[int, int], cells: int = 4) -> Image:
