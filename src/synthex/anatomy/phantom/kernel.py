@@ -22,7 +22,7 @@ _LIPSCHITZ = 1.35
 
 
 @njit(cache=True, inline="always")
-def _capsule(r, x, y, z):
+def _capsule(r: np.ndarray, x: float, y: float, z: float) -> float:
     # a(3:6) b(6:9) radius_a(9) radius_b(10) flat normal(11:14) flatness(14): tapered elliptic capsule.
     bx, by, bz = r[6] - r[3], r[7] - r[4], r[8] - r[5]
     px, py, pz = x - r[3], y - r[4], z - r[5]
@@ -46,7 +46,7 @@ def _capsule(r, x, y, z):
 
 
 @njit(cache=True, inline="always")
-def _cup(r, x, y, z):
+def _cup(r: np.ndarray, x: float, y: float, z: float) -> float:
     # centre(3:6) radius(6) opening direction(7:10) rim offset(10): ball cut by the rim's plane.
     px, py, pz = x - r[3], y - r[4], z - r[5]
     ball = math.sqrt(px * px + py * py + pz * pz) - r[6]
@@ -55,7 +55,7 @@ def _cup(r, x, y, z):
 
 
 @njit(cache=True, inline="always")
-def _drum(r, x, y, z):
+def _drum(r: np.ndarray, x: float, y: float, z: float) -> float:
     # centre(3:6) side axis(6:9) long axis(9:12) third axis(12:15) side radius(15) third radius(16)
     # half height(17) waist(18) rounding(19) posterior concavity(20).
     px, py, pz = x - r[3], y - r[4], z - r[5]
@@ -77,7 +77,7 @@ def _drum(r, x, y, z):
 
 
 @njit(cache=True, inline="always")
-def _bilinear(table, u, v):
+def _bilinear(table: np.ndarray, u: float, v: float) -> float:
     i = min(max(int(u), 0), table.shape[0] - 2)
     j = min(max(int(v), 0), table.shape[1] - 2)
     fu, fv = min(max(u - i, 0.0), 1.0), min(max(v - j, 0.0), 1.0)
@@ -87,7 +87,7 @@ def _bilinear(table, u, v):
 
 
 @njit(cache=True, inline="always")
-def _plate(r, tables, x, y, z):
+def _plate(r: np.ndarray, tables: np.ndarray, x: float, y: float, z: float) -> float:
     # origin(3:6) u axis(6:9) v axis(9:12) w axis(12:15) table origin u, v(15:17) table step(17).
     # tables: height W, half thickness T, cosine of the slope, outline distance D, on a (u, v) grid.
     px, py, pz = x - r[3], y - r[4], z - r[5]
@@ -105,19 +105,19 @@ def _plate(r, tables, x, y, z):
 
 
 @njit(cache=True, inline="always")
-def _smooth_min(a, b, k):
+def _smooth_min(a: float, b: float, k: float) -> float:
     h = max(k - abs(a - b), 0.0)
     return min(a, b) - (h * h / (4.0 * k) if k > 0.0 else 0.0)
 
 
 @njit(cache=True, inline="always")
-def _smooth_max(a, b, k):
+def _smooth_max(a: float, b: float, k: float) -> float:
     h = max(k - abs(a - b), 0.0)
     return max(a, b) + (h * h / (4.0 * k) if k > 0.0 else 0.0)
 
 
 @njit(cache=True)
-def _primitive(r, tables, x, y, z):
+def _primitive(r: np.ndarray, tables: np.ndarray, x: float, y: float, z: float) -> float:
     kind = r[0]
     if kind == CAPSULE:
         return _capsule(r, x, y, z)
@@ -132,7 +132,7 @@ def _primitive(r, tables, x, y, z):
 
 
 @njit(cache=True, inline="always")
-def _join(value, d, operation, k):
+def _join(value: float, d: float, operation: float, k: float) -> float:
     if operation == UNION:
         return _smooth_min(value, d, k)
     if operation == SUBTRACT:
@@ -141,7 +141,9 @@ def _join(value, d, operation, k):
 
 
 @njit(cache=True)
-def evaluate(points, linear, offset, rows, tables):
+def evaluate(
+    points: np.ndarray, linear: np.ndarray, offset: np.ndarray, rows: np.ndarray, tables: np.ndarray
+) -> np.ndarray:
     """Values at N x 3 world points; ``linear @ p + offset`` maps the world to the solid's frame."""
     out = np.empty(points.shape[0], np.float64)
     for n in range(points.shape[0]):
@@ -158,7 +160,15 @@ def evaluate(points, linear, offset, rows, tables):
 
 
 @njit(cache=True)
-def rasterise(origin, spacing, shape, linear, offset, rows, tables):
+def rasterise(
+    origin: np.ndarray,
+    spacing: float,
+    shape: tuple[int, int, int],
+    linear: np.ndarray,
+    offset: np.ndarray,
+    rows: np.ndarray,
+    tables: np.ndarray,
+) -> np.ndarray:
     """Values on a world-aligned grid, clipped to +-CLIP_MM, float32; far blocks are never evaluated.
 
     A block of about 8 mm is skipped when its centre is so far from the surface that no voxel of it can
@@ -219,7 +229,7 @@ def rasterise(origin, spacing, shape, linear, offset, rows, tables):
 
 
 @njit(cache=True)
-def polygon_distance(points, polygon):
+def polygon_distance(points: np.ndarray, polygon: np.ndarray) -> np.ndarray:
     """Signed distance of N x 2 points to a closed polygon (M x 2), negative inside, mm."""
     out = np.empty(points.shape[0])
     count = polygon.shape[0]

@@ -7,13 +7,14 @@ iliac spines and the foremost pubis, Lewinnek et al., JBJS 1978) leaning 7 degre
 
 import numpy as np
 from jaxtyping import Float
+from scipy import ndimage
 from scipy.spatial import ConvexHull
 from scipy.spatial.transform import Rotation
 
 from synthex.anatomy.phantom.assembly import Skeleton
 from synthex.anatomy.phantom.solids import Solid
 from synthex.core import Affine
-from synthex.core.arrays import Point3
+from synthex.core.arrays import Point3, Points3
 
 SUPINE_LEAN_DEG = 7.0
 LANDMARKS = tuple(f"{name}-{side}" for name in ("FH", "GSN", "IOF", "MOF", "SPS", "IPS", "ASIS") for side in "lr")
@@ -54,7 +55,7 @@ def find_landmarks(skeleton: Skeleton) -> dict[str, Point3]:
 def _supine_frame(bone: Solid, half: float) -> Affine:
     """Frame from the (right-handed) hip frame: a turn about x until the anterior pelvic plane leans 7 degrees."""
     turn = Affine.identity()
-    for _ in range(3):
+    for _ in range(2):
         turned = bone.placed(turn.inverse())
         upper = _spine(turned, turn.apply(np.array(((half, 0.0, 0.0),)))[0])
         lower = support(turned, np.array((0.0, 1.0, 0.0)), (0, 5, -60), (0.55 * half, 80, 10))
@@ -106,7 +107,7 @@ def _symphysis(bone: Solid, joint: Point3) -> dict[str, Point3]:
 def _notch(bone: Solid, joint: Point3) -> Point3:
     low = np.array((joint[0] - 60, joint[1] - 110, joint[2] - 25))
     high = np.array((joint[0] + 30, joint[1] + 5, joint[2] + 100))
-    values, (xs, ys, zs) = _sample(bone, low, high, 1.0)
+    values, (_, ys, zs) = _sample(bone, low, high, 1.5)
     flat = values.min(axis=0)
     j, k = np.nonzero(flat <= 0.0)
     outline = np.stack((ys[j], zs[k]), axis=1)
@@ -126,24 +127,21 @@ def _notch(bone: Solid, joint: Point3) -> Point3:
     along = (second - first) / np.linalg.norm(second - first)
     inward = np.array((-along[1], along[0]))
     # Depth of the border below the chord, refined on a finer grid around the deepest point.
+    length = float(np.linalg.norm(second - first))
     box_low, box_high = low, high
     point = np.zeros(3)
-    for step, reach in ((1.0, 4.0), (0.25, 1.0)):
+    for step in (1.5, 0.3):
         values, (xs, ys, zs) = _sample(bone, box_low, box_high, step)
         y, z = np.meshgrid(ys, zs, indexing="ij")
         t = (y - first[0]) * along[0] + (z - first[1]) * along[1]
         d = (y - first[0]) * inward[0] + (z - first[1]) * inward[1]
-        solid = values.min(axis=0) <= 0.0
+        use = (values.min(axis=0) <= 0.0) & (t > 0.1 * length) & (t < 0.9 * length)
         bins = np.round(t / (1.5 * step)).astype(int)
-        length = np.linalg.norm(second - first)
-        use = solid & (t > 0.1 * length) & (t < 0.9 * length)
-        border = {b: d[use & (bins == b)].min() for b in np.unique(bins[use]) if b * 1.5 * step < length}
-        centre = max(border, key=lambda b: border[b])
-        chosen = np.argwhere(use & (bins == centre))
-        depth = d[chosen[:, 0], chosen[:, 1]]
-        a, b = chosen[int(np.argmin(depth))]
+        border = {n: d[use & (bins == n)].min() for n in np.unique(bins[use])}
+        chosen = np.argwhere(use & (bins == max(border, key=lambda n: border[n])))
+        a, b = chosen[int(np.argmin(d[chosen[:, 0], chosen[:, 1]]))]
         point = np.array((xs[int(np.argmin(values[:, a, b]))], ys[a], zs[b]))
-        box_low, box_high = point - (6.0, 2 * reach, 2 * reach), point + (6.0, 2 * reach, 2 * reach)
+        box_low, box_high = point - 7.0, point + 7.0
     return point
 
 
@@ -166,71 +164,74 @@ def _foramen(bone: Solid, joint: Point3) -> dict[str, Point3]:
     # Template positions seen from the hip centre: the ring of bone around the hole gives centre and axis.
     low = np.array((0.0, joint[1] - 70, joint[2] - 80))
     high = np.array((joint[0] + 8, joint[1] + 55, joint[2] + 8))
-    axis, middle = _hole_axis(bone, low, high)
-    u = np.cross(axis, (0.0, 0.0, 1.0))
-    u /= np.linalg.norm(u)
-    v = np.cross(u, axis)
-    v = v if v[2] > 0 else -v
-    angles = np.deg2rad(np.arange(0.0, 360.0, 2.0))
-    spread = np.cos(angles)[:, None] * u + np.sin(angles)[:, None] * v
-    w = np.arange(-28.0, 28.01, 1.0)
-    radii = np.arange(2.0, 42.0, 0.5)
-    points = middle + spread[:, None, None] * radii[None, :, None, None] + axis * w[None, None, :, None]
-    values = bone.values(points.reshape(-1, 3)).reshape(points.shape[:3])
-    nearest = values.min(axis=2)
-    rim = np.empty((len(angles), 3))
-    for n in range(len(angles)):
-        hit = int(np.argmax(nearest[n] <= 0.0))
-        if nearest[n, hit] > 0.0 or hit == 0:
-            raise ValueError("the hip bone has no closed obturator foramen: its parameters are out of range")
-        a, b = nearest[n, hit - 1], nearest[n, hit]
-        radius = radii[hit - 1] + 0.5 * a / (a - b)
-        m = int(np.clip(np.argmin(values[n, hit]), 1, len(w) - 2))
-        left, centre, right = values[n, hit, m - 1 : m + 2]
-        shift = np.clip(0.5 * (left - right) / max(left - 2 * centre + right, 1e-6), -0.5, 0.5)
-        rim[n] = middle + radius * spread[n] + axis * (w[m] + shift)
+    axes, middle = _hole_axis(bone, low, high)
+    turned = Affine.from_parts(axes, -axes @ middle)  # x, y across the hole, z along its axis
+    step = 0.75
+    values, (us, _, ws) = _sample(
+        bone.placed(bone.local_from_world @ turned.inverse()),
+        np.array((-39.0, -39, -27)),
+        np.array((39.0, 39, 27)),
+        step,
+    )
+    nearest, deepest = values.min(axis=2), values.argmin(axis=2)
+    # A parabola through the nearest three values places the rim along the axis.
+    inner = np.clip(deepest, 1, len(ws) - 2)[..., None]
+    a, b, c = (np.take_along_axis(values, inner + n, axis=2)[..., 0] for n in (-1, 0, 1))
+    shift = np.clip(0.5 * (a - c) / np.maximum(a - 2 * b + c, 1e-6), -0.5, 0.5)
+    depth = ws[0] + (inner[..., 0] + shift) * step
+    angles = np.deg2rad(np.arange(0.0, 360.0, 1.5))
+    radii = np.arange(1.0, 38.0, 0.25)
+    across = np.stack((np.cos(angles), np.sin(angles)))[:, :, None] * radii
+    profile = ndimage.map_coordinates(nearest, (across - us[0]) / step, order=1)
+    hit = np.argmax(profile <= 0.0, axis=1)
+    if (hit == 0).any():
+        raise ValueError("the hip bone has no closed obturator foramen: its parameters are out of range")
+    rays = np.arange(len(angles))
+    before, after = profile[rays, hit - 1], profile[rays, hit]
+    radius = radii[hit - 1] + 0.25 * before / (before - after)
+    flat = np.stack((np.cos(angles), np.sin(angles)), axis=1) * radius[:, None]
+    along = ndimage.map_coordinates(depth, (flat.T - us[0]) / step, order=1)
+    rim = turned.inverse().apply(np.concatenate((flat, along[:, None]), axis=1))
     return {"IOF": rim[int(np.argmin(rim[:, 2]))], "MOF": rim[int(np.argmin(rim[:, 0]))]}
 
 
-def _hole_axis(bone: Solid, low: Float[np.ndarray, "3"], high: Float[np.ndarray, "3"]) -> tuple[Point3, Point3]:
-    """Axis along which the hole is seen largest, and the hole's middle."""
-    values, axes = _sample(bone, low, high, 1.5)
-    inside = np.argwhere(values <= 0.0) * 1.5 + low
-    best = (-1.0, np.array((0.0, 1.0, 0.0)), np.zeros(3))
-    return _widest(inside, best)
-
-
-def _widest(inside: np.ndarray, best: tuple[float, np.ndarray, np.ndarray]) -> tuple[Point3, Point3]:
-    from scipy import ndimage
-
-    def look(turn: float, tilt: float) -> tuple[float, np.ndarray, np.ndarray]:
-        axis = Rotation.from_euler("xz", (tilt, turn), degrees=True).apply((0.0, 1.0, 0.0))
-        u = np.cross(axis, (0.0, 0.0, 1.0))
-        u /= np.linalg.norm(u)
-        v = np.cross(u, axis)
-        flat = np.stack((inside @ u, inside @ v), axis=1)
-        origin = flat.min(axis=0) - 3.0
-        cells = ((flat - origin) / 1.5).astype(int)
-        mask = np.zeros(cells.max(axis=0) + 3, dtype=bool)
-        mask[cells[:, 0], cells[:, 1]] = True
-        mask = ndimage.binary_dilation(mask)
-        holes, count = ndimage.label(ndimage.binary_fill_holes(mask) & ~mask)
-        if count == 0:
-            return 0.0, axis, np.zeros(3)
-        sizes = np.bincount(holes.ravel())[1:]
-        largest = int(np.argmax(sizes))
-        middle = (np.argwhere(holes == largest + 1).mean(axis=0) + 0.5) * 1.5 + origin
-        # Depth along the axis: the bone next to the hole.
-        near = np.linalg.norm(flat - middle, axis=1) < 32.0
-        depth = float(np.median(inside[near] @ axis)) if near.any() else 0.0
-        return float(sizes[largest]), axis, middle[0] * u + middle[1] * v + depth * axis
-
+def _hole_axis(
+    bone: Solid, low: Float[np.ndarray, "3"], high: Float[np.ndarray, "3"]
+) -> tuple[Float[np.ndarray, "3 3"], Point3]:
+    """Rows u, v, w, where w is the axis along which the hole is seen largest; and the hole's middle."""
+    step = 1.75
+    values, _ = _sample(bone, low, high, step)
+    inside = np.argwhere(values <= 0.0) * step + low
+    best = (-1.0, np.eye(3), np.zeros(3))
     turn, tilt = 0.0, 0.0
-    for step, reach in ((15.0, 60.0), (5.0, 10.0)):
-        centre_turn, centre_tilt = turn, tilt
-        for a in np.arange(-reach, reach + 1.0, step):
-            for b in np.arange(-reach, reach + 1.0, step):
-                found = look(centre_turn + a, centre_tilt + b)
-                if found[0] > best[0]:
-                    best, turn, tilt = found, centre_turn + a, centre_tilt + b
+    for stride, reach in ((15.0, 60.0), (5.0, 10.0)):
+        trials = np.arange(-reach, reach + 1.0, stride)
+        for a, b in [(turn + a, tilt + b) for a in trials for b in trials]:
+            found = _hole(inside, a, b, step)
+            if found[0] > best[0]:
+                best, turn, tilt = found, a, b
     return best[1], best[2]
+
+
+def _hole(
+    inside: Points3, turn_deg: float, tilt_deg: float, step: float
+) -> tuple[float, Float[np.ndarray, "3 3"], Point3]:
+    """Pixels of the largest hole seen along a direction, the view's axes and the hole's middle."""
+    w = Rotation.from_euler("xz", (tilt_deg, turn_deg), degrees=True).apply((0.0, 1.0, 0.0))
+    u = np.cross(w, (0.0, 0.0, 1.0))
+    u /= np.linalg.norm(u)
+    axes = np.stack((u, np.cross(w, u), w))
+    flat = inside @ axes.T
+    origin = flat[:, :2].min(axis=0) - 2 * step
+    cells = ((flat[:, :2] - origin) / step).astype(int)
+    mask = np.zeros(cells.max(axis=0) + 3, dtype=bool)
+    mask[cells[:, 0], cells[:, 1]] = True
+    mask = ndimage.binary_closing(mask)
+    holes, count = ndimage.label(ndimage.binary_fill_holes(mask) & ~mask)
+    if count == 0:
+        return 0.0, axes, np.zeros(3)
+    sizes = np.bincount(holes.ravel())[1:]
+    largest = int(np.argmax(sizes))
+    middle = (np.argwhere(holes == largest + 1).mean(axis=0) + 0.5) * step + origin
+    near = np.hypot(*(flat[:, :2] - middle).T) < 30.0
+    return float(sizes[largest]), axes, np.array((*middle, np.median(flat[near, 2]))) @ axes

@@ -5,6 +5,7 @@ HU at about 120 kVp: fat -110 to -80, muscle 40 to 65, bladder 0 to 10, bowel wa
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from scipy import ndimage
@@ -99,7 +100,7 @@ def bowel_loops(p: PelvisParameters, rng: np.random.Generator) -> np.ndarray:
     front = p.belly_mm * s
 
     def chain(points: np.ndarray, radius: float, kinds: tuple[float, ...]) -> None:
-        for a, b in zip(points, points[1:], strict=False):
+        for a, b in pairwise(points):
             kind = float(rng.choice(kinds))
             rows.append(
                 (*a, *b, radius * rng.uniform(0.85, 1.15), kind, 0.5 * (a[1] + b[1]) - radius * rng.uniform(-0.3, 0.9))

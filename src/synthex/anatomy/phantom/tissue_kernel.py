@@ -13,7 +13,7 @@ AIR_HU, SKIN_HU, FAT_HU, MUSCLE_HU, GAS_HU = -1000.0, 30.0, -105.0, 52.0, -950.0
 
 
 @njit(cache=True, inline="always")
-def _noise(table, channel, x, y, z, origin, step):
+def _noise(table: np.ndarray, channel: int, x: float, y: float, z: float, origin: np.ndarray, step: float) -> float:
     u = min(max((x - origin[0]) / step, 0.0), table.shape[1] - 1.001)
     v = min(max((y - origin[1]) / step, 0.0), table.shape[2] - 1.001)
     w = min(max((z - origin[2]) / step, 0.0), table.shape[3] - 1.001)
@@ -28,14 +28,14 @@ def _noise(table, channel, x, y, z, origin, step):
 
 
 @njit(cache=True, inline="always")
-def _ellipse(x, y, rx, ry):
+def _ellipse(x: float, y: float, rx: float, ry: float) -> float:
     k0 = math.sqrt((x / rx) ** 2 + (y / ry) ** 2)
     k1 = math.sqrt((x / (rx * rx)) ** 2 + (y / (ry * ry)) ** 2)
     return k0 * (k0 - 1.0) / k1 if k1 > 1e-9 else -min(rx, ry)
 
 
 @njit(cache=True, inline="always")
-def _squircle(x, y, rx, ry):
+def _squircle(x: float, y: float, rx: float, ry: float) -> float:
     # Superellipse of exponent 2.5: flatter flanks and back than an ellipse.
     k = (abs(x / rx) ** 2.5 + abs(y / ry) ** 2.5) ** 0.4
     return (k - 1.0) * math.hypot(x, y) / max(k, 1e-3) if k > 0.3 else -0.7 * min(rx, ry)
@@ -43,16 +43,34 @@ def _squircle(x, y, rx, ry):
 
 @njit(cache=True)
 def fill_soft_tissue(
-    shape, origin, spacing, trunk, thighs, fat, cavity, bladder, loops, noise, noise_origin, noise_step
-):
+    shape: tuple[int, int, int],
+    origin: np.ndarray,
+    spacing: float,
+    trunk: np.ndarray,
+    thighs: np.ndarray,
+    fat: np.ndarray,
+    cavity: np.ndarray,
+    bladder: np.ndarray,
+    loops: np.ndarray,
+    noise: np.ndarray,
+    noise_origin: np.ndarray,
+    noise_step: float,
+) -> np.ndarray:
     """Soft tissue of the whole grid in HU, float32.
 
     Args:
+        shape: Voxels along i, j, k.
+        origin: World position of voxel (0, 0, 0), mm.
+        spacing: Voxel size, mm.
         trunk: For each k: half width, front, back (mm), and how much of the trunk is there (mm below it).
         thighs: For each k: 2 x (centre x, centre y, half width, half depth).
         fat: Flank, front and back thickness of subcutaneous fat, mm.
         cavity: For each k: half width, front, back of the abdominal cavity; half width 0 where there is none.
         bladder: Centre and 3 half axes, mm.
+        loops: Bowel, rows as at ``LOOP_ROW``.
+        noise: Three slow fields of unit variance.
+        noise_origin: World position of their first value, mm.
+        noise_step: Their spacing, mm.
     """
     out = np.empty(shape, np.float32)
     edge = 0.5 * spacing
@@ -133,29 +151,41 @@ def fill_soft_tissue(
 
 @njit(cache=True)
 def paint_bone(
-    ct,
-    labels,
-    values,
-    start,
-    origin,
-    spacing,
-    label,
-    cortex,
-    shaft,
-    trabecular,
-    marrow,
-    cortical,
-    noise,
-    noise_origin,
-    noise_step,
-):
+    ct: np.ndarray,
+    labels: np.ndarray,
+    values: np.ndarray,
+    start: np.ndarray,
+    origin: np.ndarray,
+    spacing: float,
+    label: int,
+    cortex: float,
+    shaft: np.ndarray,
+    trabecular: float,
+    marrow: float,
+    cortical: float,
+    noise: np.ndarray,
+    noise_origin: np.ndarray,
+    noise_step: float,
+) -> None:
     """Lay one bone over the tissue, in place, with each voxel's share of cortex, marrow and outside.
 
     Args:
+        ct: HU, changed in place.
+        labels: Changed in place.
         values: Implicit function of the bone on a block of the grid that begins at ``start``.
+        start: First voxel of ``values`` in ``ct``.
+        origin: World position of voxel (0, 0, 0) of ``ct``, mm.
+        spacing: Voxel size, mm.
+        label: Id to write.
         cortex: Thickness of the cortical shell, mm.
         shaft: Point (0:3), direction (3:6), thickness gained (6), start and end of the gain along the
             direction (7, 8): the cortex grows and the inside becomes marrow down a femoral shaft.
+        trabecular: HU of spongiosa.
+        marrow: HU inside a shaft.
+        cortical: HU of compact bone.
+        noise: Three slow fields of unit variance.
+        noise_origin: World position of their first value, mm.
+        noise_step: Their spacing, mm.
     """
     for i in range(values.shape[0]):
         for j in range(values.shape[1]):

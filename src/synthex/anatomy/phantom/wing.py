@@ -1,5 +1,7 @@
 """The iliac wing: a curved sheet over a plane, thin in the fossa and thick at the crest."""
 
+from itertools import pairwise
+
 import numpy as np
 from scipy.interpolate import CubicSpline, RBFInterpolator
 
@@ -35,7 +37,8 @@ _OUTLINE = np.array(
         (118, 55, 70), (124, 54, 82), (129, 49, 96), (130, 42, 110), (124, 35, 126), (111, 20, 141), (90, 0, 149),
         (64, -34, 142), (49, -58, 127), (42, -73, 111), (38, -81, 95), (43, -82, 80), (49, -80, 66), (51, -76, 57),
         (54, -66, 51.5), (58, -50, 50.5), (63, -37, 48.5), (65, -32, 43), (63, -33.5, 33), (59, -38, 22),
-        (52, -43, 12), (52, -36, 0), (62, -14, 2), (72, 6, 8), (80, 18, 16), (89, 32, 25), (94, 41.5, 34), (96, 42.5, 42),
+        (52, -43, 12), (52, -36, 0), (62, -14, 2), (72, 6, 8), (80, 18, 16),
+        (89, 32, 25), (94, 41.5, 34), (96, 42.5, 42),
         (98, 41, 50), (102, 43, 56), (112, 50.5, 62),
     ],
     dtype=np.float64,
@@ -82,7 +85,5 @@ def smooth_polygon(points: np.ndarray, per_segment: int = 8) -> np.ndarray:
     closed = np.concatenate((points, points[:1]))
     length = np.concatenate(([0.0], np.cumsum(np.linalg.norm(np.diff(closed, axis=0), axis=1))))
     spline = CubicSpline(length, closed, bc_type="periodic")
-    at = np.concatenate(
-        [np.linspace(a, b, per_segment, endpoint=False) for a, b in zip(length, length[1:], strict=False)]
-    )
+    at = np.concatenate([np.linspace(a, b, per_segment, endpoint=False) for a, b in pairwise(length)])
     return np.ascontiguousarray(spline(at))
