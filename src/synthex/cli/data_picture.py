@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from synthex.core import Anatomy, Camera, atomic_path
+from synthex.core import Affine, Anatomy, Camera, Volume, atomic_path
 from synthex.core.arrays import Point3
 from synthex.geometry import CArm
 from synthex.projection import project
@@ -73,14 +73,14 @@ def _slice(panel: Any, anatomy: Anatomy, focus_world: Point3, axis: int, title: 
     labels = np.take(anatomy.labels.data, index, axis=axis).T
     aspect = ct.spacing_mm[up] / ct.spacing_mm[across]
     panel.imshow(hu, cmap="gray", vmin=HU_WINDOW[0], vmax=HU_WINDOW[1], origin="lower", aspect=aspect)
+    if across == 0:
+        panel.invert_xaxis()  # +x is the patient's right, which belongs on the viewer's left
     for name, number in anatomy.structures.items():
         _outline(panel, labels == number, colors[name])
     for name, point in anatomy.landmarks.items():
         at = ct.world_from_ijk.inverse().apply(point[None])[0]
         if abs(at[axis] - index) * ct.spacing_mm[axis] <= SLAB_MM:
             _mark(panel, at[across], at[up], name)
-    if across == 0:
-        panel.invert_xaxis()  # +x is the patient's right, which belongs on the viewer's left
     left, right = ("R", "L") if across == 0 else ("P", "A")
     position = float(ct.world_from_ijk.apply(np.array([[index if a == axis else 0.0 for a in range(3)]]))[0, axis])
     _frame(panel, f"{title}, {'xyz'[axis]} = {position:.0f} mm", left, right)
@@ -89,22 +89,36 @@ def _slice(panel: Any, anatomy: Anatomy, focus_world: Point3, axis: int, title: 
 def _drr(panel: Any, anatomy: Anatomy, focus_world: Point3, colors: dict[str, Any]) -> None:
     camera = overview_camera(anatomy, focus_world)
     ids = list(anatomy.structures.values())
-    result = project(anatomy.ct, anatomy.labels if ids else None, ids, camera)
-    bright = float(np.percentile(result.water_path_mm, 99.7))
+    ct, labels = _for_overview(anatomy)
+    result = project(ct, labels if ids else None, ids, camera)
+    path_mm = result.water_path_mm
+    inside = path_mm[path_mm > 1]
+    low, high = np.percentile(inside, (20, 99.8)) if inside.size else (0.0, 1.0)
     extent = (0, camera.width, camera.height, 0)
-    # Log domain, bone bright; the root lifts soft tissue so that the body outline shows.
-    panel.imshow(
-        (result.water_path_mm / max(bright, 1e-6)).clip(0, 1) ** 0.9, cmap="gray", extent=extent, vmin=0, vmax=1
-    )
+    panel.imshow(path_mm, cmap="gray", extent=extent, vmin=low, vmax=max(high, low + 1))  # log domain: bone bright
     for path, name in zip(result.label_path_mm, anatomy.structures, strict=True):
         _outline(panel, path > 0, colors[name], offset=0.5)
+    panel.set_xlim(0, camera.width)
+    panel.set_ylim(camera.height, 0)
     if anatomy.landmarks:
         points = camera.project(np.stack(list(anatomy.landmarks.values())))
         for (column, row), name in zip(points, anatomy.landmarks, strict=True):
             _mark(panel, column, row, name)
-    panel.set_xlim(0, camera.width)
-    panel.set_ylim(camera.height, 0)
     _frame(panel, "frontal DRR (anterior source)", "R", "L")
+
+
+def _for_overview(anatomy: Anatomy) -> tuple[Volume, Volume]:
+    """A coarser, bone-weighted copy for the quick DRR: at least 1.5 mm, HU above 150 counted three times.
+
+    The weight stands in for the photoelectric effect, which makes bone stand out in a real radiograph more
+    than its density does; the picture is for the eye only.
+    """
+    step = [max(1, int(1.5 / edge)) for edge in anatomy.ct.spacing_mm]
+    every = tuple(slice(None, None, n) for n in step)
+    affine = Affine.from_parts(anatomy.ct.world_from_ijk.linear * step, anatomy.ct.world_from_ijk.translation)
+    hu = anatomy.ct.data[every].astype(np.int32)
+    weighted = np.clip(hu + 2 * np.maximum(hu - 150, 0), -1024, 32767).astype(np.int16)
+    return Volume(weighted, affine), Volume(np.ascontiguousarray(anatomy.labels.data[every]), affine)
 
 
 def _outline(panel: Any, mask: np.ndarray, color: Any, offset: float = 0.0) -> None:
@@ -114,8 +128,22 @@ def _outline(panel: Any, mask: np.ndarray, color: Any, offset: float = 0.0) -> N
 
 
 def _mark(panel: Any, column: float, row: float, name: str) -> None:
+    """A cross with its name on the side away from the picture's middle, so that pairs stay readable."""
+    from matplotlib.patheffects import withStroke
+
     panel.plot(column, row, "+", color=_ACCENT, markersize=9, markeredgewidth=1.4)
-    panel.annotate(name, (column, row), xytext=(5, 4), textcoords="offset points", color=_ACCENT, fontsize=8)
+    outwards = 1 if column > sum(panel.get_xlim()) / 2 else -1
+    outwards *= 1 if panel.get_xlim()[0] < panel.get_xlim()[1] else -1
+    panel.annotate(
+        name,
+        (column, row),
+        xytext=(5 * outwards, 4),
+        textcoords="offset points",
+        color=_ACCENT,
+        fontsize=8,
+        ha="left" if outwards > 0 else "right",
+        path_effects=[withStroke(linewidth=2, foreground="black")],
+    )
 
 
 def _frame(panel: Any, title: str, left: str, right: str) -> None:

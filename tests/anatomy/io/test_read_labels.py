@@ -1,0 +1,145 @@
+"""Label ids become named structures on the CT's grid; whatever is ambiguous is refused."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from generators.ct_files import SHAPE, ct_values, ras_affine, reoriented, write_itk
+
+from synthex.anatomy.io import SYNTHEX_HIP, TOTALSEGMENTATOR, read_labels
+from synthex.core import Affine, ConfigError, InputError, Volume
+
+CT = Volume(ct_values(), Affine(ras_affine()))
+HIP_IDS = {"hip_left": 1, "hip_right": 2, "vertebrae": 3, "sacrum": 4, "femur_left": 5, "femur_right": 6}
+
+
+def _blocks(ids: list[int], dtype: type = np.uint8) -> np.ndarray:
+    """One k-slice per id, of a different size each."""
+    values = np.zeros(SHAPE, dtype=dtype)
+    for k, number in enumerate(ids):
+        values[2 : 4 + k, 2:5, k] = number
+    return values
+
+
+def _save(folder: Path, values: np.ndarray, codes: str = "RAS", name: str = "labels.nii.gz") -> Path:
+    return write_itk(folder / name, *reoriented(values, ras_affine(), codes))
+
+
+def test_totalsegmentator_table_agrees_with_its_published_ids() -> None:
+    known = {"spleen": 1, "sacrum": 25, "vertebrae_S1": 26, "vertebrae_L5": 27, "vertebrae_L3": 29, "heart": 51}
+    known |= {"femur_left": 75, "femur_right": 76, "hip_left": 77, "hip_right": 78, "skull": 91, "rib_left_1": 92}
+    known |= {"rib_right_12": 115, "sternum": 116, "vertebrae_C1": 50, "humerus_left": 69, "lung_upper_lobe_left": 10}
+    assert {name: TOTALSEGMENTATOR[name][0] for name in known} == known
+    assert len(TOTALSEGMENTATOR) == 117
+
+
+def test_ids_up_to_six_are_synthex_hip_and_say_so(tmp_path: Path) -> None:
+    values = _blocks([1, 2, 3, 4, 5, 6])
+    labels = read_labels(_save(tmp_path, values), CT, structures="hip")
+    assert labels.structures == HIP_IDS
+    assert "synthex_hip (assumed" in labels.numbering
+    np.testing.assert_array_equal(labels.volume.data, values)
+    assert labels.volume.same_grid(CT)
+
+
+def test_totalsegmentator_ids_merge_into_the_six_bones(tmp_path: Path) -> None:
+    values = _blocks([77, 78, 29, 27, 26, 25, 75, 76])
+    values[0, 0] = 5  # liver: no hip structure
+    labels = read_labels(_save(tmp_path, values), CT, structures="hip")
+    assert labels.structures == HIP_IDS
+    assert labels.numbering.startswith("totalsegmentator (assumed")
+    expected = np.zeros(256, np.uint8)
+    expected[[77, 78, 29, 27, 26, 25, 75, 76]] = (1, 2, 3, 3, 4, 4, 5, 6)
+    np.testing.assert_array_equal(labels.volume.data, expected[values])
+
+
+def test_upper_lumbar_vertebrae_are_an_option(tmp_path: Path) -> None:
+    path = _save(tmp_path, _blocks([77, 31, 30, 29]))
+    assert np.unique(read_labels(path, CT, structures="hip").volume.data[..., 1:3]).tolist() == [0]
+    assert np.unique(read_labels(path, CT, structures="hip_l1_l5").volume.data[..., 1:3]).tolist() == [0, 3]
+
+
+def test_without_grouping_names_keep_their_ids(tmp_path: Path) -> None:
+    labels = read_labels(_save(tmp_path, _blocks([5, 51, 116])), CT)
+    assert labels.structures == {"liver": 5, "heart": 51, "sternum": 116}
+
+
+@pytest.mark.parametrize("codes", ["LPS", "LAS", "SRA"])
+def test_labels_in_another_axis_order_are_turned(tmp_path: Path, codes: str) -> None:
+    values = _blocks([1, 2, 3, 4, 5, 6])
+    labels = read_labels(_save(tmp_path, values, codes), CT)
+    np.testing.assert_array_equal(labels.volume.data, values)
+
+
+@pytest.mark.parametrize("text", ["tumour: 3\nlung: [7, 900]\n", "3: tumour\n7: lung\n900: lung\n"])
+def test_yaml_names_merge_and_large_ids_are_remapped(tmp_path: Path, text: str) -> None:
+    (tmp_path / "names.yaml").write_text(text)
+    values = _blocks([3, 7, 900], np.uint16)
+    labels = read_labels(_save(tmp_path, values), CT, names=tmp_path / "names.yaml")
+    assert labels.structures == {"tumour": 3, "lung": 7}
+    np.testing.assert_array_equal(labels.volume.data, np.where(values == 900, 7, values))
+    only = read_labels(_save(tmp_path, _blocks([900], np.uint16)), CT, names={"big": 900})
+    assert only.structures == {"big": 1}
+    assert only.volume.data.max() == 1
+
+
+def test_user_groups_by_name_and_id(tmp_path: Path) -> None:
+    (tmp_path / "groups.yaml").write_text("spine: [vertebrae_L3, 27]\nheart: heart\n")
+    path = _save(tmp_path, _blocks([29, 27, 51, 5]))
+    labels = read_labels(path, CT, structures=tmp_path / "groups.yaml")
+    assert labels.structures == {"spine": 1, "heart": 2}
+    assert np.bincount(labels.volume.data.ravel()).tolist()[1:] == [6 + 9, 12]
+
+
+def test_folder_of_masks(tmp_path: Path) -> None:
+    names = ["hip_left", "hip_right", "vertebrae_L4", "sacrum", "femur_left", "femur_right", "liver"]
+    for k, name in enumerate(names):
+        mask = (_blocks(list(range(1, 8))) == k + 1).astype(np.uint8)
+        _save(tmp_path / "segmentations", mask, "LPS", f"{name}.nii.gz")
+    grouped = read_labels(tmp_path / "segmentations", CT, structures="hip")
+    assert grouped.structures == HIP_IDS
+    np.testing.assert_array_equal(grouped.volume.data, _blocks([1, 2, 3, 4, 5, 6, 0]))
+    every = read_labels(tmp_path / "segmentations", CT)
+    assert set(every.structures) == set(names)
+    assert np.bincount(every.volume.data.ravel())[every.structures["liver"]] == 3 * 8
+
+
+def _refused(path: Path, *words: str, **options: object) -> None:
+    with pytest.raises((InputError, ConfigError)) as caught:
+        read_labels(path, CT, **options)
+    assert "\n" not in str(caught.value)
+    for word in words:
+        assert word in str(caught.value), str(caught.value)
+
+
+def test_labels_on_another_grid_are_refused(tmp_path: Path) -> None:
+    values = _blocks([1, 2])
+    _refused(_save(tmp_path, values[:-1]), "another grid", "11 x 10 x 8")
+    for change in (ras_affine(origin=(-9.0, 20.0, 30.0)), ras_affine(spacing=(2.0, 3.0, 4.1))):
+        _refused(write_itk(tmp_path / "labels.nrrd", values, change), "another grid", "mm apart")
+
+
+def test_values_that_are_no_ids_are_refused(tmp_path: Path) -> None:
+    _refused(_save(tmp_path, _blocks([1]).astype(np.float32) / 2), "no whole numbers")
+    _refused(_save(tmp_path, ct_values()), "negative")
+    _refused(_save(tmp_path, _blocks([0])), "empty")
+    _refused(_save(tmp_path, _blocks([7, 200])), "200", "labels.yaml")
+
+
+def test_unknown_names_come_with_the_nearest(tmp_path: Path) -> None:
+    path = _save(tmp_path, _blocks([77, 78]))
+    _refused(path, "'hip_lefft'", "did you mean hip_left", structures={"hip": ["hip_lefft"]})
+    _refused(path, "did you mean totalsegmentator", names="totalsegmenter")
+    _refused(path, "did you mean hip", structures="hips")
+    _refused(_save(tmp_path, _blocks([1, 2])), "none of hip_left", names={"a": 1, "b": 2}, structures="hip")
+    _refused(_save(tmp_path, _blocks([50, 51])), "none of hip_left", "occurs", structures="hip")
+
+
+@pytest.mark.parametrize("text", ["", "- 1\n", "a: [1, x]\n", "a: 1\nb: 1\n", "a: -1\n", "{", "1: 2\n"])
+def test_bad_name_files_are_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "names.yaml").write_text(text)
+    _refused(_save(tmp_path, _blocks([1, 2])), "names.yaml", names=tmp_path / "names.yaml")
+
+
+def test_hip_numbering_is_the_papers() -> None:
+    assert {name: ids[0] for name, ids in SYNTHEX_HIP.items()} == HIP_IDS
