@@ -1,9 +1,9 @@
 """The surface of one labelled bone, with sub-voxel precision, and where the volume cuts it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float32, Int
 from scipy import ndimage
 
 from synthex.core import Affine, Volume
@@ -27,6 +27,8 @@ class BoneSurface:
         cut: N x 3, centres of the bone's voxels that lie on the border of the volume.
         spacing_mm: Largest voxel edge.
         quality: 1 for a smooth mask, falling to 0 as labels become ragged or fall apart.
+        level: The smoothed mask of which ``points`` is the 0.5 level.
+        level_from_frame: Maps the frame of ``points`` to indices of ``level``.
     """
 
     points: Points3
@@ -34,12 +36,22 @@ class BoneSurface:
     cut: Points3
     spacing_mm: float
     quality: float
+    level: Float32[np.ndarray, "I J K"]
+    level_from_frame: Affine
 
     def mapped(self, map_: Affine) -> "BoneSurface":
         """The same bone in another frame (rigid maps only: the spacing is kept)."""
-        return BoneSurface(
-            map_.apply(self.points), map_.apply(self.inside), map_.apply(self.cut), self.spacing_mm, self.quality
+        return replace(
+            self,
+            points=map_.apply(self.points),
+            inside=map_.apply(self.inside),
+            cut=map_.apply(self.cut),
+            level_from_frame=self.level_from_frame @ map_.inverse(),
         )
+
+    def sample(self, points: Points3) -> Float32[np.ndarray, " N"]:
+        """The smoothed mask at points of the frame, trilinear; 0 outside."""
+        return ndimage.map_coordinates(self.level, self.level_from_frame.apply(points).T, order=1, prefilter=False)
 
 
 def extract_surface(labels: Volume, structure_id: int, box: tuple[slice, ...] | None) -> BoneSurface | None:
@@ -76,6 +88,8 @@ def extract_surface(labels: Volume, structure_id: int, box: tuple[slice, ...] | 
         cut=world_from_crop.apply(voxels[on_border]),
         spacing_mm=float(labels.spacing_mm.max()),
         quality=_smoothness(mask) * kept / total,
+        level=level,
+        level_from_frame=world_from_crop.inverse(),
     )
 
 

@@ -5,20 +5,25 @@ from jaxtyping import Float
 from scipy import ndimage
 
 from synthex.anatomy.hip_landmarks.bone_surface import BoneSurface
+from synthex.anatomy.hip_landmarks.extremum import extreme_point
 from synthex.anatomy.hip_landmarks.result import NotFoundError, Spot
 from synthex.core.arrays import Matrix3, Point3, Points3
 
 SMALLEST_MM2 = 100.0
 """A foramen seen along its axis has 500-1200 mm2; smaller holes are label errors."""
 
-RIM_SECTORS = 72
+RIM_REACH_MM = 45.0
+"""Half the window around the hole's middle: foramina are up to 60 mm long."""
+
+DEPTH_REACH_MM = 32.0
+"""Half the depth along the axis in which the ring of bone lies."""
 
 
 def find_foramen_points(bone: BoneSurface, joint: Point3) -> tuple[Spot, Spot]:
     """Inferior (IOF) and medial (MOF) point of the foramen's rim, in the side frame.
 
     The foramen's axis is the direction along which the hole is largest; in that projection the rim is the
-    outline of the hole. Its 3-D contour is the bone surface that bounds the hole, sector by sector.
+    outline of the hole, each point at the depth where its line of sight touches the bone.
 
     Args:
         bone: Hip bone in the side frame (x lateral, y anterior, z superior).
@@ -31,9 +36,11 @@ def find_foramen_points(bone: BoneSurface, joint: Point3) -> tuple[Spot, Spot]:
     if len(inside) < 100:
         raise NotFoundError("the pubis and ischium are not in the volume")
     axes, hole = _best_axis(inside, bone.spacing_mm)
-    contour = _rim(_ring_region(bone.points, joint) @ axes.T, hole, bone.spacing_mm)
-    rim = contour @ axes
-    return _extreme_of_rim(rim, np.array((0.0, 0.0, -1.0))), _extreme_of_rim(rim, np.array((-1.0, 0.0, 0.0)))
+    depth = float(np.median(_ring_region(bone.points, joint) @ axes[2]))
+    rim = _rim(bone, axes, np.array((*hole, depth)))
+    return _extreme_of_rim(rim, (0.0, 0.0, -1.0), bone.spacing_mm), _extreme_of_rim(
+        rim, (-1.0, 0.0, 0.0), bone.spacing_mm
+    )
 
 
 def _ring_region(points: Points3, joint: Point3) -> Points3:
@@ -85,35 +92,46 @@ def _largest_hole(projected: Points3, pixel: float) -> tuple[float, Float[np.nda
     return float(sizes[largest] * pixel**2), (centroid - 2 + 0.5) * pixel + low
 
 
-def _rim(surface: Points3, hole: Float[np.ndarray, "2"], spacing_mm: float) -> Points3:
-    """The surface that bounds the hole: sector by sector the points nearest its axis, smoothed along the rim."""
-    offset = surface[:, :2] - hole
-    radius = np.hypot(offset[:, 0], offset[:, 1])
-    near = radius < 45
-    surface, offset, radius = surface[near], offset[near], radius[near]
-    angle = np.arctan2(offset[:, 1], offset[:, 0])
-    half_width = np.pi / RIM_SECTORS + spacing_mm / 30  # wide enough to hold points at 15 mm radius
-    rim = []
-    for center in np.arange(RIM_SECTORS) * 2 * np.pi / RIM_SECTORS:
-        inside = np.abs((angle - center + np.pi) % (2 * np.pi) - np.pi) < half_width
-        if not inside.any():
-            raise NotFoundError("the obturator foramen is open")
-        r = radius[inside]
-        weight = np.clip(r.min() + max(0.5, 0.5 * spacing_mm) - r, 0.0, None)
-        mean = weight @ surface[inside] / weight.sum()
-        rim.append((hole[0] + r.min() * np.cos(center), hole[1] + r.min() * np.sin(center), mean[2]))
-    smooth = np.array(rim)
-    smooth[:, 2] = ndimage.gaussian_filter1d(smooth[:, 2], 2.0, mode="wrap")
-    return smooth
+def _rim(bone: BoneSurface, axes: Matrix3, middle: Point3) -> Points3:
+    """Outline of the hole in 3-D, about one point per 0.7 mm.
+
+    The densest bone along each line of sight makes a smooth picture whose 0.5 level is the outline, with
+    sub-voxel precision; where along the line it was densest is the outline's depth.
+    """
+    pixel = 0.7
+    half, deep = int(RIM_REACH_MM / pixel), np.arange(-DEPTH_REACH_MM, DEPTH_REACH_MM + 0.1, 1.0)
+    steps = np.arange(-half, half + 1) * pixel
+    u, v = np.meshgrid(steps, steps, indexing="ij")
+    picture, depth = np.full(u.shape, -1.0), np.zeros(u.shape)
+    for w in deep:
+        local = np.stack((u.ravel(), v.ravel(), np.full(u.size, w)), axis=1) + middle
+        level = bone.sample(local @ axes).reshape(u.shape)
+        denser = level > picture
+        picture, depth = np.where(denser, level, picture), np.where(denser, w, depth)
+    parts, _ = ndimage.label(picture <= 0.5)
+    hole = parts == parts[_nearest_open(picture, half)]
+    if hole[0].any() or hole[-1].any() or hole[:, 0].any() or hole[:, -1].any():
+        raise NotFoundError("the obturator foramen is open")
+    found = []
+    for axis in range(2):
+        first = np.argwhere(np.diff(hole.astype(int), axis=axis) != 0)
+        second = first + np.eye(2, dtype=int)[axis]
+        a, b = tuple(first.T), tuple(second.T)
+        share = ((0.5 - picture[a]) / (picture[b] - picture[a]))[:, None]
+        plane = (first + share * (second - first) - half) * pixel
+        # Inside the bone the densest spot is arbitrary: the depth is that on the hole's side.
+        found.append(np.column_stack((plane, np.where(hole[a], depth[a], depth[b]))))
+    return (np.concatenate(found) + middle) @ axes
 
 
-def _extreme_of_rim(rim: Points3, direction: Point3) -> Spot:
-    """The rim's extreme point: parabola through the highest sector and its neighbours."""
-    height = ndimage.gaussian_filter1d(rim @ direction, 1.0, mode="wrap")
-    top = int(np.argmax(height))
-    window = [(top + k) % len(rim) for k in range(-4, 5)]
-    weight = np.clip(height[window] - height[window].min(), 1e-6, None) ** 2
-    position = weight @ rim[window] / weight.sum()
-    position = position + (rim[window] @ direction - position @ direction).max() * direction
-    drop = float(height[top] - height[window].mean())
-    return Spot(position, float(drop / (drop + 0.3)))
+def _nearest_open(picture: np.ndarray, half: int) -> tuple[int, int]:
+    """The pixel nearest the picture's middle that sees no bone."""
+    open_ = np.argwhere(picture <= 0.5)
+    if len(open_) == 0:
+        raise NotFoundError("no closed obturator foramen in the volume")
+    row, column = open_[np.argmin(((open_ - half) ** 2).sum(axis=1))]
+    return int(row), int(column)
+
+
+def _extreme_of_rim(rim: Points3, direction: tuple[float, float, float], spacing_mm: float) -> Spot:
+    return Spot(*extreme_point(rim, np.array(direction), spacing_mm))
