@@ -28,13 +28,15 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
         os.replace(temporary, target)
     except OSError as error:
         # Only errors about the file being written are the output's fault.
-        if error.filename not in (None, str(temporary), str(target.parent), str(target)):
+        if error.filename is not None and Path(error.filename) not in (temporary, target, *target.parents):
             raise
         raise InputError(
             target, f"cannot be written ({error.strerror or error})", "check permissions and free space"
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        # Where the folder itself is at fault this fails too, and must not hide the reason.
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def write_text(target: str | Path, text: str) -> None:

@@ -1,3 +1,6 @@
+# ruff: noqa: ANN001, ANN201, ANN202
+# mypy: ignore-errors
+# Numba infers types; annotations would not be read.
 """Numba kernels of the projector: Joseph's method on int16 HU and uint8 labels in place.
 
 Joseph (1982, IEEE TMI 1:192): one sample on every voxel plane across the ray's dominant index axis,

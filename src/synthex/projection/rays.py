@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from synthex.core import Affine, Camera
 from synthex.core.arrays import Matrix3, Point3
 

@@ -15,8 +15,9 @@ Seltzer 1995, NISTIR 5632)."""
 
 @dataclass(frozen=True)
 class Naive:
-    """Everything is water of the density that its HU say, as in the naive level of Gao et al. (2023,
-    Nature Machine Intelligence 5:294). A :class:`synthex.core.Simulator`.
+    """Everything is water of the density that its HU say; a :class:`synthex.core.Simulator`.
+
+    This is the naive level of Gao et al. (2023, Nature Machine Intelligence 5:294).
 
     Attributes:
         mu_water_per_mm: Linear attenuation of water, 1/mm.
