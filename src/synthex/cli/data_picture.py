@@ -16,6 +16,8 @@ SLAB_MM = 10.0
 DRR_SIZE, DRR_SDD_MM, DRR_SOURCE_ISOCENTER_MM = 512, 1500.0, 1100.0
 """The quick DRR is a long-distance overview of the whole volume, not a C-arm's narrow field."""
 
+DRR_OUTLINES = 12
+
 HU_WINDOW = (-250, 750)
 _INK, _ACCENT = "#f2f2f2", "#ffe14d"
 
@@ -88,7 +90,9 @@ def _slice(panel: Any, anatomy: Anatomy, focus_world: Point3, axis: int, title: 
 
 def _drr(panel: Any, anatomy: Anatomy, focus_world: Point3, colors: dict[str, Any]) -> None:
     camera = overview_camera(anatomy, focus_world)
-    ids = list(anatomy.structures.values())
+    # More outlines than this hide the picture.
+    outlined = anatomy.structures if len(anatomy.structures) <= DRR_OUTLINES else {}
+    ids = list(outlined.values())
     ct, labels = _for_overview(anatomy)
     result = project(ct, labels if ids else None, ids, camera)
     path_mm = result.water_path_mm
@@ -96,7 +100,7 @@ def _drr(panel: Any, anatomy: Anatomy, focus_world: Point3, colors: dict[str, An
     low, high = np.percentile(inside, (20, 99.8)) if inside.size else (0.0, 1.0)
     extent = (0, camera.width, camera.height, 0)
     panel.imshow(path_mm, cmap="gray", extent=extent, vmin=low, vmax=max(high, low + 1))  # log domain: bone bright
-    for path, name in zip(result.label_path_mm, anatomy.structures, strict=True):
+    for path, name in zip(result.label_path_mm, outlined, strict=True):
         _outline(panel, path > 0, colors[name], offset=0.5)
     panel.set_xlim(0, camera.width)
     panel.set_ylim(camera.height, 0)
@@ -128,12 +132,11 @@ def _outline(panel: Any, mask: np.ndarray, color: Any, offset: float = 0.0) -> N
 
 
 def _mark(panel: Any, column: float, row: float, name: str) -> None:
-    """A cross with its name on the side away from the picture's middle, so that pairs stay readable."""
+    """A cross with its name; names of right-sided points go to the viewer's left, so that pairs stay readable."""
     from matplotlib.patheffects import withStroke
 
     panel.plot(column, row, "+", color=_ACCENT, markersize=9, markeredgewidth=1.4)
-    outwards = 1 if column > sum(panel.get_xlim()) / 2 else -1
-    outwards *= 1 if panel.get_xlim()[0] < panel.get_xlim()[1] else -1
+    outwards = -1 if name.endswith(("-r", "_right")) else 1
     panel.annotate(
         name,
         (column, row),

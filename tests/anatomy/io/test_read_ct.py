@@ -117,7 +117,8 @@ def test_values_that_are_not_hu_are_refused(tmp_path: Path) -> None:
     _refused(_write(tmp_path, ".nrrd", values=np.full(SHAPE, -1000, np.int16)), "empty")
     broken = values.astype(np.float32)
     broken[2:4, 3, 3] = np.nan
-    _refused(_write(tmp_path, ".nrrd", values=broken), "2 voxels are NaN")
+    for suffix in (".nrrd", ".mha", ".nii", ".nii.gz"):
+        _refused(_write(tmp_path, suffix, values=broken), "2 voxels are NaN")
 
 
 def test_colour_vector_and_four_dimensional_images_are_refused(tmp_path: Path) -> None:

@@ -30,12 +30,16 @@ class NiftiHeader:
         shape: Extents, 1 to 7 of them.
         matrix: 4 x 4 RAS mm from voxel indices: the sform where its code is set, else the qform
             (the choice of nibabel, and so of TotalSegmentator's files).
+        offset: Byte at which the voxels start.
         data_bytes: Size the uncompressed file must have at least.
+        float_type: Type of the stored voxels where they are floating point, else None.
     """
 
     shape: tuple[int, ...]
     matrix: Matrix4
+    offset: int
     data_bytes: int
+    float_type: np.dtype | None
 
 
 def open_maybe_gzip(path: Path) -> IO[bytes]:
@@ -68,7 +72,7 @@ def read_nifti_header(path: Path) -> NiftiHeader:
             break
     else:
         raise InputError(path, "not a NIfTI file although its name says so", "check where the file comes from")
-    dim, pixdim, bits, offset, codes, quatern, srow, units = fields
+    dim, pixdim, (datatype, bits), offset, codes, quatern, srow, units = fields
     if not 1 <= dim[0] <= 7 or min(dim[1 : dim[0] + 1]) < 1:
         raise InputError(path, f"empty image: its extents are {list(dim[1 : max(dim[0], 0) + 1])}", TRUNCATED)
     shape = tuple(int(n) for n in dim[1 : dim[0] + 1])
@@ -86,7 +90,31 @@ def read_nifti_header(path: Path) -> NiftiHeader:
     matrix[:3] *= _UNITS_MM.get(units & 7, 1.0)
     expected = int(offset) + int(np.prod(shape, dtype=np.int64)) * bits // 8
     _check_size(path, expected)
-    return NiftiHeader(shape, matrix, expected)
+    float_type = {16: np.dtype(f"{order}f4"), 64: np.dtype(f"{order}f8")}.get(datatype)
+    return NiftiHeader(shape, matrix, int(offset), expected, float_type)
+
+
+def require_finite_nifti(path: Path, header: NiftiHeader) -> None:
+    """Refuse NaN and infinity, which the NIfTI library under ITK turns into 0 without a word: soft tissue, in HU.
+
+    Raises:
+        InputError: As said, or the file ends early.
+    """
+    if header.float_type is None:
+        return
+    bad, left, step = 0, header.data_bytes - header.offset, 2**24
+    try:
+        with open_maybe_gzip(path) as file:
+            file.seek(header.offset)
+            while left > 0 and (block := file.read(min(step, left))):
+                whole = len(block) // header.float_type.itemsize * header.float_type.itemsize
+                values = np.frombuffer(block[:whole], dtype=header.float_type)
+                bad += values.size - int(np.count_nonzero(np.isfinite(values)))
+                left -= len(block)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise InputError(path, "the file is truncated or damaged", TRUNCATED) from error
+    if bad:
+        raise InputError(path, f"{bad} voxels are NaN or infinite", "fill them with -1024 (air)")
 
 
 def check_nrrd_header(path: Path) -> None:
@@ -126,17 +154,17 @@ def check_metaimage_header(path: Path) -> None:
 
 def _nifti1(order: str, head: bytes) -> tuple:
     dim = struct.unpack_from(f"{order}8h", head, 40)
-    bits = struct.unpack_from(f"{order}h", head, 72)[0]
+    kind = struct.unpack_from(f"{order}2h", head, 70)
     pixdim = struct.unpack_from(f"{order}8f", head, 76)
     offset = struct.unpack_from(f"{order}f", head, 108)[0]
     qcode, scode = struct.unpack_from(f"{order}2h", head, 252)
     quatern = struct.unpack_from(f"{order}6f", head, 256)
     srow = struct.unpack_from(f"{order}12f", head, 280)
-    return dim, pixdim, bits, offset, (qcode, scode), quatern, srow, head[123]
+    return dim, pixdim, kind, offset, (qcode, scode), quatern, srow, head[123]
 
 
 def _nifti2(order: str, head: bytes) -> tuple:
-    bits = struct.unpack_from(f"{order}h", head, 14)[0]
+    kind = struct.unpack_from(f"{order}2h", head, 12)
     dim = struct.unpack_from(f"{order}8q", head, 16)
     pixdim = struct.unpack_from(f"{order}8d", head, 104)
     offset = struct.unpack_from(f"{order}q", head, 168)[0]
@@ -144,7 +172,7 @@ def _nifti2(order: str, head: bytes) -> tuple:
     quatern = struct.unpack_from(f"{order}6d", head, 352)
     srow = struct.unpack_from(f"{order}12d", head, 400)
     units = struct.unpack_from(f"{order}i", head, 500)[0]
-    return dim, pixdim, bits, offset, (qcode, scode), quatern, srow, units
+    return dim, pixdim, kind, offset, (qcode, scode), quatern, srow, units
 
 
 def _from_quaternion(quatern: tuple[float, ...], pixdim: tuple[float, ...]) -> np.ndarray:

@@ -10,7 +10,12 @@ from types import ModuleType
 import numpy as np
 
 from synthex.anatomy.io.grid import RAS_FROM_LPS, RawVolume, checked_affine
-from synthex.anatomy.io.headers import check_metaimage_header, check_nrrd_header, read_nifti_header
+from synthex.anatomy.io.headers import (
+    check_metaimage_header,
+    check_nrrd_header,
+    read_nifti_header,
+    require_finite_nifti,
+)
 from synthex.core import InputError
 
 VOLUME_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
@@ -92,9 +97,9 @@ def read_raw(path: Path, header_only: bool = False) -> RawVolume:
     suffix = volume_suffix(path)
     if path.is_dir() or suffix is None:
         raise InputError(path, "not a volume file", f"use DICOM or one of {', '.join(VOLUME_SUFFIXES)}")
-    matrix = None
+    nifti = None
     if suffix.startswith(".nii"):
-        matrix = read_nifti_header(path).matrix
+        nifti = read_nifti_header(path)
     elif suffix in (".nrrd", ".nhdr"):
         check_nrrd_header(path)
     else:
@@ -102,9 +107,9 @@ def read_raw(path: Path, header_only: bool = False) -> RawVolume:
     sitk = simpleitk()
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
-    if matrix is not None:
+    if nifti is not None:
         # Our own affine first: ITK would refuse a sheared one with a message nobody can act on.
-        checked_affine(path, matrix)
+        checked_affine(path, nifti.matrix)
     try:
         with quiet_stderr():
             reader.ReadImageInformation()
@@ -112,11 +117,12 @@ def read_raw(path: Path, header_only: bool = False) -> RawVolume:
         raise InputError(path, "cannot be read as a volume", "the file is damaged or not what its name says") from error
     size = tuple(int(n) for n in reader.GetSize())
     require_scalar_3d(path, size, reader.GetNumberOfComponents())
-    if matrix is None:
-        matrix = matrix_from_itk(reader.GetSpacing(), reader.GetDirection(), reader.GetOrigin())
-    affine = checked_affine(path, matrix)
+    in_itk = matrix_from_itk(reader.GetSpacing(), reader.GetDirection(), reader.GetOrigin())
+    affine = checked_affine(path, in_itk if nifti is None else nifti.matrix)
     if header_only:
         return RawVolume(None, size[:3], affine)  # type: ignore[arg-type]
+    if nifti is not None:
+        require_finite_nifti(path, nifti)
     try:
         with quiet_stderr():
             data = sitk.GetArrayFromImage(reader.Execute())
