@@ -80,22 +80,28 @@ def build_hip(p: PelvisParameters, side: str) -> Solid:
     bone.capsule((117, 51.5, 72), (120, 48, 80), 5.5, 6.0, blend=4)
     bone.capsule((127, 30, 121), (122, 26, 128), 6.5, blend=6)
     # Posterior column, ischial spine, ischium and tuberosity.
-    bone.chain([(60, -27, 30), (56, -31, 12), (55, -32, -4)], [11, 11, 13], flat=0.85, normal=(0.8, -0.6, 0), blend=8)
+    bone.chain(
+        [(65, -15, 32), (58, -26, 13), (55, -31, -4)], [10, 11.5, 13.5], flat=0.85, normal=(0.8, -0.6, 0), blend=8
+    )
     bone.capsule((52, -38, 9), (44, -53, 5), 8.5, 3.2, flat=0.75, normal=(0.87, -0.3, 0), blend=7)
     ischium = (0.77, 0.64, 0.0)
-    bone.chain([(56, -30, -8), (54, -34, -24), (51, -36, -40)], [15, 15.5, 16], flat=0.62, normal=ischium, blend=6)
-    bone.capsule((51, -38, -40), (46, -37, -52), 15, 12, flat=0.68, normal=ischium, blend=6)
-    # Pubis: superior ramus, body at the symphysis, inferior ramus.
-    bone.chain([(60, 20, 10), (44, 23.5, 2), (26, 27, -9), (14, 28, -17)], [11, 8, 7, 8], blend=6)
-    bone.chain([(4, 27.5, -19.5), (4, 12, -33)], [8.8, 8.2], flat=0.82, normal=(0, 0.66, -0.75), blend=4)
-    bone.chain([(15, 26, -19), (12, 9, -35)], [8.5, 7], flat=0.75, normal=(0.3, 0.62, -0.72), blend=6)
+    bone.chain([(57, -29, -8), (54, -34, -24), (51, -37, -40)], [15.5, 16, 16.5], flat=0.62, normal=ischium, blend=6)
+    bone.capsule((52, -40, -38), (46, -37, -53), 15.5, 12, flat=0.7, normal=ischium, blend=6)
+    # Pubis: superior ramus with the iliopubic eminence, body at the symphysis, inferior ramus.
+    bone.chain([(61, 19, 11), (45, 23.5, 3), (27, 26.5, -8), (14, 28, -17)], [12, 8.5, 7.5, 8.5], blend=7)
+    bone.chain([(4, 27.5, -19.5), (4, 12, -34)], [9.0, 8.4], flat=0.82, normal=(0, 0.66, -0.75), blend=4)
+    bone.chain([(17, 26, -18), (13, 8, -36)], [9.5, 8], flat=0.72, normal=(0.3, 0.62, -0.72), blend=7)
     bone.chain(
-        [(9, 9, -36), (15, -1, -44), (25, -15, -53), (36, -28, -58), (46, -37, -56)],
-        [7, 6.3, 6.3, 7, 8],
-        flat=0.8,
+        [(9, 8.5, -37), (16, -2, -45), (26, -16, -53), (37, -29, -57), (46, -38, -54)],
+        [7.2, 6.8, 7, 8, 9],
+        flat=0.78,
         normal=(0.65, 0.62, -0.44),
-        blend=5,
+        blend=8,
     )
+    # Webs that round the corners of the foramen.
+    bone.capsule((34, -24, -51), (47, -33, -44), 7.5, 8, flat=0.7, normal=(0.7, 0.62, -0.35), blend=9)
+    bone.capsule((20, 20, -16), (15, 2, -38), 6.5, 6, flat=0.7, normal=(0.45, 0.6, -0.66), blend=9)
+    bone.capsule((52, -12, -10), (50, -28, -22), 8, 8, flat=0.7, normal=(0.8, 0.5, 0), blend=9)
     # Socket and acetabular fossa with its notch below.
     subtract = kernel.SUBTRACT
     bone.capsule(centre, centre, socket, blend=1.5, operation=subtract)

@@ -54,7 +54,7 @@ def fill(
     back = (
         -np.interp(z, (-130, -70, -20, 30, 80, 130, 180, 230), (82, 98, 108, 112, 104, 92, 86, 86)) * bulk - 0.55 * fat
     )
-    ending = -(z + 74.0) * p.size * 0.9
+    ending = -(z + 88.0) * p.size * 0.9
     trunk = np.stack((width, front, back, ending), axis=1)
     thighs = np.empty((shape[2], 2, 4))
     for n, (side, femur) in enumerate(((-1.0, p.femur_left), (1.0, p.femur_right))):

@@ -16,10 +16,11 @@ from synthex.anatomy.phantom.solids import Solid, SolidBuilder, Warp
 from synthex.core.arrays import Points3
 
 _JOINT = np.array((0.0, -42.0, 85.0))
-# Centres of the sacral bodies S1 to S5, half widths and half depths.
+# Centres of the sacral bodies S1 to S5, half widths, depths and heights.
 _BODIES = np.array(((0, -24, 97), (0, -45, 79), (0, -63, 61), (0, -76, 43), (0, -81, 27)), dtype=np.float64)
 _WIDTHS = (24.0, 18.5, 15.5, 13.5, 11.5)
 _DEPTHS = (16.0, 12.5, 9.5, 7.5, 6.0)
+_HALF_HEIGHTS = (13.0, 12.8, 11.5, 10.0, 8.0)
 _COCCYX = ((0, -82, 15), (0, -80, 7), (0, -76, -1), (0, -70, -8))
 
 
@@ -47,8 +48,7 @@ def build_sacrum(p: PelvisParameters) -> Solid:
     """Sacrum and coccyx (one structure, as TotalSegmentator's ``sacrum``)."""
     bone = SolidBuilder(_warp(p), p.size)
     tangents = _tangents()
-    for centre, tangent, width, depth in zip(_BODIES, tangents, _WIDTHS, _DEPTHS, strict=True):
-        half = 10.5 if width > 20 else 9.5
+    for centre, tangent, width, depth, half in zip(_BODIES, tangents, _WIDTHS, _DEPTHS, _HALF_HEIGHTS, strict=True):
         bone.drum(tuple(centre), (1, 0, 0), tuple(-tangent), (width, depth), half, waist=0.1, rounding=3, blend=5)
     front = np.cross((1.0, 0.0, 0.0), -tangents)  # backwards
     front = -front if front[0, 1] < 0 else front
@@ -108,7 +108,7 @@ def build_sacrum(p: PelvisParameters) -> Solid:
 def sacral_endplate(p: PelvisParameters) -> tuple[np.ndarray, np.ndarray]:
     """Centre of the S1 endplate (pelvis frame, mm) and its upward unit normal."""
     warp, tangent = _warp(p), _tangents()[0]
-    top = warp((_BODIES[0] - 10.5 * tangent)[None])[0]
+    top = warp((_BODIES[0] - _HALF_HEIGHTS[0] * tangent)[None])[0]
     up = top - warp(_BODIES[:1])[0]
     return top, up / np.linalg.norm(up)
 

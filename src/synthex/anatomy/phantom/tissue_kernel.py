@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numba import njit
 
-from synthex.anatomy.phantom.kernel import _smooth_min
+from synthex.anatomy.phantom.kernel import _smooth_max, _smooth_min
 
 #: Rows of ``loops``: a(0:3) b(3:6) radius(6) contents(7): 0 fluid, 1 gas, 2 stool; gas level y(8).
 LOOP_ROW = 9
@@ -82,7 +82,7 @@ def fill_soft_tissue(
                 z = origin[2] + spacing * k
                 centre_y = 0.5 * (trunk[k, 1] + trunk[k, 2])
                 half_y = 0.5 * (trunk[k, 1] - trunk[k, 2])
-                body = max(_squircle(x, y - centre_y, trunk[k, 0], half_y), trunk[k, 3])
+                body = _smooth_max(_squircle(x, y - centre_y, trunk[k, 0], half_y), trunk[k, 3], 70.0)
                 for side in range(2):
                     leg = _ellipse(
                         x - thighs[k, side, 0], y - thighs[k, side, 1], thighs[k, side, 2], thighs[k, side, 3]
