@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 from jaxtyping import Float
@@ -34,7 +33,7 @@ class TrivialPredictor:
     masks: MaskStack
 
     @classmethod
-    def fit(cls, samples: Iterable[Sample], grid: int = DEFAULT_GRID) -> Self:
+    def fit(cls, samples: Iterable[Sample], grid: int = DEFAULT_GRID) -> "TrivialPredictor":
         """Average the ground truth of ``samples``; their images are not looked at.
 
         Args:

@@ -1,10 +1,11 @@
-"""The report's three charts."""
+"""The report's charts."""
 
 import numpy as np
 
 from synthex.evaluation.scorer import Evaluation
 from synthex.evaluation.scores import Scores
 from synthex.evaluation.svg import Axis, Series, box_chart, line_chart, nice_limit
+from synthex.evaluation.tables import number
 
 
 def curve_chart(evaluation: Evaluation) -> str:
@@ -12,7 +13,7 @@ def curve_chart(evaluation: Evaluation) -> str:
     curve = evaluation.scores.curve(evaluation.protocol.confidence_cuts)
     summary = evaluation.summary
     labels = tuple(
-        f"cut {cut:g}: {100 * rate:.1f} % accepted, {error:.2f} mm, {100 * false:.1f} % false"
+        f"cut {cut:g}: {number(rate, percent=True)} accepted, {number(error)} mm, {number(false, percent=True)} false"
         for cut, rate, error, false in zip(
             curve.cuts, curve.detection_rate, curve.error_mm_mean, curve.false_detection_rate, strict=True
         )
@@ -26,16 +27,30 @@ def curve_chart(evaluation: Evaluation) -> str:
         heights.append(error)
     return line_chart(
         series,
-        Axis("share of visible landmarks accepted", 0, 1, percent=True),
-        Axis("mean error of the accepted, mm", 0, nice_limit(1.08 * _largest(heights))),
+        Axis("share of visible landmarks accepted", 0.0, 1.0, percent=True),
+        Axis("mean error of the accepted, mm", 0.0, nice_limit(1.08 * _largest(heights))),
         "Mean error against the share of landmarks accepted",
+    )
+
+
+def cut_chart(evaluation: Evaluation) -> str:
+    """Detections and false detections against the confidence cut: where to cut, and what it costs."""
+    curve = evaluation.scores.curve(evaluation.protocol.confidence_cuts)
+    series = [Series("visible landmarks accepted", curve.cuts, curve.detection_rate, "model", True)]
+    if evaluation.scores.absent.any():
+        series.append(Series("absent landmarks accepted", curve.cuts, curve.false_detection_rate, "baseline", True))
+    return line_chart(
+        series,
+        Axis("confidence cut", 0.0, 1.0),
+        Axis("share accepted", 0.0, 1.0, percent=True),
+        "Share of landmarks accepted against the confidence cut",
     )
 
 
 def distribution_chart(evaluation: Evaluation) -> str:
     """Share of visible landmarks detected within each error: overall, by landmark, and for the baseline."""
     scores = evaluation.scores
-    top = nice_limit(1.3 * _percentile(scores.hit_error_mm, 99))
+    top = nice_limit(1.3 * _percentile(scores.hit_error_mm, 99.0))
     grid = np.linspace(0, top, 121)
     series = [Series(name, grid, _within(scores, grid, index), "thin") for index, name in enumerate(scores.landmarks)]
     if evaluation.baseline is not None:
@@ -43,8 +58,8 @@ def distribution_chart(evaluation: Evaluation) -> str:
     series.append(Series("all landmarks", grid, _within(scores, grid), "model"))
     return line_chart(
         series,
-        Axis("error, mm at the detector", 0, top),
-        Axis("share of visible landmarks", 0, 1, percent=True),
+        Axis("error, mm at the detector", 0.0, top),
+        Axis("share of visible landmarks", 0.0, 1.0, percent=True),
         "Share of landmarks within a given error",
     )
 
@@ -55,7 +70,7 @@ def error_boxes(evaluation: Evaluation) -> str:
     groups = [(name, errors[:, index]) for index, name in enumerate(evaluation.scores.landmarks)]
     tails = [np.percentile(kept, 95) for _, values in groups if len(kept := values[np.isfinite(values)])]
     top = nice_limit(max(tails, default=1.0))
-    return box_chart(groups, Axis("error, mm at the detector", 0, top), "Error by landmark")
+    return box_chart(groups, Axis("error, mm at the detector", 0.0, top), "Error by landmark")
 
 
 def _within(scores: Scores, grid: np.ndarray, index: int | None = None) -> np.ndarray:

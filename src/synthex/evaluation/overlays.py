@@ -17,6 +17,7 @@ FALSE_COLOR = "#ff5fa2"
 _BACKGROUND = "#111418"
 _INK = "#e8eaed"
 _SIDE_INCHES = 5.2
+_HALO = [withStroke(linewidth=2.2, foreground="black")]
 _DPI = 110
 
 
@@ -49,7 +50,11 @@ def draw_overlay(picture: Picture, landmarks: tuple[str, ...], unit: str = "mm")
         axes.set_ylim(height, 0)
         axes.set_axis_off()
     rank = picture.rank.replace("-", " ") or "case"
-    score = f"mean error {picture.badness:.2f} mm" if unit == "mm" else f"mean Dice {1 - picture.badness:.3f}"
+    score = (
+        f"mean error {picture.badness:.2f} mm, no miss dropped"
+        if unit == "mm"
+        else f"mean Dice {1 - picture.badness:.3f}"
+    )
     figure.text(0.01, 0.985, f"{rank}: {picture.case_id}", color=_INK, fontsize=10, va="top", weight="bold")
     figure.text(0.99, 0.985, score, color=_INK, fontsize=10, va="top", ha="right")
     handles = [
@@ -71,30 +76,34 @@ def draw_overlay(picture: Picture, landmarks: tuple[str, ...], unit: str = "mm")
 
 
 def _draw_landmarks(axes: Axes, picture: Picture, names: tuple[str, ...]) -> None:
-    outline = [withStroke(linewidth=2.2, foreground="black")]
-    height, width = picture.image.shape
+    width = picture.image.shape[1]
     for index, name in enumerate(names):
         truth, guess, present = picture.truth[index], picture.guess[index], bool(picture.present[index])
         known, guessed = np.isfinite(truth).all(), np.isfinite(guess).all()
         if known and guessed:
             style = "-" if present else ":"
-            axes.plot(*np.stack((truth, guess), axis=1), style, color=GUESS_COLOR, linewidth=1.3, path_effects=outline)
+            axes.plot(*np.stack((truth, guess), axis=1), style, color=GUESS_COLOR, linewidth=1.3, path_effects=_HALO)
         if known:
             axes.plot(*truth, "o", color=TRUTH_COLOR, markerfacecolor="none", markersize=7, markeredgewidth=1.5)
-            left = truth[0] > 0.86 * width
-            axes.annotate(
-                name, truth, xytext=(-7 if left else 7, -6 if truth[1] > 0.06 * height else 10),
-                textcoords="offset points", ha="right" if left else "left", color=TRUTH_COLOR, fontsize=7.5,
-                path_effects=outline,
-            )  # fmt: skip
+            _name(axes, name, truth, guess if guessed else truth - (1, 0), width, TRUTH_COLOR)
         if guessed and present:
             color = FALSE_COLOR if picture.absent[index] else GUESS_COLOR
-            axes.plot(*guess, "x", color=color, markersize=6, markeredgewidth=1.5, path_effects=outline)
+            axes.plot(*guess, "x", color=color, markersize=6, markeredgewidth=1.5, path_effects=_HALO)
             if picture.absent[index]:
-                axes.annotate(
-                    name, guess, xytext=(7, -6), textcoords="offset points", color=color, fontsize=7.5,
-                    path_effects=outline,
-                )  # fmt: skip
+                _name(axes, name, guess, guess - (1, 0), width, color)
+
+
+def _name(axes: Axes, name: str, point: np.ndarray, avoid: np.ndarray, width: int, color: str) -> None:
+    """Write ``name`` beside ``point``, on the side away from ``avoid`` and inside the picture."""
+    left = bool(avoid[0] > point[0])
+    if point[0] < 0.14 * width:
+        left = False
+    elif point[0] > 0.86 * width:
+        left = True
+    axes.annotate(
+        name, (point[0], point[1]), xytext=(-7 if left else 7, 0), textcoords="offset points",
+        ha="right" if left else "left", va="center", color=color, fontsize=7.5, path_effects=_HALO,
+    )  # fmt: skip
 
 
 def _draw_masks(axes: Axes, picture: Picture, names: tuple[str, ...]) -> None:

@@ -26,8 +26,8 @@ class Picture:
         guess: L x 2, predicted.
         present: Predicted as present.
         absent: Known to be outside the image.
-        truth_masks: S x rows x columns.
-        predicted_masks: The same shape.
+        truth_bits: True masks, packed along the columns to keep many cases in little memory.
+        predicted_bits: Predicted ones.
         rank: ``best-1``, ``median-2``, ``worst-1``…; empty until chosen.
     """
 
@@ -38,18 +38,32 @@ class Picture:
     guess: Landmarks2
     present: Flags
     absent: Flags
-    truth_masks: MaskStack
-    predicted_masks: MaskStack
+    truth_bits: UInt8[np.ndarray, "S H packed"]
+    predicted_bits: UInt8[np.ndarray, "S H packed"]
     rank: str = ""
+
+    @property
+    def truth_masks(self) -> MaskStack:
+        """S x rows x columns."""
+        return self._unpack(self.truth_bits)
+
+    @property
+    def predicted_masks(self) -> MaskStack:
+        """S x rows x columns."""
+        return self._unpack(self.predicted_bits)
+
+    def _unpack(self, bits: np.ndarray) -> np.ndarray:
+        return np.unpackbits(bits, axis=-1, count=self.image.shape[1]).astype(bool)
 
 
 def radiological_display(image: np.ndarray, domain: Domain) -> np.ndarray:
     """8-bit picture of a radiograph the way it is read: bone bright, 1st to 99th percentile of the log image."""
     values = image.astype(np.float64)
     if domain == "intensity":
-        bright = np.nanpercentile(values, 99.9)
-        floor = max(float(bright), 1e-12) * 1e-4
-        values = -np.log(np.maximum(np.nan_to_num(values, nan=floor), floor))
+        # Dead pixels count as unexposed; four decades below the brightest is darker than any bone.
+        values = np.nan_to_num(values, nan=0.0)
+        floor = max(float(np.percentile(values, 99.9)), 1e-12) * 1e-4
+        values = -np.log(np.maximum(values, floor))
     values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
     low, high = np.percentile(values, (1, 99))
     return np.clip((values - low) / max(high - low, 1e-12) * 255, 0, 255).round().astype(np.uint8)
@@ -73,8 +87,8 @@ def make_picture(sample: Sample, prediction: Prediction, badness: float) -> Pict
         prediction.landmarks * scale,
         prediction.present,
         sample.annotated & ~sample.visible,
-        resample_masks(sample.masks, rows, columns),
-        resample_masks(prediction.masks, rows, columns),
+        np.packbits(resample_masks(sample.masks, rows, columns), axis=-1),
+        np.packbits(resample_masks(prediction.masks, rows, columns), axis=-1),
     )
 
 
@@ -82,7 +96,8 @@ class PictureKeeper:
     """Keeps pictures of cases near both ends and the middle of the ranking, in bounded memory.
 
     The median of a stream is not known before its end; the buffer keeps the cases nearest to the running
-    median, so the final choice is the case nearest to the true median among those kept.
+    median, so the final choice is the case nearest to the true median among those kept: exact up to a
+    hundred cases and for cases in no particular order.
     """
 
     def __init__(self, count: int) -> None:

@@ -7,7 +7,7 @@ from html import escape
 from importlib.resources import files
 from typing import Any
 
-from synthex.evaluation.charts import curve_chart, distribution_chart, error_boxes
+from synthex.evaluation.charts import curve_chart, cut_chart, distribution_chart, error_boxes
 from synthex.evaluation.scorer import Evaluation
 from synthex.evaluation.summary import documented_keys
 from synthex.evaluation.tables import interval_text, number, overall_rows
@@ -50,6 +50,8 @@ def render_report(
             '<div class="pair" style="margin-top:12px">',
             _figure("Error by landmark, detected ones", error_boxes(evaluation),
                     "Box: quartiles; bar: median; line: 5th to 95th percentile."),
+            _figure("What the confidence cut does", cut_chart(evaluation),
+                    "Solid: visible landmarks accepted. Dashed: landmarks outside the image accepted."),
             "</div>",
             "<h2>By landmark</h2>",
             _landmark_table(evaluation),

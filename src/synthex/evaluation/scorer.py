@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from synthex.evaluation.scores import ScoreBuilder, Scores
 from synthex.evaluation.summary import summarize
 
 
+@runtime_checkable
 class Predictor(Protocol):
     """Anything that answers for a sample: a prediction set, the trivial predictor."""
 
@@ -53,7 +54,7 @@ def evaluate(
     baseline: Predictor | None = None,
     *,
     allow_partial: bool = False,
-    pictures: int = 3,
+    pictures: int = 2,
     seed: int = 0,
 ) -> Evaluation:
     """Score ``prediction_set`` against the ground truth of ``reader``.

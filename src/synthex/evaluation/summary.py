@@ -127,8 +127,8 @@ def summarize(
     return {key: _plain(figures[key]) for key in order}
 
 
-def _score_figures(scores: Scores, seed: int) -> dict[str, float]:
-    figures: dict[str, float] = {}
+def _score_figures(scores: Scores, seed: int) -> dict[str, float | int]:
+    figures: dict[str, float | int] = {}
     for suffix, table in (
         ("landmark_error_mm_{}", scores.hit_error_mm),
         ("landmark_error_isocenter_mm_{}", scores.hit_error_isocenter_mm),

@@ -6,8 +6,8 @@ from html import escape
 
 import numpy as np
 
-WIDTH, HEIGHT = 560, 330
-_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 16, 14, 46
+WIDTH, HEIGHT = 560.0, 330.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 56.0, 16.0, 14.0, 46.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,15 +87,18 @@ def box_chart(groups: Sequence[tuple[str, np.ndarray]], x_axis: Axis, title: str
 
 
 def nice_limit(value: float) -> float:
-    """The smallest 1, 1.5, 2, 3, 4, 5, 6, 8 times a power of ten that is at least ``value``."""
+    """The smallest 1, 1.5, 2, 2.5, 3, 4, 5, 7.5 times a power of ten that is at least ``value``."""
     if not np.isfinite(value) or value <= 0:
         return 1.0
     power = 10.0 ** np.floor(np.log10(value))
-    return float(next(step * power for step in (1, 1.5, 2, 3, 4, 5, 6, 8, 10) if step * power >= value * (1 - 1e-9)))
+    return float(
+        next(step * power for step in (1, 1.5, 2, 2.5, 3, 4, 5, 7.5, 10) if step * power >= value * (1 - 1e-9))
+    )
 
 
 def _svg(body: str, height: float, title: str) -> str:
-    return f'<svg class="chart" viewBox="0 0 {WIDTH} {height:.0f}" role="img" aria-label="{escape(title)}">{body}</svg>'
+    box = f"0 0 {WIDTH:.0f} {height:.0f}"
+    return f'<svg class="chart" viewBox="{box}" role="img" aria-label="{escape(title)}">{body}</svg>'
 
 
 def _along(axis: Axis, values: np.ndarray) -> np.ndarray:

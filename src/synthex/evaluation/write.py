@@ -47,7 +47,8 @@ def write_evaluation(
         InputError: The folder cannot be written.
     """
     folder = Path(folder)
-    (folder / "summary.json").unlink(missing_ok=True)
+    if (folder / "summary.json").is_file():
+        (folder / "summary.json").unlink()
     tables = []
     for name, text in csv_tables(evaluation).items():
         write_text(folder / name, text)

@@ -16,7 +16,8 @@ def dice(
             structure that is not in the image says nothing about overlap.
     """
     # Counting rows of flat views is several times faster than counting over two axes.
-    first, second = predicted.reshape(len(predicted), -1), truth.reshape(len(truth), -1)
+    flat = (len(truth), truth.shape[1] * truth.shape[2])
+    first, second = predicted.reshape(flat), truth.reshape(flat)
     total = np.count_nonzero(first, axis=1) + np.count_nonzero(second, axis=1)
     shared = np.count_nonzero(first & second, axis=1)
     return np.where(total > 0, 2.0 * shared / np.maximum(total, 1), both_empty)
