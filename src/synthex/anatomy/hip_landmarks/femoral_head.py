@@ -13,6 +13,9 @@ RADIUS_RANGE_MM = (15.0, 33.0)
 """Adult heads are 19-28 mm in radius (Milner and Boldsen, J Forensic Sci 2012); the margin allows for
 children, coarse labels and implants."""
 
+LEAST_COVERAGE = 0.5
+"""Whole heads show 0.9 of their directions (the neck takes the rest)."""
+
 
 @dataclass(frozen=True, eq=False)
 class HeadFit:
@@ -38,16 +41,15 @@ def fit_head(femur: BoneSurface, hip: BoneSurface | None, rng: np.random.Generat
     """The femoral head's sphere.
 
     Candidates are the femur's surface points nearest the hip bone (the acetabulum covers the head);
-    where there is no hip bone, the most superior-medial part is tried through the consensus alone.
+    where there is no hip bone, the whole femur is tried, as nothing else on it is as round.
     RANSAC (Fischler and Bolles, CACM 1981) on them, then trimmed least squares on the whole femur, so
     that neck, trochanters and label errors have no say.
 
     Raises:
         NotFoundError: No sphere of a femoral head's size fits.
     """
-    seeds = _facing_points(femur, hip)
     tolerance = max(1.0, 0.5 * femur.spacing_mm)
-    center, radius = _consensus(seeds, tolerance, rng)
+    center, radius = _consensus(_facing_points(femur, hip), tolerance, rng)
     for band in (3.0, 2.0, 1.5, 1.0, 1.0, 1.0, 1.0):
         inliers = _shell(femur.points, center, radius, band * tolerance)
         if len(inliers) < 20:
@@ -57,7 +59,10 @@ def fit_head(femur: BoneSurface, hip: BoneSurface | None, rng: np.random.Generat
     if len(inliers) < 20 or not RADIUS_RANGE_MM[0] <= radius <= RADIUS_RANGE_MM[1]:
         raise NotFoundError("no sphere of a femoral head's size fits the femur")
     residual = float(np.sqrt(np.mean((np.linalg.norm(inliers - center, axis=1) - radius) ** 2)))
-    return HeadFit(center, radius, residual, _coverage(inliers - center))
+    coverage = _coverage(inliers - center)
+    if coverage < LEAST_COVERAGE:
+        raise NotFoundError("too little of the femoral head is labelled")
+    return HeadFit(center, radius, residual, coverage)
 
 
 def _facing_points(femur: BoneSurface, hip: BoneSurface | None) -> Points3:
@@ -72,15 +77,23 @@ def _facing_points(femur: BoneSurface, hip: BoneSurface | None) -> Points3:
 
 
 def _consensus(points: Points3, tolerance: float, rng: np.random.Generator) -> tuple[Point3, float]:
-    """The sphere through four points that most points agree with."""
-    best, most = None, 0
+    """The sphere through four neighbouring points whose inliers see most of its directions.
+
+    Counting directions rather than inliers keeps a long shaft or a flat patch from outvoting a ball.
+    """
+    tree = cKDTree(points)
+    best, most = None, 0.0
     for _ in range(300):
-        center, radius = fit_sphere(points[rng.choice(len(points), 4, replace=False)])
+        around = tree.query_ball_point(points[rng.integers(len(points))], RADIUS_RANGE_MM[1])
+        if len(around) < 4:
+            continue
+        center, radius = fit_sphere(points[rng.choice(around, 4, replace=False)])
         if not RADIUS_RANGE_MM[0] <= radius <= RADIUS_RANGE_MM[1]:
             continue
-        votes = int((np.abs(np.linalg.norm(points - center, axis=1) - radius) < tolerance).sum())
-        if votes > most:
-            best, most = (center, radius), votes
+        inliers = _shell(points, center, radius, tolerance)
+        share = _coverage(inliers - center) if len(inliers) > 20 else 0.0
+        if share > most:
+            best, most = (center, radius), share
     if best is None:
         raise NotFoundError("no sphere of a femoral head's size fits the femur")
     return best

@@ -78,7 +78,7 @@ def find_hip_landmarks(labels: Volume, structures: Mapping[str, int]) -> FoundLa
         if place is None:
             reasons.update({f"{kind}-{key}": "neither femoral head nor pubis tells the joint" for kind in KINDS[1:]})
             continue
-        found, missing = _hip_spots(place)
+        found, missing = _hip_spots(place, frame.mirrored)
         world_from_side = place.side_from_world.inverse()
         for kind, spot in found.items():
             spots[f"{kind}-{key}"] = Spot(world_from_side.apply(spot.position[None])[0], spot.clarity)
@@ -121,12 +121,12 @@ def _side(hip: BoneSurface, head: HeadFit | None, key: str, frame: PelvicFrame) 
     return _Side(hip.mapped(side_from_world), joint, side_from_world)
 
 
-def _hip_spots(side: _Side) -> tuple[dict[str, Spot], dict[str, str]]:
+def _hip_spots(side: _Side, midplane_known: bool) -> tuple[dict[str, Spot], dict[str, str]]:
     """Landmarks of one hip bone in the side frame, and reasons for the missing ones."""
     detectors: tuple[tuple[tuple[str, ...], Callable[[BoneSurface, Point3], tuple[Spot, ...]]], ...] = (
         (("GSN",), lambda bone, joint: (find_notch(bone, joint),)),
         (("IOF", "MOF"), find_foramen_points),
-        (("SPS", "IPS"), find_symphysis_corners),
+        (("SPS", "IPS"), lambda bone, joint: find_symphysis_corners(bone, joint, midplane_known)),
         (("ASIS",), lambda bone, joint: (find_iliac_spine(bone, joint),)),
     )
     found: dict[str, Spot] = {}

@@ -12,6 +12,9 @@ from synthex.core.arrays import Point3, Points3
 Point2 = Float[np.ndarray, "2"]
 BIN_MM = 1.0
 
+LOWEST_ABOVE_JOINT = 8.0
+"""mm: the notch's deepest point is 35-50 above the hip centre, the lesser notch is below it."""
+
 
 def find_notch(bone: BoneSurface, joint: Point3) -> Spot:
     """Deepest point of the notch's border, in the side frame.
@@ -34,7 +37,17 @@ def find_notch(bone: BoneSurface, joint: Point3) -> Spot:
     step = max(BIN_MM, bone.spacing_mm)
     spine, apex = _first_guess(region, joint, step)
     ends = _chord(region[region[:, 2] > spine[1] - 0.5 * step][:, 1:], apex, spine)
-    return _deepest(region, ends, step)
+    found = _deepest(region, ends, step)
+    if found.position[2] < joint[2] + LOWEST_ABOVE_JOINT or ends[0, 1] < found.position[2] - 15:
+        raise NotFoundError("the posterior border has no greater sciatic notch inside the volume")
+    if len(bone.cut) and _nearest(bone.cut[:, 1:], ends) < 1.5 * step:
+        raise NotFoundError("the volume's border cuts the greater sciatic notch")
+    return found
+
+
+def _nearest(points: Float[np.ndarray, "N 2"], ends: Float[np.ndarray, "2 2"]) -> float:
+    """Distance from the two ends to the nearest of the points."""
+    return float(np.linalg.norm(points[:, None] - ends, axis=2).min())
 
 
 def _first_guess(region: Points3, joint: Point3, step: float) -> tuple[Point2, Point2]:
@@ -44,7 +57,7 @@ def _first_guess(region: Points3, joint: Point3, step: float) -> tuple[Point2, P
     rear = np.full(bins.max() + 1, np.inf)
     np.minimum.at(rear, bins, region[:, 1])
     height = low + (np.arange(len(rear)) + 0.5) * step
-    bay = (height > joint[2] + 8) & (height < joint[2] + 75) & np.isfinite(rear)
+    bay = (height > joint[2] + LOWEST_ABOVE_JOINT) & (height < joint[2] + 75) & np.isfinite(rear)
     if not bay.any():
         raise NotFoundError("the posterior border of the ilium is not in the volume")
     apex = int(np.argmax(np.where(bay, rear, -np.inf)))

@@ -28,6 +28,7 @@ class PelvicFrame:
         spine_level: (y, z) of the upper contact of the anterior pelvic plane, near the ASIS; None without it.
         pubic_level: (y, z) of the lower contact, at the pubic tubercles; None without it.
         reliability: In (0, 1]: 1 when both axes come from the bones.
+        mirrored: Whether the midplane is the mirror plane of two hip bones.
         mirror_residual: Median distance between one side and the mirrored other, mm.
     """
 
@@ -35,6 +36,7 @@ class PelvicFrame:
     spine_level: np.ndarray | None
     pubic_level: np.ndarray | None
     reliability: float
+    mirrored: bool
     mirror_residual: float
 
 
@@ -47,6 +49,7 @@ def find_frame(left: BoneSurface | None, right: BoneSurface | None, heads: Point
         heads: 2 x 3, left and right head centres, or None; they give the lateral axis when a hip bone is missing.
     """
     residual, reliability = 0.0, 1.0
+    mirrored = left is not None and right is not None
     if left is not None and right is not None:
         lateral, middle, residual = _mirror_plane(left.points, right.points)
     elif heads is not None:
@@ -59,13 +62,13 @@ def find_frame(left: BoneSurface | None, right: BoneSurface | None, heads: Point
     surfaces = [upright.apply(bone.points) for bone in (left, right) if bone is not None]
     plane = _anterior_plane(np.concatenate(surfaces)[:, 1:]) if surfaces else None
     if plane is None:
-        return PelvicFrame(upright, None, None, 0.6 * reliability, residual)
+        return PelvicFrame(upright, None, None, 0.6 * reliability, mirrored, residual)
     lean = np.arctan2(plane[1, 0] - plane[0, 0], plane[1, 1] - plane[0, 1]) - np.radians(NEUTRAL_TILT_DEG)
     up = upright.linear.T @ np.array((0.0, np.sin(lean), np.cos(lean)))
     frame = _rigid(lateral, up, middle)
     contacts = (upright.linear.T @ np.array([(0.0, y, z) for y, z in plane]).T).T + upright.inverse().translation
     levels = frame.apply(contacts)[:, 1:]
-    return PelvicFrame(frame, levels[1], levels[0], reliability, residual)
+    return PelvicFrame(frame, levels[1], levels[0], reliability, mirrored, residual)
 
 
 def _mirror_plane(left: Points3, right: Points3) -> tuple[Point3, Point3, float]:

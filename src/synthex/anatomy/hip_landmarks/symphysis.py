@@ -10,8 +10,15 @@ from synthex.core.arrays import Point3
 DEPTH_MM = 6.0
 """Lateral thickness of the slab behind the symphyseal face in which the corners are sought."""
 
+WIDEST_HALF_GAP_MM = 12.0
+"""Where the midplane is known, a hip bone that ends farther from it has lost its pubic body. Healthy gaps are
+3-6 mm wide in all (Becker et al., J Anat 2010); the margin is for diastasis and asymmetry."""
 
-def find_symphysis_corners(bone: BoneSurface, joint: Point3) -> tuple[Spot, Spot]:
+LEAST_HEIGHT_MM = 8.0
+"""A pubic body cut off by the volume with less than this left above the cut shows no upper corner."""
+
+
+def find_symphysis_corners(bone: BoneSurface, joint: Point3, midplane_known: bool) -> tuple[Spot, Spot]:
     """Superomedial and inferomedial corner of the pubic body, in the side frame.
 
     The corner is the support point in the diagonal direction, half medial and half superior (or inferior):
@@ -20,6 +27,7 @@ def find_symphysis_corners(bone: BoneSurface, joint: Point3) -> tuple[Spot, Spot
     Args:
         bone: Hip bone in the side frame (x lateral, y anterior, z superior).
         joint: Hip centre in the side frame, mm.
+        midplane_known: Whether x = 0 is the mirror plane of the two hip bones.
 
     Raises:
         NotFoundError: There is no pubic bone.
@@ -31,7 +39,12 @@ def find_symphysis_corners(bone: BoneSurface, joint: Point3) -> tuple[Spot, Spot
     if len(pubis) < 50:
         raise NotFoundError("the pubic bone is not in the volume")
     medial = float(np.quantile(pubis[:, 0], 0.01))
+    if midplane_known and medial > WIDEST_HALF_GAP_MM:
+        raise NotFoundError("the pubic body is not in the volume")
     face = pubis[pubis[:, 0] < medial + DEPTH_MM]
+    cut = bone.cut[(bone.cut[:, 0] < medial + DEPTH_MM) & (bone.cut[:, 1] > joint[1] - 10)]
+    if len(cut) and face[:, 2].max() - cut[:, 2].min() < LEAST_HEIGHT_MM:
+        raise NotFoundError("the pubic body is cut by the volume's border")
     corners = []
     for sign in (1.0, -1.0):
         position, clarity = extreme_point(face, np.array((-1.0, 0.0, sign)), bone.spacing_mm)
