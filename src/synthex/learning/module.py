@@ -3,7 +3,7 @@
 import inspect
 import math
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import pytorch_lightning as pl
@@ -14,6 +14,21 @@ from synthex.core import Prediction, derive_seed
 from synthex.learning.checkpoints import CHECKPOINT_KEY, check_task
 
 Batch = Mapping[str, Any]
+
+
+class DecodedBatch:
+    """Predictions of one batch: iterable, but no sequence, for Lightning rebuilds what is inside sequences
+    and cannot rebuild frozen values.
+    """
+
+    def __init__(self, predictions: list[Prediction]) -> None:
+        self._predictions = tuple(predictions)
+
+    def __iter__(self) -> Iterator[Prediction]:
+        return iter(self._predictions)
+
+    def __len__(self) -> int:
+        return len(self._predictions)
 
 
 class SupervisedModule(pl.LightningModule):
@@ -108,11 +123,11 @@ class SupervisedModule(pl.LightningModule):
         """Log the averages of the scores."""
         self._log_scores("test")
 
-    def predict_step(self, batch: Batch, batch_idx: int) -> list[Prediction]:
-        """Decoded predictions of one batch, in native pixels."""
+    def predict_step(self, batch: Batch, batch_idx: int) -> "DecodedBatch":
+        """Decoded predictions of one batch, in native pixels; iterate over it."""
         if self.decode is None:
             raise ValueError("predicting needs a decode function")
-        return self.decode(self(batch["image"]), batch)
+        return DecodedBatch(self.decode(self(batch["image"]), batch))
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
         """Move the batch's tensors; the rest (native geometry, names) stays as it is, whatever its type."""

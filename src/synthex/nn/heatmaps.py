@@ -22,11 +22,12 @@ def gaussian_profiles(
         size: (H, W).
         sigma_px: Standard deviation in pixels.
     """
-    point = torch.where(visible[..., None], landmarks, 0.0).float()
+    point = torch.where(visible[..., None], landmarks, 0.0)
+    point = point.to(torch.promote_types(point.dtype, torch.float32))
     height, width = size
 
     def profile(center: Tensor, count: int) -> Tensor:
-        grid = torch.arange(count, device=center.device, dtype=torch.float32) + 0.5
+        grid = torch.arange(count, device=center.device, dtype=center.dtype) + 0.5
         values = torch.exp(-0.5 * ((grid - center[..., None]) / sigma_px) ** 2)
         return values * visible[..., None]
 
@@ -93,9 +94,10 @@ def read_heatmaps(
 def _fit_peak(patch: Tensor, inside: Tensor, offset: Tensor, peak: Tensor, sigma_px: float) -> Tensor:
     """Sub-pixel shift (column, row) of the peak from the highest pixel, (N, 2)."""
     relative = patch / peak.clamp(min=1e-12)[:, None, None]
-    # Below a tenth of the peak there is only background, and pixels beyond 1.5 sigma belong to the tails.
-    near = offset.abs() <= max(1.0, 1.5 * sigma_px)
-    used = inside & near[:, None] & near[None, :] & (relative > 0.1) & (peak > 0)[:, None, None]
+    # Far below the peak there is only background, and pixels beyond 1.5 sigma belong to the tails;
+    # two pixels at least, for in a corner only a quarter of the window is left for 4 unknowns.
+    near = offset.abs() <= max(2.0, 1.5 * sigma_px)
+    used = inside & near[:, None] & near[None, :] & (relative > 0.03) & (peak > 0)[:, None, None]
     weight = torch.where(used, relative, 0.0).flatten(1) ** 2
     value = torch.where(used, relative, 1.0).log().flatten(1)
     y, x = torch.meshgrid(offset, offset, indexing="ij")

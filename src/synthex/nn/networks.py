@@ -1,5 +1,6 @@
 """Segmentation networks with a mask head and a landmark-heatmap head."""
 
+import inspect
 import logging
 import math
 from collections.abc import Sequence
@@ -66,7 +67,8 @@ class SegmentationNetwork(nn.Module):
         features = mask_convolution.in_channels
         self.mask_head: nn.Module | None = mask_convolution if structures else None
         self.heatmap_head: nn.Module | None = _heatmap_head(features, structures, landmarks) if landmarks else None
-        self.multiple = int(base.encoder.output_stride) if base.requires_divisible_input_shape else 1
+        # Some decoders also take sizes between, by cutting or padding features: avoided, it shifts them.
+        self.multiple = int(base.encoder.output_stride)
 
     def forward(self, image: Float[Tensor, "B 1 H W"]) -> dict[str, Tensor]:
         """Mask logits (B, S, H, W) under ``masks`` and heatmaps (B, L, H, W), peak 1, under ``heatmaps``."""
@@ -102,6 +104,9 @@ def _build(architecture: str, encoder: str, weights: str | None, classes: int, o
         raise ConfigError(
             f"unknown encoder {encoder!r}; choose a name like resnet18 or efficientnet-b0, or tu-<timm name>"
         )
+    accepted = inspect.signature(smp.MODEL_ARCHITECTURES_MAPPING[architecture.lower()]).parameters
+    if "decoder_channels" in options and "decoder_channels" not in accepted:
+        raise ConfigError(f"{architecture} has no decoder_channels; set decoder_channels=null")
     path = Path(weights) if weights and (Path(weights).suffix or "/" in weights) else None
     try:
         network = smp.create_model(

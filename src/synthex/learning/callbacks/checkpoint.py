@@ -77,8 +77,6 @@ class ResumableCheckpoint(pl.callbacks.Checkpoint):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write at the end of an epoch."""
-        if trainer.sanity_checking or getattr(trainer, "fast_dev_run", 0):
-            return
         last = trainer.current_epoch + 1 == trainer.max_epochs or trainer.should_stop
         due = (trainer.current_epoch + 1) % self.every_n_epochs == 0 or last or trainer.global_step == trainer.max_steps
         improved = self._improves(trainer)
@@ -109,6 +107,8 @@ class ResumableCheckpoint(pl.callbacks.Checkpoint):
         return True
 
     def _write(self, trainer: pl.Trainer, improved: bool) -> None:
+        if getattr(trainer, "fast_dev_run", False):
+            return
         self._last_step = trainer.global_step
         target = self.folder / f"step={trainer.global_step:08d}.ckpt"
         if not trainer.is_global_zero:

@@ -31,6 +31,12 @@ class ThroughputMonitor(pl.Callback):
         """Validation is not waiting."""
         self._mark = None
 
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Nor is writing a checkpoint."""
+        self._mark = None
+
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:

@@ -1,0 +1,129 @@
+import math
+
+import pytest
+import torch
+
+from synthex.core import ConfigError
+from synthex.nn import DiceHeatmapLoss, render_heatmaps
+from synthex.nn.losses import heatmap_losses, mask_losses
+
+SIZE, SIGMA = (32, 48), 2.0
+
+
+def make_batch(visible=(True, True, False), annotated=(True, True, True)):
+    visible = torch.tensor([visible])
+    points = torch.tensor([[[20.2, 10.7], [30.0, 25.0], [5.0, 5.0]]])
+    masks = torch.zeros((1, 2, *SIZE), dtype=torch.bool)
+    masks[0, 0, 5:20, 8:30] = True
+    return {
+        "masks": masks,
+        "landmarks": torch.where(visible[..., None], points, math.nan),
+        "visible": visible,
+        "annotated": torch.tensor([annotated]),
+    }
+
+
+def perfect(batch):
+    logits = torch.where(batch["masks"], 30.0, -30.0)
+    return {"masks": logits, "heatmaps": render_heatmaps(batch["landmarks"], batch["visible"], SIZE, SIGMA)}
+
+
+def test_a_perfect_output_costs_nothing():
+    batch = make_batch()
+    parts = DiceHeatmapLoss(SIGMA)(perfect(batch), batch)
+    assert parts["loss"].item() == pytest.approx(0, abs=2e-4)
+    assert set(parts) == {"loss", "dice", "bce", "heatmap"}
+
+
+def test_separable_sums_equal_the_drawn_heatmap():
+    """Parity with the plain formulas on a drawn target."""
+    generator = torch.Generator().manual_seed(0)
+    batch = make_batch()
+    output = torch.randn((1, 3, *SIZE), generator=generator)
+    ncc_loss, amplitude = heatmap_losses(output, batch["landmarks"], batch["visible"], SIGMA)
+    target = render_heatmaps(batch["landmarks"], batch["visible"], SIZE, SIGMA)
+    x, y = output - output.mean((2, 3), keepdim=True), target - target.mean((2, 3), keepdim=True)
+    ncc = (x * y).sum((2, 3)) / ((x * x).sum((2, 3)) * (y * y).sum((2, 3)) + 1e-20).sqrt()
+    # The floor under the square root is 1e-4 of the Gaussian's energy.
+    assert torch.allclose(1 - 2 * ncc_loss[:, :2], ncc[:, :2], atol=1e-4)
+    expected = ((output - target) ** 2).sum((2, 3)) / (math.pi * SIGMA**2)
+    assert torch.allclose(amplitude, expected, rtol=1e-4)
+
+
+def test_dice_matches_its_formula_on_half_an_overlap():
+    masks = torch.zeros((1, 1, 10, 10), dtype=torch.bool)
+    masks[0, 0, :4] = True
+    logits = torch.full((1, 1, 10, 10), -40.0)
+    logits[0, 0, 2:6] = 40.0
+    dice, _ = mask_losses(logits, masks, 1e-9)
+    assert dice.item() == pytest.approx(1 - 2 * 20 / 80, abs=1e-6)
+
+
+def test_a_false_positive_of_an_absent_structure_costs_more_than_none():
+    batch = make_batch()
+    right = perfect(batch)
+    wrong = {**right, "masks": right["masks"].clone()}
+    wrong["masks"][0, 1, :4, :4] = 30.0
+    loss = DiceHeatmapLoss(SIGMA)
+    assert loss(wrong, batch)["dice"] > loss(right, batch)["dice"] + 0.1
+
+
+def test_an_absent_landmark_is_taught_as_absent_and_an_unannotated_one_not_at_all():
+    batch = make_batch(visible=(True, False, False), annotated=(True, True, False))
+    heatmaps = torch.full((1, 3, *SIZE), 0.3, requires_grad=True)
+    DiceHeatmapLoss(SIGMA)({"heatmaps": heatmaps}, batch)["loss"].backward()
+    assert (heatmaps.grad[0, 1] > 0).all()
+    assert not heatmaps.grad[0, 2].any()
+
+
+def test_height_is_taught():
+    batch = make_batch()
+    output = perfect(batch)
+    half = {**output, "heatmaps": 0.5 * output["heatmaps"]}
+    loss = DiceHeatmapLoss(SIGMA)
+    assert loss(half, batch)["heatmap"] > loss(output, batch)["heatmap"] + 0.05
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_a_constant_heatmap_has_a_finite_gradient(value):
+    batch = make_batch()
+    heatmaps = torch.full((1, 3, *SIZE), value, requires_grad=True)
+    DiceHeatmapLoss(SIGMA)({"heatmaps": heatmaps}, batch)["loss"].backward()
+    assert torch.isfinite(heatmaps.grad).all()
+    assert heatmaps.grad[0, 0].any()
+
+
+def test_nothing_annotated_costs_nothing():
+    batch = make_batch(annotated=(False, False, False))
+    heatmaps = torch.randn((1, 3, *SIZE), requires_grad=True)
+    loss = DiceHeatmapLoss(SIGMA)({"heatmaps": heatmaps}, batch)["loss"]
+    loss.backward()
+    assert loss.item() == 0
+    assert not heatmaps.grad.any()
+
+
+def test_gradient_agrees_with_finite_differences():
+    batch = make_batch()
+    generator = torch.Generator().manual_seed(3)
+    heatmaps = torch.randn((1, 3, *SIZE), generator=generator, dtype=torch.float64, requires_grad=True)
+    ncc_loss, amplitude = heatmap_losses(heatmaps, batch["landmarks"].double(), batch["visible"], SIGMA)
+    (ncc_loss + amplitude).sum().backward()
+    step = torch.zeros_like(heatmaps)
+    step[0, 0, 10, 20] = 1e-5
+    with torch.no_grad():
+        up, down = (
+            sum(part.sum() for part in heatmap_losses(moved, batch["landmarks"].double(), batch["visible"], SIGMA))
+            for moved in (heatmaps + step, heatmaps - step)
+        )
+    assert heatmaps.grad[0, 0, 10, 20].item() == pytest.approx(((up - down) / 2e-5).item(), rel=1e-4)
+
+
+def test_half_precision_outputs_do_not_overflow():
+    batch = make_batch()
+    outputs = {name: value.bfloat16() for name, value in perfect(batch).items()}
+    assert DiceHeatmapLoss(SIGMA)(outputs, batch)["loss"].item() == pytest.approx(0, abs=5e-3)
+
+
+def test_senseless_weights_are_refused():
+    with pytest.raises(ConfigError, match="sigma_px > 0"):
+        DiceHeatmapLoss(sigma_px=0)
