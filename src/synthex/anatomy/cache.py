@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import json
+import multiprocessing
 import os
 import shutil
 import tempfile
@@ -42,7 +43,7 @@ class PreparedAnatomies:
         ConfigError: A spacing that is not positive.
     """
 
-    def __init__(self, source: AnatomySource, cache_dir: str | Path, spacing_mm: float | None = None) -> None:
+    def __init__(self, source: AnatomySource, cache_dir: str | Path, spacing_mm: float | int | None = None) -> None:
         if spacing_mm is not None and not 0.05 <= spacing_mm <= 20:
             raise ConfigError(f"spacing_mm={spacing_mm} is out of range; choose 0.05 to 20 mm, or null for native")
         self.source = source
@@ -98,7 +99,9 @@ class PreparedAnatomies:
                 self.load(name)
                 report(done, len(todo), name)
             return
-        with ProcessPoolExecutor(min(workers, len(todo))) as pool:
+        # Spawned, not forked: the parent may already run threads of ITK or torch.
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(min(workers, len(todo)), mp_context=context) as pool:
             futures = {pool.submit(_prepare_one, self, name): name for name in todo}
             try:
                 for done, future in enumerate(as_completed(futures), start=1):

@@ -125,13 +125,17 @@ class CtFolder:
         return SubjectReading(anatomy, files, labels.numbering, source, confidence)
 
     def fingerprint(self, subject_id: str) -> str:
-        """Hash of names, sizes and times of the subject's files, the options and the code version."""
+        """Hash of paths, sizes and times of the subject's files, the options and the code version."""
         files = self.files(subject_id)
         parts: list[Any] = [VERSION, subject_id, str(self.structures), str(self.label_names), self.find_landmarks]
         yaml_files = [Path(o) for o in (self.structures, self.label_names) if isinstance(o, (str, Path))]
         for file in (*files.all_files(), *(path for path in yaml_files if path.is_file())):
-            stat = file.stat()
-            parts.append((file.name, stat.st_size, stat.st_mtime_ns))
+            try:
+                stat = file.stat()
+            except OSError as error:
+                raise InputError(file, "the file is gone or cannot be read", "restore it") from error
+            # With the whole path: archives unpack with equal names and times, and sizes may agree by chance.
+            parts.append((str(file.resolve()), stat.st_size, stat.st_mtime_ns))
         return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
 
     def check(self, subject_id: str | None = None) -> None:

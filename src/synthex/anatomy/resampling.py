@@ -1,6 +1,7 @@
 """Resampling a volume to isotropic voxels along its own axes."""
 
 import numpy as np
+from jaxtyping import Num
 
 from synthex.core import Affine, Volume
 from synthex.core.arrays import VoxelArray
@@ -8,7 +9,7 @@ from synthex.core.arrays import VoxelArray
 _FWHM_PER_SIGMA = 2.0 * np.sqrt(2.0 * np.log(2.0))
 
 
-def isotropic_grid(volume: Volume, spacing_mm: float) -> tuple[tuple[int, int, int], Affine]:
+def isotropic_grid(volume: Volume, spacing_mm: float | int) -> tuple[tuple[int, int, int], Affine]:
     """Shape and affine of the isotropic grid with the same axes, centre and (to half a voxel) extent."""
     old = volume.spacing_mm
     extent = np.array(volume.shape) * old
@@ -18,7 +19,7 @@ def isotropic_grid(volume: Volume, spacing_mm: float) -> tuple[tuple[int, int, i
     return (i, j, k), Affine.from_parts(linear, first)
 
 
-def resample_linear(volume: Volume, spacing_mm: float) -> Volume:
+def resample_linear(volume: Volume, spacing_mm: float | int) -> Volume:
     """Linear interpolation, after a Gaussian blur along the axes that get coarser; keeps the dtype.
 
     The blur takes the point spread from the old voxel to the new one: sigma (in old voxels) =
@@ -45,7 +46,7 @@ def resample_linear(volume: Volume, spacing_mm: float) -> Volume:
     return Volume(np.ascontiguousarray(data.astype(volume.data.dtype)), affine)
 
 
-def resample_nearest(volume: Volume, spacing_mm: float) -> Volume:
+def resample_nearest(volume: Volume, spacing_mm: float | int) -> Volume:
     """Nearest neighbour, onto the grid of :func:`resample_linear`; ids are kept."""
     shape, affine = isotropic_grid(volume, spacing_mm)
     data = volume.data
@@ -61,7 +62,7 @@ def _old_positions(old: int, new: int, ratio: float) -> np.ndarray:
     return np.clip((np.arange(new) - (new - 1) / 2) * ratio + (old - 1) / 2, 0, old - 1)
 
 
-def _linear_along(data: VoxelArray, axis: int, positions: np.ndarray) -> VoxelArray:
+def _linear_along(data: VoxelArray, axis: int, positions: np.ndarray) -> Num[np.ndarray, "A B C"]:
     low = np.minimum(positions.astype(np.intp), data.shape[axis] - 1)
     high = np.minimum(low + 1, data.shape[axis] - 1)
     weight = (positions - low).astype(np.float32).reshape([-1 if a == axis else 1 for a in range(3)])

@@ -201,6 +201,27 @@ def test_truncated_and_empty_files_are_refused(tmp_path: Path, suffix: str, shar
     _refused(path, "empty")
 
 
+@pytest.mark.parametrize("name", ["ct.nii.gz", "ct.nrrd", "ct.mha"])
+@pytest.mark.parametrize("share", [0.5, 0.9])
+def test_a_damaged_stretch_of_a_compressed_file_is_noticed(tmp_path: Path, name: str, share: float) -> None:
+    values = ct_values((40, 40, 40))
+    path = write_itk(tmp_path / name, values, ras_affine())
+    SimpleITK.WriteImage(SimpleITK.ReadImage(str(path)), str(path), True)
+    np.testing.assert_array_equal(read_ct(path).data, values)
+    content = bytearray(path.read_bytes())
+    middle = int(share * len(content))
+    content[middle : middle + 40] = bytes(byte ^ 0x55 for byte in content[middle : middle + 40])
+    path.write_bytes(content)
+    _refused(path, "damaged")
+
+
+def test_gzip_files_of_several_members_are_read(tmp_path: Path) -> None:
+    path = _write(tmp_path, ".nii.gz")
+    content = gzip.decompress(path.read_bytes())
+    path.write_bytes(gzip.compress(content[:900]) + gzip.compress(content[900:]) + gzip.compress(b""))
+    _assert_canonical(path)
+
+
 def test_wrong_suffix_missing_file_and_text_are_refused(tmp_path: Path) -> None:
     _refused(tmp_path / "nothing.nii", "no such file")
     for name in ("ct.nii", "ct.nii.gz", "ct.nrrd", "ct.mha", "ct.png"):

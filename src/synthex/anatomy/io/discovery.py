@@ -166,10 +166,12 @@ def _only_dicom_below(folder: Path) -> Path | None:
 
 
 def _files(folder: Path) -> list[Path]:
+    require_readable(folder)
     return [entry for entry in sorted(folder.iterdir()) if entry.is_file() and not entry.name.startswith(".")]
 
 
 def _folders(folder: Path) -> list[Path]:
+    require_readable(folder)
     return [entry for entry in sorted(folder.iterdir()) if entry.is_dir() and not entry.name.startswith(".")]
 
 

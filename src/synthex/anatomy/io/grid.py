@@ -5,9 +5,13 @@ from itertools import permutations
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Num
 
 from synthex.core import Affine, InputError
 from synthex.core.arrays import Matrix4, VoxelArray
+
+TurnedArray = Num[np.ndarray, "A B C"]
+"""Voxels whose axes or extents differ from the array they were made of."""
 
 RAS_FROM_LPS = np.diag((-1.0, -1.0, 1.0, 1.0))
 """DICOM and ITK count x to the patient's left and y to the back; our world is RAS."""
@@ -76,7 +80,7 @@ def axis_codes(world_from_ijk: Affine) -> str:
     return "".join(("LR", "PA", "IS")[axis][int(sign > 0)] for axis, sign in zip(permutation, signs, strict=True))
 
 
-def to_ras(data: VoxelArray, world_from_ijk: Affine) -> tuple[VoxelArray, Affine]:
+def to_ras(data: VoxelArray, world_from_ijk: Affine) -> tuple[TurnedArray, Affine]:
     """Reorder and flip voxel axes to the closest RAS orientation; no voxel moves in the world.
 
     An oblique rotation stays in the affine.

@@ -7,11 +7,11 @@ MetaImage: itk.org/Wiki/MetaIO).
 """
 
 import gzip
+import io
 import struct
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 
@@ -19,6 +19,8 @@ from synthex.core import InputError
 from synthex.core.arrays import Matrix4
 
 TRUNCATED = "copy or export it again"
+_HEADER = 2**16  # bytes within which a text header ends
+_BLOCK = 2**24  # bytes read at a time; a multiple of every voxel size
 _UNITS_MM = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}  # xyzt_units, low three bits: unknown, metre, mm, micron
 
 
@@ -42,11 +44,9 @@ class NiftiHeader:
     float_type: np.dtype | None
 
 
-def open_maybe_gzip(path: Path) -> IO[bytes]:
+def open_maybe_gzip(path: Path) -> gzip.GzipFile | io.BufferedReader:
     """Open for reading bytes, decompressed where the content (not the suffix) is gzip."""
-    with path.open("rb") as file:
-        packed = file.read(2) == b"\x1f\x8b"
-    return gzip.open(path, "rb") if packed else path.open("rb")  # type: ignore[return-value]
+    return gzip.open(path, "rb") if is_gzip(path) else path.open("rb")
 
 
 def read_nifti_header(path: Path) -> NiftiHeader:
@@ -94,27 +94,73 @@ def read_nifti_header(path: Path) -> NiftiHeader:
     return NiftiHeader(shape, matrix, int(offset), expected, float_type)
 
 
-def require_finite_nifti(path: Path, header: NiftiHeader) -> None:
-    """Refuse NaN and infinity, which the NIfTI library under ITK turns into 0 without a word: soft tissue, in HU.
+def verify_nifti_voxels(path: Path, header: NiftiHeader) -> None:
+    """Read the voxels once before ITK does, for what its NIfTI library passes over without a word.
+
+    It turns NaN and infinity into 0, which is soft tissue in HU, and goes on after a damaged stretch of a
+    gzip file, whose checksum it does not compare.
 
     Raises:
         InputError: As said, or the file ends early.
     """
-    if header.float_type is None:
+    packed = is_gzip(path)
+    if header.float_type is None and not packed:
         return
-    bad, left, step = 0, header.data_bytes - header.offset, 2**24
+    bad, left = 0, header.data_bytes - header.offset
     try:
         with open_maybe_gzip(path) as file:
             file.seek(header.offset)
-            while left > 0 and (block := file.read(min(step, left))):
-                whole = len(block) // header.float_type.itemsize * header.float_type.itemsize
-                values = np.frombuffer(block[:whole], dtype=header.float_type)
-                bad += values.size - int(np.count_nonzero(np.isfinite(values)))
+            while block := file.read(_BLOCK):
+                if header.float_type is not None and left > 0:
+                    whole = min(len(block), left) // header.float_type.itemsize
+                    values = np.frombuffer(block, dtype=header.float_type, count=whole)
+                    bad += values.size - int(np.count_nonzero(np.isfinite(values)))
                 left -= len(block)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise InputError(path, "the file is truncated or damaged", TRUNCATED) from error
     if bad:
         raise InputError(path, f"{bad} voxels are NaN or infinite", "fill them with -1024 (air)")
+
+
+def is_gzip(path: Path) -> bool:
+    """Whether the content is gzip, whatever the name says."""
+    with path.open("rb") as file:
+        return file.read(2) == b"\x1f\x8b"
+
+
+def verify_compressed_voxels(path: Path) -> None:
+    """Decompress NRRD and MetaImage voxels once for their checksums, which ITK does not compare.
+
+    Uncompressed, bzip2 and detached voxels are left to ITK, which notices missing bytes.
+
+    Raises:
+        InputError: The compressed stream is damaged or ends early.
+    """
+    nrrd = path.name.lower().endswith((".nrrd", ".nhdr"))
+    fields = _text_header(path, b"", ":" if nrrd else "=")
+    if nrrd:
+        end, packed = b"\n\n", fields.get("encoding", "").lower() in ("gzip", "gz") and "data file" not in fields
+    else:
+        end = b"LOCAL"
+        local = fields.get("elementdatafile", "").upper() == "LOCAL"
+        packed = local and fields.get("compresseddata", "").lower() == "true"
+    if not packed:
+        return
+    with path.open("rb") as file:
+        start = file.read(_HEADER).find(end)
+        if start < 0:  # line ends of another system: left to ITK
+            return
+        file.seek(start + len(end))
+        if not nrrd:
+            file.readline()
+        stream = zlib.decompressobj(wbits=47)  # zlib or gzip, by its header
+        try:
+            while not stream.eof and (block := file.read(_BLOCK)):
+                stream.decompress(block)
+        except zlib.error as error:
+            raise InputError(path, "the file is truncated or damaged", TRUNCATED) from error
+    if not stream.eof:
+        raise InputError(path, "the file is truncated: it ends before the last voxel", TRUNCATED)
 
 
 def check_nrrd_header(path: Path) -> None:
@@ -192,15 +238,28 @@ def _from_quaternion(quatern: tuple[float, ...], pixdim: tuple[float, ...]) -> n
 
 
 def _check_size(path: Path, expected: int) -> None:
-    """Compare the promised bytes with the file's, without decompressing: gzip stores its length last (RFC 1952)."""
+    """Compare the promised bytes with the file's.
+
+    A gzip file stores its length, modulo 2^32, in its last four bytes (RFC 1952), so that nothing needs
+    decompressing; only where they disagree is the content counted, because a file of several gzip members
+    (bgzip) stores the length of the last alone.
+    """
+    packed = is_gzip(path)
     with path.open("rb") as file:
-        packed = file.read(2) == b"\x1f\x8b"
+        size = file.seek(0, 2)
         if packed:
             file.seek(-4, 2)
-            # The length is stored modulo 2^32, and extensions or padding may follow the voxels.
+            # Extensions or padding may follow the voxels.
             short = (struct.unpack("<I", file.read(4))[0] - expected) % 2**32 > 2**24
         else:
-            short = file.seek(0, 2) < expected
+            short = size < expected
+    if short and packed:
+        try:
+            with gzip.open(path, "rb") as content:
+                size = sum(len(block) for block in iter(lambda: content.read(_BLOCK), b""))
+            short = size < expected
+        except (EOFError, gzip.BadGzipFile, zlib.error):
+            short = True
     if short:
         raise InputError(path, "the file is truncated: it ends before the last voxel", TRUNCATED)
 
@@ -208,7 +267,7 @@ def _check_size(path: Path, expected: int) -> None:
 def _text_header(path: Path, magic: bytes, separator: str) -> dict[str, str]:
     """Fields of a text header (lower-case keys), which ends at an empty line or where the voxels begin."""
     with path.open("rb") as file:
-        head = file.read(65536)
+        head = file.read(_HEADER)
     if not head.startswith(magic):
         raise InputError(path, f"not a {magic.decode()} file although its name says so", "check where it comes from")
     fields: dict[str, str] = {}

@@ -14,7 +14,8 @@ from synthex.anatomy.io.headers import (
     check_metaimage_header,
     check_nrrd_header,
     read_nifti_header,
-    require_finite_nifti,
+    verify_compressed_voxels,
+    verify_nifti_voxels,
 )
 from synthex.core import InputError
 
@@ -36,7 +37,9 @@ def volume_stem(path: Path) -> str:
 
 
 def is_dicom(path: Path) -> bool:
-    """Whether a file has the DICOM preamble (part 10 file)."""
+    """Whether a file has the DICOM preamble (part 10 file) and is no ``DICOMDIR``, an index without pixels."""
+    if path.name.upper() == "DICOMDIR":
+        return False
     try:
         with path.open("rb") as file:
             return file.read(132)[128:] == b"DICM"
@@ -122,7 +125,9 @@ def read_raw(path: Path, header_only: bool = False) -> RawVolume:
     if header_only:
         return RawVolume(None, size[:3], affine)  # type: ignore[arg-type]
     if nifti is not None:
-        require_finite_nifti(path, nifti)
+        verify_nifti_voxels(path, nifti)
+    else:
+        verify_compressed_voxels(path)
     try:
         with quiet_stderr():
             data = sitk.GetArrayFromImage(reader.Execute())

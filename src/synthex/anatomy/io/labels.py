@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from synthex.anatomy.io.ct import read_any
-from synthex.anatomy.io.grid import RawVolume, to_ras
+from synthex.anatomy.io.grid import RawVolume, TurnedArray, to_ras
 from synthex.anatomy.io.images import read_raw, require_readable, volume_stem, volume_suffix
 from synthex.anatomy.io.names import (
     NamesOption,
@@ -23,6 +23,9 @@ from synthex.core.arrays import VoxelArray
 
 GRID_TOLERANCE = 0.05
 """Corners of both grids may differ by this share of a voxel: headers in single precision do."""
+
+MAX_ID = 2**20
+"""Larger values are not ids that a person or a tool numbered."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,9 +73,8 @@ def read_labels(
         return _named(path, ids, wanted, ct, grouped=groups is not None)
     raw = read_any(path)
     assert raw.data is not None  # read in full
-    ids = _on_ct_grid(path, raw.data, raw.world_from_ijk, ct)
-    _require_ids(path, ids)
-    used = [int(value) for value in np.unique(ids) if value > 0]
+    ids = _as_ids(path, _on_ct_grid(path, raw.data, raw.world_from_ijk, ct))
+    used = _used_ids(ids)
     if not used:
         raise InputError(path, "the label map is empty", "segment the CT again")
     numbering = choose_numbering(names, used)
@@ -128,17 +130,29 @@ def _require_same_grid(
         raise InputError(path, f"labels on another grid than the CT: up to {shift:.2f} mm apart", remedy)
 
 
-def _on_ct_grid(path: Path, data: VoxelArray, affine: Affine, ct: Volume) -> VoxelArray:
+def _on_ct_grid(path: Path, data: VoxelArray, affine: Affine, ct: Volume) -> TurnedArray:
     turned, turned_affine = to_ras(data, affine)
     _require_same_grid(path, turned.shape, turned_affine, ct.shape, ct.world_from_ijk)
     return turned
 
 
-def _require_ids(path: Path, data: VoxelArray) -> None:
+def _as_ids(path: Path, data: VoxelArray) -> VoxelArray:
+    """The values as whole numbers that can index a table."""
     if data.dtype.kind == "f" and not (np.isfinite(data).all() and (data == np.rint(data)).all()):
         raise InputError(path, "values that are no whole numbers", "give a label map, not probabilities or a CT")
-    if data.min() < 0:
-        raise InputError(path, f"negative values (down to {int(data.min())})", "give a label map, not a CT")
+    low, high = float(data.min()), float(data.max())
+    if low < 0:
+        raise InputError(path, f"negative values (down to {low:g})", "give a label map, not a CT")
+    if high > MAX_ID:
+        raise InputError(path, f"ids up to {high:g}, beyond {MAX_ID}", "number the structures from 1 up")
+    return data if data.dtype.kind in "iu" else data.astype(np.int32)
+
+
+def _used_ids(ids: VoxelArray) -> list[int]:
+    """Ids that occur, without 0; far quicker than sorting the voxels."""
+    seen = np.zeros(int(ids.max()) + 1, dtype=bool)
+    seen[ids] = True
+    return [int(number) for number in np.flatnonzero(seen) if number > 0]
 
 
 def _merge_masks(files: Mapping[str, Path], numbering: Numbering, wanted: Numbering, ct: Volume) -> VoxelArray:
@@ -156,7 +170,7 @@ def _merge_masks(files: Mapping[str, Path], numbering: Numbering, wanted: Number
 
 def _named(path: Path, data: VoxelArray, numbering: Numbering, ct: Volume, grouped: bool) -> LabelMap:
     """Map file ids to uint8 ids; ids that no structure claims become background."""
-    used = {int(value) for value in np.unique(data)} - {0}
+    used = set(_used_ids(data))
     names = numbering.ids if grouped else {n: ids for n, ids in numbering.ids.items() if used.intersection(ids)}
     if grouped and not used.intersection(number for ids in names.values() for number in ids):
         raise InputError(path, f"none of {', '.join(names)} occurs in it", "check label_names and structures")
@@ -165,7 +179,8 @@ def _named(path: Path, data: VoxelArray, numbering: Numbering, ct: Volume, group
     if len(structures) > 255:
         raise InputError(path, f"{len(structures)} structures, more than 255", "choose fewer with structures=")
     target = {number: structures[name] for name, ids in names.items() for number in ids}
-    values, inverse = np.unique(data, return_inverse=True)
-    table = np.array([target.get(int(value), 0) for value in values], dtype=np.uint8)
-    labels = np.ascontiguousarray(table[inverse].reshape(data.shape))
+    table = np.zeros(int(data.max()) + 1, dtype=np.uint8)
+    for number in used & target.keys():
+        table[number] = target[number]
+    labels = np.ascontiguousarray(table[data])
     return LabelMap(Volume(labels, ct.world_from_ijk), structures, numbering.source)

@@ -57,7 +57,10 @@ def read_landmarks(path: str | Path) -> Landmarks:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(path, "not a text file", "export the landmarks again") from error
-    return reader(path, text)
+    try:
+        return reader(path, text)
+    except csv.Error as error:
+        raise InputError(path, "not a table of text", "export the landmarks again") from error
 
 
 def _read_markups(path: Path, text: str) -> Landmarks:
