@@ -14,8 +14,8 @@ MIN_DETERMINANT = 0.3
 inverse)."""
 
 # The check runs on a lattice; the rest of the way to MIN_DETERMINANT is left to the points in between.
-_LATTICE_DETERMINANT = 0.34
-_LATTICE_PER_WAVELENGTH = 12
+_LATTICE_DETERMINANT = 0.36
+_LATTICE_PER_WAVELENGTH = 10
 _SHRINK = 0.85
 
 
@@ -62,7 +62,7 @@ def sample_deformation(
 ) -> Deformation:
     """Draw a deformation that keeps the centre of a region about where it is and does not fold in it.
 
-    Where the Jacobian determinant, checked on a lattice of a twelfth of the shortest wavelength, leaves
+    Where the Jacobian determinant, checked on a lattice of a tenth of the shortest wavelength, leaves
     (0.3, 1 / 0.3), the waves are made smaller until it does not.
 
     Args:
@@ -85,20 +85,29 @@ def sample_deformation(
     phases = rng.uniform(0, 2 * np.pi, WAVES)
     deformation = Deformation(deformed_from_source.inverse(), wave_vectors, amplitudes, phases)
     lattice = _lattice(bounds, deformed_from_source, settings.displacement_mm, settings.wavelength_mm[0])
-    while not _is_regular(deformation, lattice):
-        deformation = replace(deformation, amplitudes=deformation.amplitudes * _SHRINK)
+    deformation = replace(deformation, amplitudes=amplitudes * _regular_share(deformation, lattice))
     # The waves move the centre as well; that is only a translation and would push bone out of the grid.
     return deformation.shifted(center - deformation.apply(center[None])[0])
 
 
-def _is_regular(deformation: Deformation, lattice: Float[np.ndarray, "N 3"]) -> bool:
-    """Whether volume elements keep their size within the limits at all points of a lattice."""
-    determinants = np.linalg.det(deformation.inverse_jacobian(lattice))
-    # With waves this small the affine part alone decides, and settings keep that regular.
-    vanishing = bool(np.abs(deformation.amplitudes).sum() < 1e-3)
-    return vanishing or bool(
-        determinants.min() > _LATTICE_DETERMINANT and determinants.max() < 1 / _LATTICE_DETERMINANT
-    )
+def _regular_share(deformation: Deformation, lattice: Float[np.ndarray, "N 3"]) -> float:
+    """How much of the waves may stay so that volume elements keep their size within the limits."""
+    affine = deformation.source_from_deformed.linear
+    waves = deformation.inverse_jacobian(lattice) - affine
+    share = 1.0
+    # With waves this small the affine part alone decides, and the settings keep that regular.
+    while share > 1e-3:
+        determinants = _determinants(affine + share * waves)
+        if determinants.min() > _LATTICE_DETERMINANT and determinants.max() < 1 / _LATTICE_DETERMINANT:
+            return share
+        share *= _SHRINK
+    return 0.0
+
+
+def _determinants(matrices: Float[np.ndarray, "N 3 3"]) -> Float[np.ndarray, "N"]:
+    """Determinants of 3 x 3 matrices by the triple product."""
+    a, b, c = (np.moveaxis(matrices[:, row], 1, 0) for row in range(3))
+    return a[0] * (b[1] * c[2] - b[2] * c[1]) + a[1] * (b[2] * c[0] - b[0] * c[2]) + a[2] * (b[0] * c[1] - b[1] * c[0])
 
 
 def _lattice(
@@ -107,7 +116,7 @@ def _lattice(
     """Points in deformed space that cover the region, its deformed image and a margin."""
     corners = np.array([[bounds[a, 0], bounds[b, 1], bounds[c, 2]] for a in (0, 1) for b in (0, 1) for c in (0, 1)])
     corners = np.concatenate([corners, deformed_from_source.apply(corners)])
-    lower, upper = corners.min(axis=0) - 3 * margin_mm, corners.max(axis=0) + 3 * margin_mm
+    lower, upper = corners.min(axis=0) - 2 * margin_mm, corners.max(axis=0) + 2 * margin_mm
     # At most 64 points an axis: regions are a few hundred mm, wavelengths rarely below 100 mm.
     counts = np.clip(np.ceil((upper - lower) / wavelength_mm * _LATTICE_PER_WAVELENGTH).astype(int), 2, 64)
     axes = [np.linspace(lower[axis], upper[axis], counts[axis]) for axis in range(3)]

@@ -5,7 +5,15 @@ from numba import njit
 
 
 @njit(cache=True, nogil=True)
-def pull_back(hu, labels, coarse, steps, outside_hu, out_hu, out_labels):  # noqa: ANN001, ANN201
+def pull_back(
+    hu: np.ndarray,
+    labels: np.ndarray,
+    coarse: np.ndarray,
+    steps: np.ndarray,
+    outside_hu: int,
+    out_hu: np.ndarray,
+    out_labels: np.ndarray,
+) -> None:
     """Fill ``out_hu`` (linear) and ``out_labels`` (nearest) from ``hu`` and ``labels``.
 
     ``coarse[a, b, c]`` is the source voxel index (3 values) of output voxel ``(a, b, c) * steps``, linear

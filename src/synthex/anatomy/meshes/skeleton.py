@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 from jaxtyping import Float, Float32
@@ -114,11 +114,11 @@ def render_bones(
     result = tissue_hu.copy()
     for bone, solid in bones.items():
         kind = bone_kind(bone)
-        cortex_mm, cortex_hu, spongy_hu = (
-            np.float32(value) for value in (kind.cortex_mm, kind.cortex_hu, kind.spongy_hu)
-        )
         if bone.startswith("femur"):
             cortex_mm, cortex_hu, spongy_hu = _femur(surfaces[bone], grid, solid.box)
+        else:
+            constants = (kind.cortex_mm, kind.cortex_hu, kind.spongy_hu)
+            cortex_mm, cortex_hu, spongy_hu = (np.full((1, 1, 1), value, np.float32) for value in constants)
         noise = ndimage.gaussian_filter(rng.standard_normal(solid.box.shape).astype(np.float32), 2.0 / grid.spacing_mm)
         texture = 1 + 0.15 * noise / max(float(noise.std()), 1e-6)
         filled = _share(solid.distance, grid.spacing_mm)
@@ -134,7 +134,7 @@ def discs(bones: Mapping[str, SolidBone], grid: Grid) -> Float32[np.ndarray, "I 
     """Share of each voxel that is intervertebral disc: between neighbouring bodies, in front of the canal."""
     share = np.zeros(grid.shape, np.float32)
     spine = [*spine_order(list(bones)), *(["sacrum"] if "sacrum" in bones else [])]
-    for upper, lower in zip(spine, spine[1:], strict=False):
+    for upper, lower in pairwise(spine):
         common = bones[upper].box.intersect(bones[lower].box)
         if common is None:
             continue

@@ -126,7 +126,7 @@ def soft_tissue(
     _blend(hu, upsample(muscle, factor, grid.shape), MUSCLE_HU, 4.0)
     # Fat planes between muscles, and mesenteric fat between bowel loops.
     inside = upsample(muscle, factor, grid.shape) < -3
-    hu[inside & (streaks > 1.3)] -= 45
+    hu -= np.where(inside, 60 * np.clip(streaks - 0.9, 0, 1), 0)
     abdomen = upsample(cavity, factor, grid.shape)
     loops = VISCERA_HU - 110 * np.clip(upsample(_noise(rng, coarse, 16), factor, grid.shape), 0, 1.2)
     _blend(hu, abdomen, loops, 6.0)

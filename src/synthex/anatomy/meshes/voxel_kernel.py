@@ -5,7 +5,7 @@ from numba import njit
 
 
 @njit(cache=True, nogil=True)
-def _edge(x, y, ax, ay, bx, by):  # noqa: ANN001, ANN202
+def _edge(x: float, y: float, ax: float, ay: float, bx: float, by: float) -> float:
     """Edge function, computed in one order for both triangles of an edge: their signs are exactly opposite."""
     if (ax, ay) < (bx, by):
         return (bx - ax) * (y - ay) - (by - ay) * (x - ax)
@@ -13,7 +13,7 @@ def _edge(x, y, ax, ay, bx, by):  # noqa: ANN001, ANN202
 
 
 @njit(cache=True, nogil=True)
-def add_crossings(vertices, faces, winding):  # noqa: ANN001, ANN201
+def add_crossings(vertices: np.ndarray, faces: np.ndarray, winding: np.ndarray) -> None:
     """Add each face's crossings to ``winding`` (int16, I x J x K+1).
 
     ``vertices`` are in voxel indices. A crossing at height z adds its sign at the first voxel k >= z; the
@@ -41,7 +41,7 @@ def add_crossings(vertices, faces, winding):  # noqa: ANN001, ANN201
 
 
 @njit(cache=True, nogil=True)
-def _distance2(px, py, pz, a, b, c):  # noqa: ANN001, ANN202
+def _distance2(px: float, py: float, pz: float, a: np.ndarray, b: np.ndarray, c: np.ndarray) -> float:
     """Squared distance of a point to a triangle (Ericson 2005, Real-Time Collision Detection, 5.1.5)."""
     abx, aby, abz = b[0] - a[0], b[1] - a[1], b[2] - a[2]
     acx, acy, acz = c[0] - a[0], c[1] - a[1], c[2] - a[2]
@@ -81,7 +81,7 @@ def _distance2(px, py, pz, a, b, c):  # noqa: ANN001, ANN202
 
 
 @njit(cache=True, nogil=True)
-def lower_distances(vertices, faces, spacing, band, squared):  # noqa: ANN001, ANN201
+def lower_distances(vertices: np.ndarray, faces: np.ndarray, spacing: float, band: float, squared: np.ndarray) -> None:
     """Lower ``squared`` (float32, mm², I x J x K) to the squared distance to the nearest face within ``band`` mm.
 
     ``vertices`` are in mm from the centre of voxel (0, 0, 0); the grid's edge is ``spacing``.

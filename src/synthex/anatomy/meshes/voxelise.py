@@ -1,7 +1,7 @@
 """Surfaces to voxels: solids by winding number, and signed distances near the surface."""
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32
+from jaxtyping import Bool, Float32
 
 from synthex.anatomy.meshes.loading import Surface
 from synthex.anatomy.meshes.voxel_kernel import add_crossings, lower_distances
