@@ -129,19 +129,22 @@ def _notch(bone: Solid, joint: Point3) -> Point3:
     # Depth of the border below the chord, refined on a finer grid around the deepest point.
     length = float(np.linalg.norm(second - first))
     box_low, box_high = low, high
-    point = np.zeros(3)
+    point, start, stop = np.zeros(3), 0.1 * length, 0.9 * length
     for step in (1.5, 0.3):
         values, (xs, ys, zs) = _sample(bone, box_low, box_high, step)
         y, z = np.meshgrid(ys, zs, indexing="ij")
         t = (y - first[0]) * along[0] + (z - first[1]) * along[1]
         d = (y - first[0]) * inward[0] + (z - first[1]) * inward[1]
-        use = (values.min(axis=0) <= 0.0) & (t > 0.1 * length) & (t < 0.9 * length)
+        use = (values.min(axis=0) <= 0.0) & (t > start) & (t < stop)
         bins = np.round(t / (1.5 * step)).astype(int)
         border = {n: d[use & (bins == n)].min() for n in np.unique(bins[use])}
         chosen = np.argwhere(use & (bins == max(border, key=lambda n: border[n])))
         a, b = chosen[int(np.argmin(d[chosen[:, 0], chosen[:, 1]]))]
         point = np.array((xs[int(np.argmin(values[:, a, b]))], ys[a], zs[b]))
-        box_low, box_high = point - 7.0, point + 7.0
+        # The next box must hold the whole border of the stretch that is looked at.
+        at = float((point[1:] - first) @ along)
+        start, stop = max(start, at - 4.0), min(stop, at + 4.0)
+        box_low, box_high = point - 10.0, point + 10.0
     return point
 
 
