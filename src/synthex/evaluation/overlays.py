@@ -17,7 +17,9 @@ FALSE_COLOR = "#ff5fa2"
 _BACKGROUND = "#111418"
 _INK = "#e8eaed"
 _SIDE_INCHES = 5.2
+_FONT = 8.0
 _HALO = [withStroke(linewidth=2.2, foreground="black")]
+_TEXT_HALO = [withStroke(linewidth=1.5, foreground="black")]
 _DPI = 110
 
 
@@ -76,7 +78,9 @@ def draw_overlay(picture: Picture, landmarks: tuple[str, ...], unit: str = "mm")
 
 
 def _draw_landmarks(axes: Axes, picture: Picture, names: tuple[str, ...]) -> None:
-    width = picture.image.shape[1]
+    height, width = picture.image.shape
+    marks = np.concatenate((picture.truth, picture.guess[picture.present]))
+    labels = _Labels(width, height, marks[np.isfinite(marks).all(axis=1)])
     for index, name in enumerate(names):
         truth, guess, present = picture.truth[index], picture.guess[index], bool(picture.present[index])
         known, guessed = np.isfinite(truth).all(), np.isfinite(guess).all()
@@ -85,25 +89,49 @@ def _draw_landmarks(axes: Axes, picture: Picture, names: tuple[str, ...]) -> Non
             axes.plot(*np.stack((truth, guess), axis=1), style, color=GUESS_COLOR, linewidth=1.3, path_effects=_HALO)
         if known:
             axes.plot(*truth, "o", color=TRUTH_COLOR, markerfacecolor="none", markersize=7, markeredgewidth=1.5)
-            _name(axes, name, truth, guess if guessed else truth - (1, 0), width, TRUTH_COLOR)
+            labels.write(axes, name, truth, TRUTH_COLOR)
         if guessed and present:
             color = FALSE_COLOR if picture.absent[index] else GUESS_COLOR
             axes.plot(*guess, "x", color=color, markersize=6, markeredgewidth=1.5, path_effects=_HALO)
             if picture.absent[index]:
-                _name(axes, name, guess, guess - (1, 0), width, color)
+                labels.write(axes, name, guess, color)
 
 
-def _name(axes: Axes, name: str, point: np.ndarray, avoid: np.ndarray, width: int, color: str) -> None:
-    """Write ``name`` beside ``point``, on the side away from ``avoid`` and inside the picture."""
-    left = bool(avoid[0] > point[0])
-    if point[0] < 0.14 * width:
-        left = False
-    elif point[0] > 0.86 * width:
-        left = True
-    axes.annotate(
-        name, (point[0], point[1]), xytext=(-7 if left else 7, 0), textcoords="offset points",
-        ha="right" if left else "left", va="center", color=color, fontsize=7.5, path_effects=_HALO,
-    )  # fmt: skip
+class _Labels:
+    """Places names beside points so that they cover neither marks nor each other, nor leave the picture."""
+
+    def __init__(self, width: int, height: int, marks: np.ndarray) -> None:
+        self._size = (width, height)
+        self._point = width / (_SIDE_INCHES * 72)  # image pixels in one typographic point
+        self._marks = marks
+        self._boxes: list[tuple[float, float, float, float]] = []
+
+    def write(self, axes: Axes, name: str, point: np.ndarray, color: str) -> None:
+        """Write ``name`` at the least crowded of eight places around ``point``."""
+        half_width, half_height = 0.35 * _FONT * len(name) * self._point, 0.6 * _FONT * self._point
+        gap = 7 * self._point
+        best, least = (0.0, 0.0, 0.0, 0.0), np.inf
+        for right, down in ((1, 0), (-1, 0), (1, -1), (-1, -1), (1, 1), (-1, 1), (0, -1), (0, 1)):
+            x = point[0] + right * (gap + half_width)
+            y = point[1] + down * (gap + half_height)
+            box = (x - half_width, y - half_height, x + half_width, y + half_height)
+            crowd = self._crowd(box)
+            if crowd < least:
+                best, least = box, crowd
+        self._boxes.append(best)
+        axes.text(
+            (best[0] + best[2]) / 2, (best[1] + best[3]) / 2, name, ha="center", va="center", color=color,
+            fontsize=_FONT, weight="bold", path_effects=_TEXT_HALO,
+        )  # fmt: skip
+
+    def _crowd(self, box: tuple[float, float, float, float]) -> float:
+        left, top, right, bottom = box
+        outside = left < 0 or top < 0 or right > self._size[0] or bottom > self._size[1]
+        overlaps = sum(left < b[2] and b[0] < right and top < b[3] and b[1] < bottom for b in self._boxes)
+        rim = 3 * self._point
+        columns, rows = self._marks[:, 0], self._marks[:, 1]
+        covered = (columns > left - rim) & (columns < right + rim) & (rows > top - rim) & (rows < bottom + rim)
+        return 10.0 * outside + 4.0 * overlaps + float(np.count_nonzero(covered))
 
 
 def _draw_masks(axes: Axes, picture: Picture, names: tuple[str, ...]) -> None:

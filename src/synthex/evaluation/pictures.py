@@ -57,7 +57,7 @@ class Picture:
 
 
 def radiological_display(image: np.ndarray, domain: Domain) -> np.ndarray:
-    """8-bit picture of a radiograph the way it is read: bone bright, 1st to 99th percentile of the log image."""
+    """8-bit picture of a radiograph the way it is read: bone bright, windowed on the body in the log image."""
     values = image.astype(np.float64)
     if domain == "intensity":
         # Dead pixels count as unexposed; four decades below the brightest is darker than any bone.
@@ -66,6 +66,10 @@ def radiological_display(image: np.ndarray, domain: Domain) -> np.ndarray:
         values = -np.log(np.maximum(values, floor))
     values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
     low, high = np.percentile(values, (1, 99))
+    # Air beside the patient would take half of the grey scale: the window is that of the body.
+    body = values[values > low + 0.2 * (high - low)]
+    if body.size:
+        low, high = np.percentile(body, (2, 99.5))
     return np.clip((values - low) / max(high - low, 1e-12) * 255, 0, 255).round().astype(np.uint8)
 
 

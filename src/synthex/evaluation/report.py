@@ -45,7 +45,8 @@ def render_report(
             _figure("Error against the share of landmarks accepted", curve_chart(evaluation),
                     "Each dot is a confidence cut; the ring is the model's own decision. Low and right is good."),
             _figure("How many landmarks are within a given error", distribution_chart(evaluation),
-                    "All visible landmarks count; missed ones never get there. Thin lines: one landmark each."),
+                    "All visible landmarks count; missed ones never get there. Thin lines: one landmark each. "
+                    + ("Dashed: baseline." if evaluation.baseline is not None else "")),
             "</div>",
             '<div class="pair" style="margin-top:12px">',
             _figure("Error by landmark, detected ones", error_boxes(evaluation),
@@ -99,17 +100,20 @@ def _cards(evaluation: Evaluation) -> str:
 def _card(summary: Mapping[str, Any], name: str, key: str, unit: str, interval: str | None) -> str:
     scale, digits = {"%": (100, 1), "mm": (1, 2)}.get(unit, (1, 3))
 
-    def show(value: float | None) -> str:
-        return number(None if value is None else value * scale, digits)
+    def show(value: float | None, with_unit: bool = False) -> str:
+        if value is None:
+            return "–"
+        return number(value * scale, digits) + (f" {unit}" if with_unit and unit else "")
 
     lines = []
     if interval is not None and summary[f"{interval}_low"] is not None:
         lines.append(f"95 % CI {show(summary[f'{interval}_low'])} to {show(summary[f'{interval}_high'])}")
     if f"baseline_{key}" in summary:
-        lines.append(f'<span class="base">baseline {show(summary[f"baseline_{key}"])} {unit}</span>')
+        lines.append(f'<span class="base">baseline {show(summary[f"baseline_{key}"], True)}</span>')
+    shown = "" if summary[key] is None else unit
     return (
         f'<div class="card"><div class="name">{name}</div><div class="value own">{show(summary[key])} '
-        f'<span class="unit">{unit}</span></div><div class="soft">{"<br>".join(lines) or "&nbsp;"}</div></div>'
+        f'<span class="unit">{shown}</span></div><div class="soft">{"<br>".join(lines) or "&nbsp;"}</div></div>'
     )
 
 
@@ -122,8 +126,8 @@ def _comparison(evaluation: Evaluation) -> str:
     ]
     return (
         "<h2>Beside the baseline</h2>"
-        '<p class="soft">The baseline answers with mean positions and mean masks, whatever the image shows.</p>'
-        + _table(("figure", "model", "baseline"), rows)
+        '<p class="soft">Scored on the same images. Unless another set was given, the baseline answers with mean '
+        "positions and mean masks, whatever the image shows.</p>" + _table(("figure", "model", "baseline"), rows)
     )
 
 

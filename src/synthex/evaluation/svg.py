@@ -7,7 +7,7 @@ from html import escape
 import numpy as np
 
 WIDTH, HEIGHT = 560.0, 330.0
-_LEFT, _RIGHT, _TOP, _BOTTOM = 56.0, 16.0, 14.0, 46.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 56.0, 22.0, 14.0, 46.0
 
 
 @dataclass(frozen=True, eq=False)
