@@ -84,7 +84,7 @@ def _chord(outline: Float[np.ndarray, "N 2"], apex: Point2, spine: Point2) -> Fl
         length = float(np.hypot(*edge))
         along = float((apex - first) @ edge) / length**2
         depth = float(edge[0] * (apex - first)[1] - edge[1] * (apex - first)[0]) / length
-        downwards = edge[1] < 0  # counter-clockwise, the rear is walked downwards
+        downwards = edge[1] < -0.3 * length  # counter-clockwise: the rear is walked downwards, the lower rim level
         if downwards and 0 < along < 1 and length > 15 and depth < shallowest:
             best, shallowest = np.array((first, second)), depth
     if best is None or shallowest < 5:
