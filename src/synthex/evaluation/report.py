@@ -10,7 +10,7 @@ from typing import Any
 from synthex.evaluation.charts import curve_chart, cut_chart, distribution_chart, error_boxes
 from synthex.evaluation.scorer import Evaluation
 from synthex.evaluation.summary import documented_keys
-from synthex.evaluation.tables import interval_text, number, overall_rows
+from synthex.evaluation.tables import interval_text, number, overall_rows, spread_text
 
 
 def render_report(
@@ -143,7 +143,7 @@ def _landmark_table(evaluation: Evaluation) -> str:
         row = [
             escape(name) or "all",
             str(summary[f"visible_landmarks{end}"]),
-            f"{number(summary[f'landmark_error_mm_mean{end}'])} ± {number(summary[f'landmark_error_mm_std{end}'])}",
+            spread_text(summary[f"landmark_error_mm_mean{end}"], summary[f"landmark_error_mm_std{end}"]),
             number(summary[f"landmark_error_mm_median{end}"]),
             number(summary[f"landmark_error_mm_p95{end}"]),
             interval_text(low, high),
@@ -169,7 +169,7 @@ def _structure_table(evaluation: Evaluation) -> str:
         row = [
             escape(name) or "all",
             str(summary[f"dice_cases{end}"] if name else summary["cases"]),
-            f"{number(summary[f'dice_mean{end}'], 3)} ± {number(summary[f'dice_std{end}'], 3)}",
+            spread_text(summary[f"dice_mean{end}"], summary[f"dice_std{end}"], 3),
             number(summary[f"dice_median{end}"], 3),
             interval_text(summary[f"dice_ci95_low{end}"], summary[f"dice_ci95_high{end}"], 3),
         ]

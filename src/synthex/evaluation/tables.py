@@ -167,6 +167,11 @@ def interval_text(low: float | None, high: float | None, digits: int = 2) -> str
     return "–" if low is None or high is None else f"{low:.{digits}f} to {high:.{digits}f}"
 
 
+def spread_text(mean: float | None, std: float | None, digits: int = 2) -> str:
+    """``mean ± std``, or a dash where there is nothing to average."""
+    return "–" if mean is None or std is None else f"{mean:.{digits}f} ± {std:.{digits}f}"
+
+
 def _landmark_table(evaluation: Evaluation) -> Table:
     summary = evaluation.summary
     table = Table(title="Landmarks: error of the detected ones, mm at the detector", title_justify="left")
@@ -180,7 +185,7 @@ def _landmark_table(evaluation: Evaluation) -> Table:
         table.add_row(
             name or "all",
             str(summary[f"visible_landmarks{end}"]),
-            f"{number(summary[f'landmark_error_mm_mean{end}'])} ± {number(summary[f'landmark_error_mm_std{end}'])}",
+            spread_text(summary[f"landmark_error_mm_mean{end}"], summary[f"landmark_error_mm_std{end}"]),
             number(summary[f"landmark_error_mm_median{end}"]),
             number(summary[f"landmark_error_mm_p95{end}"]),
             _interval(summary, f"landmark_error_mm_ci95_*{end}"),
@@ -204,7 +209,7 @@ def _structure_table(evaluation: Evaluation) -> Table:
         table.add_row(
             name or "all",
             str(summary[f"dice_cases{end}"] if name else summary["cases"]),
-            f"{number(summary[f'dice_mean{end}'], 3)} ± {number(summary[f'dice_std{end}'], 3)}",
+            spread_text(summary[f"dice_mean{end}"], summary[f"dice_std{end}"], 3),
             number(summary[f"dice_median{end}"], 3),
             _interval(summary, f"dice_ci95_*{end}", 3),
             style="bold" if name is None else None,
