@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from synthex.core import Affine, Volume
 from synthex.projection import project
 from synthex.projection.reference import joseph
 
@@ -21,6 +22,24 @@ def test_kernel_matches_twin(random_scene, seed):
     differ = np.abs(fast.label_path_mm - slow.label_path_mm)
     assert (differ.max(axis=0) > 1e-3).mean() <= 0.005
     assert differ.max() < 2 * 1.74 * ct.spacing_mm.max()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_leaping_over_background_misses_nothing(random_scene, seed):
+    # Few, thin structures far apart on a larger grid: nearly every brick may be leaped over.
+    rng = np.random.default_rng(seed)
+    _, coarse, camera = random_scene(seed, size=40)
+    labels = np.zeros((53, 38, 61), dtype=np.uint8)
+    for label in (1, 2, 3):
+        at = rng.integers(0, labels.shape, size=(6, 3))
+        labels[tuple(at.T)] = label
+        labels[:, at[0, 1], at[0, 2]] = label
+    ct = Volume(np.zeros(labels.shape, dtype=np.int16), coarse.world_from_ijk @ Affine(np.diag((0.25, 0.25, 0.25, 1))))
+    parts = project(ct, Volume(labels, ct.world_from_ijk), (1, 2, 3), camera).label_path_mm
+    # Asking for the background too turns leaping off.
+    whole = project(ct, Volume(labels, ct.world_from_ijk), (1, 2, 3, 0), camera).label_path_mm
+    np.testing.assert_array_equal(parts, whole[:3])
+    assert (parts > 0).mean() > 0.01
 
 
 def tensors(random_scene, seed):

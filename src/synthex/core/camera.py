@@ -1,9 +1,9 @@
 """The X-ray camera: a point source and a flat detector, as one frozen value.
 
 Camera frame: origin at the source, +z towards the detector, +x along increasing columns (decreasing
-ones where ``fx`` is negative), +y along increasing rows. Pixel convention, owned by this module: the centre of the pixel in row ``r`` and
-column ``c`` is at ``(c + 0.5, r + 0.5)``; the image covers ``[0, width] x [0, height]``; image points
-are (column, row).
+ones where ``fx`` is negative), +y along increasing rows. Pixel convention, owned by this module: the
+centre of the pixel in row ``r`` and column ``c`` is at ``(c + 0.5, r + 0.5)``; the image covers
+``[0, width] x [0, height]``; image points are (column, row).
 """
 
 from dataclasses import dataclass, replace

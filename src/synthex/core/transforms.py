@@ -5,12 +5,15 @@ They are named ``dst_from_src``, so that composition reads as cancellation:
 """
 
 from dataclasses import dataclass
-from typing import Self
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from synthex.core.arrays import Matrix3, Matrix4, Point3, Points3
+
+# Not typing.Self: beartype, which checks annotations in the tests, refuses it on methods it decorates alone.
+AffineT = TypeVar("AffineT", bound="Affine")
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,12 +38,12 @@ class Affine:
         object.__setattr__(self, "matrix", matrix)
 
     @classmethod
-    def identity(cls) -> Self:
+    def identity(cls: type[AffineT]) -> AffineT:
         """The map that leaves every point where it is."""
         return cls(np.eye(4))
 
     @classmethod
-    def from_parts(cls, linear: ArrayLike, translation: ArrayLike) -> Self:
+    def from_parts(cls: type[AffineT], linear: ArrayLike, translation: ArrayLike) -> AffineT:
         """Build from a 3 x 3 linear part and a translation of 3 numbers."""
         matrix = np.eye(4)
         matrix[:3, :3] = np.asarray(linear, dtype=np.float64)
@@ -62,7 +65,7 @@ class Affine:
         kind = Rigid if isinstance(self, Rigid) and isinstance(other, Rigid) else Affine
         return kind(self.matrix @ other.matrix)
 
-    def inverse(self) -> Self:
+    def inverse(self: AffineT) -> AffineT:
         """The map the other way."""
         return type(self)(np.linalg.inv(self.matrix))
 

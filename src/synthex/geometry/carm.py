@@ -8,7 +8,7 @@ import numpy as np
 from synthex.core import Camera, Rigid
 from synthex.core.arrays import Point3
 from synthex.geometry.perspective import intrinsics_for
-from synthex.geometry.views import View
+from synthex.geometry.views import Number, View
 
 # Rows are the camera's axes in the world (RAS) for a frontal view, head up.
 _AXES_ANTERIOR = np.array(((-1.0, 0, 0), (0, 0, -1), (0, -1, 0)))
@@ -38,9 +38,9 @@ class CArm:
 
     rows: int = 1536
     columns: int = 1536
-    pixel_mm: float = 0.194
-    sdd_mm: float = 1020.0
-    source_isocenter_mm: float = 530.0
+    pixel_mm: Number = 0.194
+    sdd_mm: Number = 1020.0
+    source_isocenter_mm: Number = 530.0
     source_side: Literal["anterior", "posterior"] = "anterior"
 
     def __post_init__(self) -> None:
@@ -68,9 +68,9 @@ class CArm:
     def view(
         self,
         isocenter_world: Point3,
-        lao_rao_deg: float = 0.0,
-        cranial_caudal_deg: float = 0.0,
-        roll_deg: float = 0.0,
+        lao_rao_deg: Number = 0.0,
+        cranial_caudal_deg: Number = 0.0,
+        roll_deg: Number = 0.0,
     ) -> View:
         """A view (see :class:`View` for the angles) at this C-arm's default source distance."""
         return View(isocenter_world, lao_rao_deg, cranial_caudal_deg, roll_deg, self.source_isocenter_mm)

@@ -6,7 +6,9 @@ from synthex.core import Rigid
 from synthex.core.arrays import Matrix3, Point3
 
 
-def intrinsics_for(sdd_mm: float, pixel_mm: float, height: int, width: int, *, mirrored: bool = False) -> Matrix3:
+def intrinsics_for(
+    sdd_mm: float | int, pixel_mm: float | int, height: int, width: int, *, mirrored: bool = False
+) -> Matrix3:
     """Intrinsics of a detector whose centre is on the central axis.
 
     Args:

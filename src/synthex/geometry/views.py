@@ -1,13 +1,16 @@
 """Where a C-arm looks from: one view as a JSON-able value, and ranges to draw views from."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
 from synthex.core.arrays import Matrix3, Point3
 
-Range = tuple[float, float]
+Number = float | int
+Range = Sequence[Number]
+"""(low, high); configs hand over lists of integers too."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,10 +32,10 @@ class View:
     """
 
     isocenter_world: Point3
-    lao_rao_deg: float = 0.0
-    cranial_caudal_deg: float = 0.0
-    roll_deg: float = 0.0
-    source_isocenter_mm: float = 530.0
+    lao_rao_deg: Number = 0.0
+    cranial_caudal_deg: Number = 0.0
+    roll_deg: Number = 0.0
+    source_isocenter_mm: Number = 530.0
 
     def __post_init__(self) -> None:
         isocenter = np.array(self.isocenter_world, dtype=np.float64)
@@ -62,7 +65,7 @@ class View:
         }
 
     @classmethod
-    def from_record(cls, record: dict[str, Any]) -> Self:
+    def from_record(cls, record: dict[str, Any]) -> "View":
         """The view of :meth:`to_record`."""
         return cls(**{**record, "isocenter_world": np.array(record["isocenter_world"], dtype=np.float64)})
 
@@ -82,7 +85,7 @@ class ViewRanges:
     lao_rao_deg: Range = (0.0, 0.0)
     cranial_caudal_deg: Range = (0.0, 0.0)
     roll_deg: Range = (0.0, 0.0)
-    isocenter_jitter_mm: tuple[Range, Range, Range] = ((0.0, 0.0), (0.0, 0.0), (0.0, 0.0))
+    isocenter_jitter_mm: Sequence[Range] = ((0.0, 0.0), (0.0, 0.0), (0.0, 0.0))
     source_isocenter_mm: Range = (530.0, 530.0)
 
     def __post_init__(self) -> None:
@@ -107,8 +110,7 @@ class ViewRanges:
         )
 
 
-def _checked_range(name: str, values: Any) -> Range:
-    # Configs hand over lists (OmegaConf too), so anything with two numbers will do.
+def _checked_range(name: str, values: Range) -> tuple[float, float]:
     numbers = tuple(float(value) for value in values)
     if len(numbers) != 2 or not np.isfinite(numbers).all() or numbers[0] > numbers[1]:
         raise ValueError(f"{name} needs (low, high) with low <= high, got {list(numbers)}")

@@ -17,6 +17,12 @@ import math
 import numpy as np
 from numba import njit
 
+BRICK_BITS = 2
+"""Edge of a brick of labels is ``2**BRICK_BITS`` voxels."""
+STRIP = 8
+"""Columns of pixels that are worked on together."""
+ONE = float(1 << 32)
+
 
 @njit(nogil=True, cache=True, inline="always")
 def _clip(first, last, base, slope, low, high):
@@ -75,43 +81,124 @@ def _inner_samples(hu, first, last, u0, du, v0, dv, base, stride, stride_u, stri
 
 @njit(nogil=True, cache=True)
 def _count_labels(
-    labels, slots, counts, first, last, u0, du, v0, dv, base, stride, count_u, count_v, stride_u, stride_v
+    labels,
+    slots,
+    bricks,
+    counts,
+    plane0,
+    planes,
+    u0,
+    du,
+    v0,
+    dv,
+    stride,
+    stride_u,
+    stride_v,
+    brick,
+    brick_u,
+    brick_v,
+    count_u,
+    count_v,
 ):
-    """Add the number of samples in each label to ``counts``; planes first..last, nearest voxel."""
+    """Add the number of samples in each label to ``counts``; nearest voxel, ``planes`` from ``plane0``.
+
+    ``bricks`` (see :func:`project_rows`) says how far it is safe to leap through background: a ray
+    moves at most one voxel a plane along any axis.
+    """
+    # Fixed point with 32 fractional bits; the half makes the shift round to the nearest voxel.
+    at_u = np.int64((u0 + 0.5) * ONE)
+    at_v = np.int64((v0 + 0.5) * ONE)
+    step_u = np.int64(du * ONE)
+    step_v = np.int64(dv * ONE)
     current = np.uint8(0)
     run = 0
-    for n in range(last - first + 1):
-        step = np.float32(n)
-        # The +1 keeps truncation a floor for coordinates down to -1.
-        ku = np.int32(u0 + step * du + np.float32(1.5)) - 1
-        kv = np.int32(v0 + step * dv + np.float32(1.5)) - 1
-        if 0 <= ku < count_u and 0 <= kv < count_v:
-            label = labels[base + n * stride + ku * stride_u + kv * stride_v]
-            if label != current:
-                counts[slots[current]] += n - run
-                current = label
-                run = n
-        else:
+    n = 0
+    while n < planes:
+        ku = at_u >> 32
+        kv = at_v >> 32
+        if not (0 <= ku < count_u and 0 <= kv < count_v):
             counts[slots[current]] += n - run
             current = np.uint8(0)
-            run = n + 1
-    counts[slots[current]] += last - first + 1 - run
+            n += 1
+            at_u += step_u
+            at_v += step_v
+            run = n
+            continue
+        plane = plane0 + n
+        if current == 0:
+            distance = bricks[
+                (plane >> BRICK_BITS) * brick + (ku >> BRICK_BITS) * brick_u + (kv >> BRICK_BITS) * brick_v
+            ]
+            if distance > 0:
+                leap = ((distance - 1) << BRICK_BITS) + 1
+                n += leap
+                at_u += leap * step_u
+                at_v += leap * step_v
+                continue
+        label = labels[plane * stride + ku * stride_u + kv * stride_v]
+        if label != current:
+            counts[slots[current]] += n - run
+            current = label
+            run = n
+        n += 1
+        at_u += step_u
+        at_v += step_v
+    counts[slots[current]] += planes - run
+
+
+@njit(nogil=True, cache=True)
+def occupied_bricks(labels, shape, bricks):
+    """Set ``bricks[i, j, k]`` to 1 where a brick of C-ordered flat ``labels`` holds any label but 0."""
+    last = bricks.shape[2] - 1
+    size = 1 << BRICK_BITS
+    for i in range(shape[0]):
+        for j in range(shape[1]):
+            row = (i * shape[1] + j) * shape[2]
+            for brick in range(last):
+                any_label = np.uint8(0)
+                for k in range(size):
+                    any_label |= labels[row + brick * size + k]
+                if any_label:
+                    bricks[i >> BRICK_BITS, j >> BRICK_BITS, brick] = 1
+            for k in range(last * size, shape[2]):
+                if labels[row + k]:
+                    bricks[i >> BRICK_BITS, j >> BRICK_BITS, last] = 1
 
 
 @njit(nogil=True, cache=True)
 def project_rows(
-    hu, labels, slots, shape, strides, source, index_from_pixel, world_from_pixel, max_depth, row0, row1, water, paths
+    hu,
+    labels,
+    slots,
+    bricks,
+    shape,
+    strides,
+    brick_strides,
+    source,
+    index_from_pixel,
+    world_from_pixel,
+    max_depth,
+    row0,
+    row1,
+    water,
+    paths,
 ):
     """Fill rows ``row0..row1`` of ``water`` (H, W) and ``paths`` (S, H, W), both float32, mm.
 
     ``hu`` int16 and ``labels`` uint8 are flat, read-only and share ``shape`` and ``strides`` (elements);
-    ``slots`` (256,) int64 maps a label to its plane in ``paths``, or to S where it is not wanted.
+    ``slots`` (256,) int64 maps a label to its plane in ``paths``, or to S where it is not wanted; ``bricks``
+    (flat uint8 with ``brick_strides``) is :func:`synthex.projection.projector.brick_distances`.
     """
     width = water.shape[1]
     wanted = paths.shape[0]
     counts = np.zeros(wanted + 1, dtype=np.int64)
-    for row in range(row0, row1):
-        for column in range(width):
+    rows = row1 - row0
+    strips = (width + STRIP - 1) // STRIP
+    # Strip by strip, so that the cache lines of one row of rays are still near when the next row comes.
+    for line in range(strips * rows):
+        row = row0 + line % rows
+        left = line // rows * STRIP
+        for column in range(left, min(left + STRIP, width)):
             x = column + 0.5
             y = row + 0.5
             d0 = index_from_pixel[0, 0] * x + index_from_pixel[0, 1] * y + index_from_pixel[0, 2]
@@ -192,19 +279,22 @@ def project_rows(
                 _count_labels(
                     labels,
                     slots,
+                    bricks,
                     counts,
                     first,
-                    last,
-                    np.float32(base_u + first * slope_u),
-                    np.float32(slope_u),
-                    np.float32(base_v + first * slope_v),
-                    np.float32(slope_v),
-                    first * stride,
+                    last - first + 1,
+                    base_u + first * slope_u,
+                    slope_u,
+                    base_v + first * slope_v,
+                    slope_v,
                     stride,
-                    count_u,
-                    count_v,
                     stride_u,
                     stride_v,
+                    brick_strides[axis],
+                    brick_strides[axis_u],
+                    brick_strides[axis_v],
+                    count_u,
+                    count_v,
                 )
                 for slot in range(wanted):
                     paths[slot, row, column] = np.float32(counts[slot] * length)

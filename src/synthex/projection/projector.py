@@ -92,23 +92,31 @@ def _project_numba(ct: Volume, labels: Volume | None, ids: list[int], camera: Ca
 
     order = tuple(int(axis) for axis in np.argsort([-abs(stride) for stride in ct.data.strides], kind="stable"))
     hu = _flat(ct.data, order)
-    wanted = labels.data if labels is not None and ids else np.zeros((0, 0, 0), dtype=np.uint8)
-    label_voxels = _flat(wanted, order)
     shape = np.array(ct.shape, dtype=np.int64)
-    strides = np.empty(3, dtype=np.int64)
-    strides[list(order)] = (shape[order[1]] * shape[order[2]], shape[order[2]], 1)
+    label_voxels, bricks = np.zeros(0, dtype=np.uint8), np.zeros((1, 1, 1), dtype=np.uint8)
+    if labels is not None and ids:
+        label_voxels = _flat(labels.data, order)
+        bricks = brick_distances(label_voxels, shape[list(order)], skip=0 not in ids)
+    label_voxels.flags.writeable = False
     slots = np.full(256, len(ids), dtype=np.int64)
     slots[ids] = np.arange(len(ids))
     rays = IndexRays.of(camera, ct.world_from_ijk)
+    grid = (
+        hu,
+        label_voxels,
+        slots,
+        bricks.reshape(-1),
+        shape,
+        _strides(shape[list(order)], order),
+        _strides(np.array(bricks.shape), order),
+        *(np.ascontiguousarray(part) for part in (rays.source, rays.index_from_pixel, rays.world_from_pixel)),
+        rays.max_depth,
+    )
     water = np.empty((camera.height, camera.width), dtype=np.float32)
     paths = np.empty((len(ids), camera.height, camera.width), dtype=np.float32)
 
     def run(row0: int, row1: int) -> None:
-        directions = np.ascontiguousarray(rays.index_from_pixel), np.ascontiguousarray(rays.world_from_pixel)
-        source = np.ascontiguousarray(rays.source)
-        project_rows(
-            hu, label_voxels, slots, shape, strides, source, *directions, rays.max_depth, row0, row1, water, paths
-        )
+        project_rows(*grid, row0, row1, water, paths)  # type: ignore[call-arg]
 
     threads = min(threads, camera.height)
     if threads == 1:
@@ -129,3 +137,40 @@ def _flat(data: np.ndarray, order: tuple[int, ...]) -> np.ndarray:
     flat = np.ascontiguousarray(np.asarray(data).transpose(order)).reshape(-1).view(np.ndarray)
     flat.flags.writeable = False
     return flat
+
+
+def _strides(stored_shape: np.ndarray, order: tuple[int, ...]) -> np.ndarray:
+    """Elements between neighbours along i, j, k for C-ordered storage of the axes in ``order``."""
+    strides = np.empty(3, dtype=np.int64)
+    strides[list(order)] = (stored_shape[1] * stored_shape[2], stored_shape[2], 1)
+    return strides
+
+
+def brick_distances(labels: np.ndarray, shape: np.ndarray, *, skip: bool = True, cap: int = 4) -> np.ndarray:
+    """How many bricks away, along the farthest axis, the nearest labelled voxel is.
+
+    Args:
+        labels: Flat uint8, C order.
+        shape: Voxels along the stored axes.
+        skip: False gives all zeros: nothing may be skipped because background is wanted too.
+        cap: Largest distance told.
+
+    Returns:
+        uint8, one value a brick: 0 where the brick holds a label, at most ``cap``.
+    """
+    from synthex.projection.cpu_kernel import BRICK_BITS, occupied_bricks
+
+    bricks = np.zeros([(int(n) - 1 >> BRICK_BITS) + 1 for n in shape], dtype=np.uint8)
+    if not skip:
+        return bricks
+    occupied_bricks(labels, shape, bricks)
+    distance = np.zeros_like(bricks)
+    for _ in range(cap):
+        distance += 1 - bricks
+        for axis in range(3):
+            grown, view = bricks.copy(), np.moveaxis(bricks, axis, 0)
+            spread = np.moveaxis(grown, axis, 0)
+            spread[1:] |= view[:-1]
+            spread[:-1] |= view[1:]
+            bricks = grown
+    return distance

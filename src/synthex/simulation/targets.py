@@ -8,7 +8,7 @@ from synthex.core import Anatomy, Camera
 from synthex.core.arrays import Flags, Landmarks2, MaskStack, PathStack
 
 
-def visible_masks(label_path_mm: PathStack, min_path_mm: float = 0.0) -> MaskStack:
+def visible_masks(label_path_mm: PathStack, min_path_mm: float | int = 0.0) -> MaskStack:
     """Where each structure is in the image: rays that spend more than ``min_path_mm`` in it.
 
     Args:

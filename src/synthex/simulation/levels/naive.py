@@ -25,7 +25,7 @@ class Naive:
         threads: See :func:`synthex.projection.project`.
     """
 
-    mu_water_per_mm: float = MU_WATER_60KEV
+    mu_water_per_mm: float | int = MU_WATER_60KEV
     domain: Domain = "log"
     threads: int | None = None
 
