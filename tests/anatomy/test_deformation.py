@@ -7,7 +7,7 @@ from synthex.anatomy.deformation import Deformation, ShapeVariation, deform, sam
 from synthex.core import Affine, Anatomy, ConfigError, Volume, derive_rng
 
 BOUNDS = np.array([[-180.0, -130.0, -170.0], [180.0, 130.0, 170.0]])
-STRONG = ShapeVariation(displacement_mm=9, wavelength_mm=(100, 200))
+STRONG = ShapeVariation(displacement_mm=9.0, wavelength_mm=(100.0, 200.0))
 
 
 def _grid(shape=(45, 40, 42), spacing=4.0):
@@ -15,10 +15,10 @@ def _grid(shape=(45, 40, 42), spacing=4.0):
     return shape, Affine.from_parts(np.eye(3) * spacing, -spacing * center)
 
 
-def _ball_anatomy(center=(10.0, -8.0, 6.0), radius=24.0, flip=False):
-    shape, world_from_ijk = _grid()
+def _ball_anatomy(center=(10.0, -8.0, 6.0), radius=24.0, flip=False, fine=1):
+    shape, world_from_ijk = _grid((45 * fine, 40 * fine, 42 * fine), 4.0 / fine)
     if flip:
-        world_from_ijk = world_from_ijk @ Affine.from_parts(np.diag((-1.0, 1, 1)), (shape[0] - 1, 0, 0))
+        world_from_ijk = world_from_ijk @ Affine.from_parts(np.diag((-1.0, 1, 1)), np.array((shape[0] - 1, 0, 0)))
     ijk = np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij"), axis=-1).reshape(-1, 3).astype(float)
     distance = np.linalg.norm(world_from_ijk.apply(ijk) - np.array(center), axis=1).reshape(shape)
     labels = (distance < radius).astype(np.uint8)
@@ -32,7 +32,7 @@ def _points(count=400, seed=0):
 
 
 def test_affine_deformation_is_its_matrix():
-    affine = Affine.from_parts([[1.1, 0.1, 0], [0, 0.9, 0.05], [0.02, 0, 1.0]], (3, -4, 5))
+    affine = Affine.from_parts(np.array([[1.1, 0.1, 0], [0, 0.9, 0.05], [0.02, 0, 1.0]]), np.array((3, -4, 5)))
     deformation = Deformation.from_affine(affine)
     np.testing.assert_allclose(deformation.apply(_points()), affine.apply(_points()), atol=1e-6)
     np.testing.assert_allclose(deformation.inverse(_points()), affine.inverse().apply(_points()), atol=1e-9)
@@ -50,7 +50,7 @@ def test_identity_returns_the_same_voxels():
 @pytest.mark.parametrize("flip", [False, True])
 def test_whole_voxel_translation_moves_voxels_and_fills_with_air(flip):
     anatomy = _ball_anatomy(flip=flip)
-    moved = deform(anatomy, Deformation.from_affine(Affine.from_parts(np.eye(3), (8.0, 0, -4.0))))
+    moved = deform(anatomy, Deformation.from_affine(Affine.from_parts(np.eye(3), np.array((8.0, 0, -4.0)))))
     step = -2 if flip else 2
     expected = np.roll(anatomy.ct.data, (step, 0, -1), axis=(0, 1, 2))
     inner = (slice(3, -3), slice(None), slice(3, -3))
@@ -65,7 +65,7 @@ def test_one_wave_displaces_by_its_amplitude():
     deformation = Deformation(Affine.identity(), wave, np.array([[0, 5.0, 0]]), np.zeros(1))
     points = np.array([[37.5, 10.0, 0.0], [75.0, 10.0, 0.0]])
     np.testing.assert_allclose(deformation.inverse(points), [[37.5, 15, 0], [75, 10, 0]], atol=1e-9)
-    np.testing.assert_allclose(deformation.apply([[37.5, 15.0, 0.0]]), [[37.5, 10, 0]], atol=1e-6)
+    np.testing.assert_allclose(deformation.apply(np.array([[37.5, 15.0, 0.0]])), [[37.5, 10, 0]], atol=1e-6)
 
 
 def test_inverse_round_trip():
@@ -87,7 +87,9 @@ def test_jacobian_matches_finite_differences():
     np.testing.assert_allclose(deformation.jacobian_determinant(points), expected, rtol=2e-3)
 
 
-@pytest.mark.parametrize("settings", [ShapeVariation(), ShapeVariation(displacement_mm=14, wavelength_mm=(90, 200))])
+@pytest.mark.parametrize(
+    "settings", [ShapeVariation(), ShapeVariation(displacement_mm=14.0, wavelength_mm=(90.0, 200.0))]
+)
 def test_no_draw_folds(settings):
     for seed in range(100):
         deformation = sample_deformation(derive_rng("fold", seed), settings, BOUNDS)
@@ -97,7 +99,7 @@ def test_no_draw_folds(settings):
 
 
 def test_displacement_has_the_size_that_was_asked_for():
-    settings = ShapeVariation((1, 1), 0, 0, 0, displacement_mm=5.0)
+    settings = ShapeVariation((1.0, 1.0), 0.0, 0.0, 0.0, displacement_mm=5.0)
     squares = []
     for seed in range(40):
         deformation = sample_deformation(derive_rng("rms", seed), settings, BOUNDS)
@@ -112,8 +114,8 @@ def test_center_of_the_region_stays():
 
 
 def test_landmarks_stay_on_their_structures():
-    for seed in range(8):
-        anatomy = _ball_anatomy()
+    anatomy = _ball_anatomy(fine=3)
+    for seed in range(4):
         deformation = shift_into_grid(sample_deformation(derive_rng(seed), STRONG, BOUNDS), anatomy)
         moved = deform(anatomy, deformation)
         voxels = np.argwhere(moved.labels.data == 1).astype(float)
@@ -121,11 +123,11 @@ def test_landmarks_stay_on_their_structures():
         # The centroid of a bent ball, by substitution: its points weighted by the Jacobian determinant.
         ball = anatomy.ct.world_from_ijk.apply(np.argwhere(anatomy.labels.data == 1).astype(float))
         expected = np.average(deformation.apply(ball), axis=0, weights=deformation.jacobian_determinant(ball))
-        np.testing.assert_allclose(centroid, expected, atol=0.3)
+        np.testing.assert_allclose(centroid, expected, atol=0.1)
         index = moved.ct.world_from_ijk.inverse().apply(moved.landmarks["center"][None])[0]
         assert moved.labels.data[tuple(np.round(index).astype(int))] == 1
         exact = deformation.inverse(moved.ct.world_from_ijk.apply(voxels))
-        assert np.linalg.norm(exact - anatomy.landmarks["center"], axis=1).max() < 24 + 4 * np.sqrt(3) / 2 + 0.2
+        assert np.linalg.norm(exact - anatomy.landmarks["center"], axis=1).max() < 24 + 4 / 3 * np.sqrt(3) / 2 + 0.2
 
 
 def test_labels_and_hu_stay_consistent():
@@ -138,7 +140,7 @@ def test_labels_and_hu_stay_consistent():
 
 def test_landmark_that_leaves_the_grid_is_absent_and_others_are_not():
     anatomy = _ball_anatomy()
-    gone = deform(anatomy, Deformation.from_affine(Affine.from_parts(np.eye(3), (200.0, 0, 0))))
+    gone = deform(anatomy, Deformation.from_affine(Affine.from_parts(np.eye(3), np.array((200.0, 0, 0)))))
     assert gone.absent == {"center"}
     assert not gone.landmarks
     assert not gone.labels.data.any()
@@ -146,7 +148,7 @@ def test_landmark_that_leaves_the_grid_is_absent_and_others_are_not():
 
 def test_shift_keeps_bone_in_the_grid():
     anatomy = _ball_anatomy(center=(60.0, 0.0, 0.0), radius=20.0)
-    outward = Deformation.from_affine(Affine.from_parts(np.eye(3), (15.0, 0, 0)))
+    outward = Deformation.from_affine(Affine.from_parts(np.eye(3), np.array((15.0, 0, 0))))
     lost = deform(anatomy, outward)
     kept = deform(anatomy, shift_into_grid(outward, anatomy))
     assert lost.labels.data.sum() < anatomy.labels.data.sum()

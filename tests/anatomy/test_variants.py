@@ -17,13 +17,18 @@ class _Source:
 
     def load(self, subject_id):
         shape = (30, 28, 26)
-        world_from_ijk = Affine.from_parts(np.eye(3) * 8, (-116.0, -108.0, -100.0))
+        world_from_ijk = Affine.from_parts(np.eye(3) * 8, np.array((-116.0, -108.0, -100.0)))
         labels = np.zeros(shape, np.uint8)
         labels[8:22, 8:20, 8:18] = 1
         hu = (labels.astype(np.int16) * 700 + np.arange(26, dtype=np.int16)).astype(np.int16)
         landmarks = {"middle": np.zeros(3), "other": np.array([-50.0, -40.0, -30.0])}
         return Anatomy(
-            subject_id, Volume(hu, world_from_ijk), Volume(labels, world_from_ijk), {"bone": 1}, landmarks, {"gone"}
+            subject_id,
+            Volume(hu, world_from_ijk),
+            Volume(labels, world_from_ijk),
+            {"bone": 1},
+            landmarks,
+            frozenset({"gone"}),
         )
 
     def fingerprint(self, subject_id):
@@ -56,7 +61,7 @@ def test_load_is_a_pure_function_of_seed_and_id():
 
 
 def test_variants_differ_in_proportion():
-    population = VariedAnatomies(_Source(), variants=9, settings=ShapeVariation(displacement_mm=8))
+    population = VariedAnatomies(_Source(), variants=9, settings=ShapeVariation(displacement_mm=8.0))
     distances = []
     for name in population.subject_ids()[1:9]:
         points = population.load(name).landmarks
@@ -71,7 +76,7 @@ def test_fingerprint_changes_with_everything_that_matters():
         base.fingerprint("a~02"),
         VariedAnatomies(_Source("2"), seed=1).fingerprint("a~01"),
         VariedAnatomies(_Source(), seed=2).fingerprint("a~01"),
-        VariedAnatomies(_Source(), seed=1, settings=ShapeVariation(displacement_mm=3)).fingerprint("a~01"),
+        VariedAnatomies(_Source(), seed=1, settings=ShapeVariation(displacement_mm=3.0)).fingerprint("a~01"),
         VariedAnatomies(_Source(), seed=1, keep_original=False).fingerprint("a~00"),
         base.fingerprint("a~00"),
     }

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import trimesh
+from generators.meshes import box_at, sphere_at, write_bone, write_landmarks, write_toy_pelvis
 from scipy.spatial import cKDTree
 
 from synthex.anatomy.meshes import MeshFolder
 from synthex.core import AnatomySource, ConfigError, InputError
-from generators.meshes import box_at, sphere_at, write_bone, write_landmarks, write_toy_pelvis
 
 
 @pytest.fixture(scope="module")

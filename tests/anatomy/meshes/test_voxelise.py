@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import trimesh
+from generators.meshes import as_arrays, box_at, sphere_at
 
 from synthex.anatomy.meshes import Surface, inside, signed_distance
-from generators.meshes import as_arrays, box_at, sphere_at
 
 ORIGIN, SHAPE = np.full(3, -40.0), (81, 81, 81)
 

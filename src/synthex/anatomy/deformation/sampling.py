@@ -1,5 +1,6 @@
 """Drawing a random deformation that does not fold."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -36,12 +37,12 @@ class ShapeVariation:
         wavelength_mm: Shortest and longest wavelength of the displacement.
     """
 
-    scale_range: tuple[float, float] = (0.9, 1.1)
+    scale_range: Sequence[float] = (0.9, 1.1)
     anisotropy: float = 0.05
     shear_degrees: float = 3.0
     rotation_degrees: float = 4.0
     displacement_mm: float = 6.0
-    wavelength_mm: tuple[float, float] = (120.0, 260.0)
+    wavelength_mm: Sequence[float] = (120.0, 260.0)
 
     def __post_init__(self) -> None:
         for name in ("scale_range", "wavelength_mm"):

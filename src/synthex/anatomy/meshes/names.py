@@ -59,16 +59,16 @@ class BoneKind:
 # bone about 150 HU in middle age (Pickhardt et al. 2013, Ann Intern Med 158:588); compact bone of long
 # shafts 1200-1700 HU, less where the shell is thin and porous.
 _KINDS = {
-    "hip": BoneKind(215, 1.6, 1050, 170),
-    "femur": BoneKind(450, 1.3, 1350, 220),
-    "sacrum": BoneKind(130, 1.2, 800, 110),
-    "coccyx": BoneKind(35, 1.0, 600, 120),
-    "vertebra": BoneKind(80, 1.0, 800, 160),
-    "rib": BoneKind(160, 1.0, 1000, 120),
-    "clavicle": BoneKind(145, 1.8, 1200, 200),
-    "scapula": BoneKind(160, 1.2, 1000, 150),
+    "hip": BoneKind(215.0, 1.6, 1050.0, 170.0),
+    "femur": BoneKind(450.0, 1.3, 1350.0, 220.0),
+    "sacrum": BoneKind(130.0, 1.2, 800.0, 110.0),
+    "coccyx": BoneKind(35.0, 1.0, 600.0, 120.0),
+    "vertebra": BoneKind(80.0, 1.0, 800.0, 160.0),
+    "rib": BoneKind(160.0, 1.0, 1000.0, 120.0),
+    "clavicle": BoneKind(145.0, 1.8, 1200.0, 200.0),
+    "scapula": BoneKind(160.0, 1.2, 1000.0, 150.0),
     # Mostly costal cartilage, which is barely denser than muscle: no shell.
-    "sternum": BoneKind(200, 0.0, 300, 110),
+    "sternum": BoneKind(200.0, 0.0, 300.0, 110.0),
 }
 
 

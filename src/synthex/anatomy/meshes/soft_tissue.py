@@ -12,7 +12,16 @@ from synthex.anatomy.meshes.loading import Surface
 
 COARSE_MM = 6.0
 # HU of tissues at 120 kVp: fat -100, muscle 50, skin 20-40, water-like urine 10 (Hofer, CT Teaching Manual).
-AIR_HU, FAT_HU, MUSCLE_HU, SKIN_HU, VISCERA_HU, URINE_HU, GAS_HU, LUNG_HU = -1000, -100, 52, 25, 38, 8, -950, -820
+AIR_HU, FAT_HU, MUSCLE_HU, SKIN_HU, VISCERA_HU, URINE_HU, GAS_HU, LUNG_HU = (
+    -1000.0,
+    -100.0,
+    52.0,
+    25.0,
+    38.0,
+    8.0,
+    -950.0,
+    -820.0,
+)
 
 
 @dataclass(frozen=True)
@@ -104,7 +113,7 @@ def soft_tissue(
     # Fat is thickest behind and over the hips' sides, and thin over the front of the thighs.
     back = np.clip((pelvis[:, 1].mean() - y) / 60, -1, 1)
     fat_mm = fat * (0.85 + 0.25 * back) + 0 * x + 0 * z
-    fat_mm = fat_mm * (1 + 0.12 * _noise(rng, coarse, 40))
+    fat_mm = fat_mm * (1 + 0.12 * _noise(rng, coarse, 40.0))
     muscle = skin + fat_mm
     brim = pelvis[0, 2] + 0.45 * (pelvis[1, 2] - pelvis[0, 2])
     half = (pelvis[1, 0] - pelvis[0, 0]) / 2
@@ -122,13 +131,13 @@ def soft_tissue(
     distance = upsample(skin, factor, grid.shape)
     _blend(hu, distance, SKIN_HU, grid.spacing_mm)
     _blend(hu, distance + 2.0, FAT_HU, grid.spacing_mm)
-    streaks = upsample(_noise(rng, coarse, 9), factor, grid.shape)
+    streaks = upsample(_noise(rng, coarse, 9.0), factor, grid.shape)
     _blend(hu, upsample(muscle, factor, grid.shape), MUSCLE_HU, 4.0)
     # Fat planes between muscles, and mesenteric fat between bowel loops.
     inside = upsample(muscle, factor, grid.shape) < -3
     hu -= np.where(inside, 60 * np.clip(streaks - 0.9, 0, 1), 0)
     abdomen = upsample(cavity, factor, grid.shape)
-    loops = VISCERA_HU - 110 * np.clip(upsample(_noise(rng, coarse, 16), factor, grid.shape), 0, 1.2)
+    loops = VISCERA_HU - 110 * np.clip(upsample(_noise(rng, coarse, 16.0), factor, grid.shape), 0, 1.2)
     _blend(hu, abdomen, loops, 6.0)
     bladder = (frame.center_x, pelvis[1, 1] - 45, pelvis[0, 2] + 55 + 0.6 * habitus.bladder_mm)
     _blend(hu, _ball(grid, bladder, habitus.bladder_mm, (1.2, 0.9, 0.8)), URINE_HU, 4.0)
@@ -158,7 +167,7 @@ def _body_distance(bone: np.ndarray, frame: Frame, grid: Grid, habitus: BodyHabi
     body = (radius - 1) * np.minimum(width, depth)
     if frame.thighs:
         # The trunk ends at the perineum and the thighs go on.
-        body = _smooth_max(body, (lower[2] + 2 - z) + 0 * x, 45)
+        body = _smooth_max(body, (lower[2] + 2 - z) + 0 * x, 45.0)
     for points in frame.thighs:
         order = np.argsort(points[:, 2])
         thigh_x = np.interp(z, points[order, 2], points[order, 0])
@@ -166,11 +175,11 @@ def _body_distance(bone: np.ndarray, frame: Frame, grid: Grid, habitus: BodyHabi
         inward = np.sign(frame.center_x - thigh_x) * 16
         around = np.hypot(x - thigh_x - inward, (y - thigh_y + 12) / 1.05)
         top = z - (lower[2] + 95)
-        thigh = _smooth_max(around - (habitus.muscle_mm + 16 + 0.75 * fat), top + 0 * x, 30)
-        body = -_smooth_max(-body, -thigh, 35)
+        thigh = _smooth_max(around - (habitus.muscle_mm + 16 + 0.75 * fat), top + 0 * x, 30.0)
+        body = -_smooth_max(-body, -thigh, 35.0)
     if bone.any():
         cover = ndimage.distance_transform_edt(~bone) * grid.spacing_mm
-        body = -_smooth_max(-body, 8 + 0.45 * fat - cover, 10)
+        body = -_smooth_max(-body, 8 + 0.45 * fat - cover, 10.0)
     return ndimage.gaussian_filter(body, 6.0 / grid.spacing_mm, mode="nearest")
 
 

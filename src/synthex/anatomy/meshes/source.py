@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
@@ -32,7 +31,7 @@ class MeshFolder:
         root: One subject's folder, or a folder of such folders.
         spacing_mm: Edge of the cubic voxels.
         region: ``pelvis``: from the top of L3 to 75 mm below the ischia; ``all``: every bone.
-        frame: Frame of the surfaces; landmarks state their own.
+        frame: ``RAS`` or ``LPS``, the frame of the surfaces; landmarks state their own.
         labelled_vertebrae: Levels that count as the structure ``vertebrae``; others are bone without label.
         seed: Seed of what is invented.
 
@@ -45,8 +44,8 @@ class MeshFolder:
         self,
         root: str | Path,
         spacing_mm: float = 2.0,
-        region: Literal["pelvis", "all"] = "pelvis",
-        frame: Literal["RAS", "LPS"] = "RAS",
+        region: str = "pelvis",
+        frame: str = "RAS",
         labelled_vertebrae: Sequence[str] = ("L3", "L4", "L5"),
         seed: int = 0,
     ) -> None:
