@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from synthex.core import Affine, Volume
+from synthex.core import Volume
 from synthex.projection import project
 from synthex.projection.reference import joseph
 
@@ -33,13 +33,14 @@ def test_leaping_over_background_misses_nothing(random_scene, seed):
     for label in (1, 2, 3):
         at = rng.integers(0, labels.shape, size=(6, 3))
         labels[tuple(at.T)] = label
-        labels[:, at[0, 1], at[0, 2]] = label
-    ct = Volume(np.zeros(labels.shape, dtype=np.int16), coarse.world_from_ijk @ Affine(np.diag((0.25, 0.25, 0.25, 1))))
+        _, j, k = at[0]
+        labels[:, j : j + 2, k : k + 2] = label
+    ct = Volume(np.zeros(labels.shape, dtype=np.int16), coarse.world_from_ijk)
     parts = project(ct, Volume(labels, ct.world_from_ijk), (1, 2, 3), camera).label_path_mm
     # Asking for the background too turns leaping off.
     whole = project(ct, Volume(labels, ct.world_from_ijk), (1, 2, 3, 0), camera).label_path_mm
     np.testing.assert_array_equal(parts, whole[:3])
-    assert (parts > 0).mean() > 0.01
+    assert np.count_nonzero(parts) > 20
 
 
 def tensors(random_scene, seed):

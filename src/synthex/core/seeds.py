@@ -9,7 +9,7 @@ import hashlib
 import numpy as np
 
 
-def derive_rng(*keys: int | str) -> np.random.Generator:
+def derive_rng(*keys: int | str | np.integer) -> np.random.Generator:
     """Return a generator that depends on ``keys`` alone, on every platform and in every process.
 
     Args:
@@ -19,7 +19,7 @@ def derive_rng(*keys: int | str) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(derive_seed(*keys))))
 
 
-def derive_seed(*keys: int | str) -> int:
+def derive_seed(*keys: int | str | np.integer) -> int:
     """Return a 128-bit integer that depends on ``keys`` alone (types count: ``1`` is not ``"1"``)."""
     text = "\x1f".join(f"{'i' if isinstance(key, (int, np.integer)) else 's'}{key}" for key in keys)
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=16).digest(), "little")

@@ -4,6 +4,7 @@ They are named ``dst_from_src``, so that composition reads as cancellation:
 ``camera_from_ijk = camera_from_world @ world_from_ijk``.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -43,7 +44,7 @@ class Affine:
         return cls(np.eye(4))
 
     @classmethod
-    def from_parts(cls: type[AffineT], linear: ArrayLike, translation: ArrayLike) -> AffineT:
+    def from_parts(cls: type[AffineT], linear: ArrayLike, translation: ArrayLike | Sequence[float | int]) -> AffineT:
         """Build from a 3 x 3 linear part and a translation of 3 numbers."""
         matrix = np.eye(4)
         matrix[:3, :3] = np.asarray(linear, dtype=np.float64)

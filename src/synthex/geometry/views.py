@@ -100,13 +100,13 @@ class ViewRanges:
 
     def sample(self, rng: np.random.Generator, center_world: Point3) -> View:
         """Draw a view whose isocentre is ``center_world`` (RAS mm) plus jitter; always 7 draws."""
-        jitter = np.array([rng.uniform(*axis) for axis in self.isocenter_jitter_mm])
+        jitter = np.array([_uniform(rng, axis) for axis in self.isocenter_jitter_mm])
         return View(
             isocenter_world=np.asarray(center_world, dtype=np.float64) + jitter,
-            lao_rao_deg=rng.uniform(*self.lao_rao_deg),
-            cranial_caudal_deg=rng.uniform(*self.cranial_caudal_deg),
-            roll_deg=rng.uniform(*self.roll_deg),
-            source_isocenter_mm=rng.uniform(*self.source_isocenter_mm),
+            lao_rao_deg=_uniform(rng, self.lao_rao_deg),
+            cranial_caudal_deg=_uniform(rng, self.cranial_caudal_deg),
+            roll_deg=_uniform(rng, self.roll_deg),
+            source_isocenter_mm=_uniform(rng, self.source_isocenter_mm),
         )
 
 
@@ -115,3 +115,8 @@ def _checked_range(name: str, values: Range) -> tuple[float, float]:
     if len(numbers) != 2 or not np.isfinite(numbers).all() or numbers[0] > numbers[1]:
         raise ValueError(f"{name} needs (low, high) with low <= high, got {list(numbers)}")
     return numbers[0], numbers[1]
+
+
+def _uniform(rng: np.random.Generator, limits: Range) -> float:
+    low, high = limits
+    return float(rng.uniform(low, high))
