@@ -1,10 +1,11 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
-import torch
 
 from synthex.core import ConfigError
 from synthex.learning import BatchStream, DataModule
-from synthex.learning.datamodule import limit_worker_threads
 
 
 def test_endless_batches_never_repeat_a_sample():
@@ -84,9 +85,10 @@ def test_finite_data_cannot_give_more_than_it_has(tiny):
 
 
 def test_workers_use_one_thread():
-    before = torch.get_num_threads()
-    try:
-        limit_worker_threads(0)
-        assert torch.get_num_threads() == 1
-    finally:
-        torch.set_num_threads(before)
+    """In a process of its own: thread counts are global and cannot all be set back."""
+    program = (
+        "import torch; from synthex.learning.datamodule import limit_worker_threads as limit; limit(0);"
+        "import numba, cv2; print(torch.get_num_threads(), numba.get_num_threads(), cv2.getNumThreads())"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout.split() == ["1", "1", "1"]

@@ -1,6 +1,7 @@
 import csv
 
 import pytest
+from pytorch_lightning.loggers.logger import DummyLogger
 
 from synthex.core import MissingExtraError
 from synthex.learning import CsvLogger, wandb_logger
@@ -42,7 +43,9 @@ def test_wandb_is_offline_without_a_key(tmp_path, monkeypatch, key, mode):
     if key:
         monkeypatch.setenv("WANDB_API_KEY", key)
     seen = {}
-    monkeypatch.setattr("pytorch_lightning.loggers.WandbLogger", lambda **options: seen.update(options))
+    monkeypatch.setattr(
+        "pytorch_lightning.loggers.WandbLogger", lambda **options: seen.update(options) or DummyLogger()
+    )
     wandb_logger(tmp_path)
     assert seen["mode"] == mode
 

@@ -1,13 +1,14 @@
 import csv
 import functools
 import logging
+import warnings
 
 import numpy as np
 import pytest
 import torch
 
 from synthex.core import ConfigError, InputError
-from synthex.learning import checkpoint_info, load_network_weights
+from synthex.learning import checkpoint_info, load_network_weights, silence_lightning
 from synthex.learning.callbacks import (
     ProgressLines,
     ResumableCheckpoint,
@@ -26,7 +27,7 @@ def rows_of(path):
 def trained(tiny, tmp_path_factory):
     run = tmp_path_factory.mktemp("run")
     module = tiny.make_module()
-    callbacks = [ResumableCheckpoint(run), WeightAverage(decay=0.9), ThroughputMonitor(2), ProgressLines(0)]
+    callbacks = [ResumableCheckpoint(run), WeightAverage(decay=0.9), ThroughputMonitor(2), ProgressLines(0.0)]
     logger = logging.getLogger("synthex.learning.callbacks.progress")
     lines = []
     handler = logging.Handler()
@@ -150,6 +151,15 @@ def test_progress_styles(monkeypatch):
     assert isinstance(progress("auto"), ProgressLines)
     with pytest.raises(ConfigError, match="choose auto, bar or lines"):
         progress("loud")
+
+
+def test_known_noise_is_silenced_and_nothing_else():
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        silence_lightning()
+        warnings.warn("The 'train_dataloader' does not have many workers which may be a bottleneck.", stacklevel=1)
+        warnings.warn("something else", stacklevel=1)
+    assert [str(warning.message) for warning in caught] == ["something else"]
 
 
 def test_senseless_settings_are_refused(tmp_path):

@@ -126,4 +126,4 @@ def test_half_precision_outputs_do_not_overflow():
 
 def test_senseless_weights_are_refused():
     with pytest.raises(ConfigError, match="sigma_px > 0"):
-        DiceHeatmapLoss(sigma_px=0)
+        DiceHeatmapLoss(sigma_px=0.0)

@@ -7,11 +7,12 @@ from synthex.learning.checkpoints import (
     load_network_weights,
     read_checkpoint,
 )
-from synthex.learning.datamodule import DataModule
+from synthex.learning.datamodule import DataModule, limit_worker_threads
 from synthex.learning.loggers import CsvLogger, wandb_logger
 from synthex.learning.module import SupervisedModule
 from synthex.learning.sampler import BatchStream
 from synthex.learning.validation import score_batch
+from synthex.learning.warnings import silence_lightning
 
 __all__ = [
     "BatchStream",
@@ -21,8 +22,10 @@ __all__ = [
     "checkpoint_info",
     "find_resume_checkpoint",
     "find_weights",
+    "limit_worker_threads",
     "load_network_weights",
     "read_checkpoint",
     "score_batch",
+    "silence_lightning",
     "wandb_logger",
 ]

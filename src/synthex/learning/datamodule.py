@@ -1,8 +1,9 @@
 """Data for training: index-based datasets, an exactly resumable order, single-threaded workers."""
 
+import contextlib
 import importlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import pytorch_lightning as pl
@@ -169,14 +170,11 @@ def _is_factory(source: DatasetOrFactory) -> bool:
 
 
 def limit_worker_threads(worker: int) -> None:
-    """One thread a worker process: N workers on N cores must not start N threads each."""
+    """One thread a worker process: N workers on N cores must not start N threads each.
+
+    Numba is left alone: our kernels start no threads of their own, and setting its number would start its
+    OpenMP layer, which undoes PyTorch's limit and hangs in a forked process.
+    """
+    with contextlib.suppress(ImportError):
+        importlib.import_module("cv2").setNumThreads(0)
     torch.set_num_threads(1)
-    for module, function, arguments in (("numba", "set_num_threads", (1,)), ("cv2", "setNumThreads", (0,))):
-        _call_if_installed(module, function, arguments)
-
-
-def _call_if_installed(module: str, function: str, arguments: Sequence[int]) -> None:
-    try:
-        getattr(importlib.import_module(module), function)(*arguments)
-    except ImportError:
-        return

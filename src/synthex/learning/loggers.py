@@ -50,7 +50,7 @@ class CsvLogger(Logger):
         """Nothing: the run's resolved config is a file of its own."""
 
     @rank_zero_only
-    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+    def log_metrics(self, metrics: dict[str, Any], step: int | None = None) -> None:
         """Add numbers to the row of ``step``."""
         step = 0 if step is None else step
         if self._rows is None:

@@ -17,8 +17,10 @@ Batch = Mapping[str, Any]
 
 
 class DecodedBatch:
-    """Predictions of one batch: iterable, but no sequence, for Lightning rebuilds what is inside sequences
-    and cannot rebuild frozen values.
+    """Predictions of one batch.
+
+    It can be iterated over but is no sequence: Lightning rebuilds what is inside sequences and cannot
+    rebuild frozen values.
     """
 
     def __init__(self, predictions: list[Prediction]) -> None:

@@ -5,7 +5,7 @@ import math
 import os
 import shutil
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pytorch_lightning as pl
 
@@ -37,7 +37,7 @@ class ResumableCheckpoint(pl.callbacks.Checkpoint):
         every_n_steps: int | None = None,
         keep: int = 2,
         monitor: str | None = "val/loss",
-        mode: Literal["min", "max"] = "min",
+        mode: str = "min",
     ) -> None:
         if every_n_epochs < 1 or (every_n_steps is not None and every_n_steps < 1) or keep < 2:
             raise ConfigError(

@@ -3,7 +3,7 @@
 import logging
 import sys
 import time
-from typing import Any, Literal
+from typing import Any
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import ProgressBar, RichProgressBar
@@ -13,9 +13,7 @@ from synthex.core import ConfigError
 log = logging.getLogger(__name__)
 
 
-def progress(
-    style: Literal["auto", "bar", "lines"] = "auto", every_s: float = 15.0, refresh_rate: int = 1
-) -> ProgressBar:
+def progress(style: str = "auto", every_s: float = 15.0, refresh_rate: int = 1) -> ProgressBar:
     """A progress callback.
 
     Args:
