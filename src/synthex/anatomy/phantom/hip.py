@@ -89,11 +89,11 @@ def build_hip(p: PelvisParameters, side: str) -> Solid:
     bone.capsule((52, -40, -38), (46, -37, -53), 15.5, 12, flat=0.7, normal=ischium, blend=6)
     # Pubis: superior ramus with the iliopubic eminence, body at the symphysis, inferior ramus.
     bone.chain([(61, 19, 11), (45, 23.5, 3), (27, 26.5, -8), (14, 28, -17)], [12, 8.5, 7.5, 8.5], blend=7)
-    bone.chain([(4, 27.5, -19.5), (4, 12, -34)], [9.0, 8.4], flat=0.82, normal=(0, 0.66, -0.75), blend=4)
+    bone.chain([(4, 27.5, -19.5), (4, 11, -36)], [9.0, 8.6], flat=0.82, normal=(0, 0.66, -0.75), blend=4)
     bone.chain([(17, 26, -18), (13, 8, -36)], [9.5, 8], flat=0.72, normal=(0.3, 0.62, -0.72), blend=7)
     bone.chain(
-        [(9, 8.5, -37), (16, -2, -45), (26, -16, -53), (37, -29, -57), (46, -38, -54)],
-        [7.2, 6.8, 7, 8, 9],
+        [(10, 8.5, -37.5), (17, -1, -43.5), (27, -15, -51.5), (37, -29, -56.5), (46, -38, -54)],
+        [6.5, 6.3, 6.8, 8, 9],
         flat=0.78,
         normal=(0.65, 0.62, -0.44),
         blend=8,

@@ -64,6 +64,7 @@ def fill(
         narrow = np.interp(z, (-150, -60, 0, 30, 60), (0.93, 1.0, 0.9, 0.6, 0.2))
         thighs[:, n, 2] = (0.82 * half + 0.55 * fat) * narrow * p.muscle
         thighs[:, n, 3] = (74.0 * bulk + 0.55 * fat) * narrow
+    thighs[z > 45.0, :, 2] = 0.0  # nothing of a thigh so far up
     cavity = np.stack(
         (
             np.interp(z, (-28, -20, 10, 40, 80, 120, 180, 230), (0, 30, 52, 62, 84, 100, 108, 108)) * p.size,

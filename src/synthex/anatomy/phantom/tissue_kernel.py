@@ -37,7 +37,8 @@ def _ellipse(x: float, y: float, rx: float, ry: float) -> float:
 @njit(cache=True, inline="always")
 def _squircle(x: float, y: float, rx: float, ry: float) -> float:
     # Superellipse of exponent 2.5: flatter flanks and back than an ellipse.
-    k = (abs(x / rx) ** 2.5 + abs(y / ry) ** 2.5) ** 0.4
+    u, v = abs(x / rx), abs(y / ry)
+    k = (u * u * math.sqrt(u) + v * v * math.sqrt(v)) ** 0.4
     return (k - 1.0) * math.hypot(x, y) / max(k, 1e-3) if k > 0.3 else -0.7 * min(rx, ry)
 
 
@@ -74,16 +75,29 @@ def fill_soft_tissue(
     """
     out = np.empty(shape, np.float32)
     edge = 0.5 * spacing
+    close = np.empty(loops.shape[0], np.int64)
     for i in range(shape[0]):
         x = origin[0] + spacing * i
         for j in range(shape[1]):
             y = origin[1] + spacing * j
+            near = 0
+            for m in range(loops.shape[0]):
+                r = loops[m]
+                reach = 1.5 * r[6] + 2.0
+                if (
+                    min(r[0], r[3]) - reach < x < max(r[0], r[3]) + reach
+                    and min(r[1], r[4]) - reach < y < max(r[1], r[4]) + reach
+                ):
+                    close[near] = m
+                    near += 1
             for k in range(shape[2]):
                 z = origin[2] + spacing * k
                 centre_y = 0.5 * (trunk[k, 1] + trunk[k, 2])
                 half_y = 0.5 * (trunk[k, 1] - trunk[k, 2])
                 body = _smooth_max(_squircle(x, y - centre_y, trunk[k, 0], half_y), trunk[k, 3], 70.0)
                 for side in range(2):
+                    if thighs[k, side, 2] <= 0.0:
+                        continue
                     leg = _ellipse(
                         x - thighs[k, side, 0], y - thighs[k, side, 1], thighs[k, side, 2], thighs[k, side, 3]
                     )
@@ -107,8 +121,8 @@ def fill_soft_tissue(
                     if room < 2.0:
                         content = FAT_HU + 8.0 + 6.0 * n1
                         nearest, kind, level = 1e6, 0.0, 0.0
-                        for m in range(loops.shape[0]):
-                            r = loops[m]
+                        for m in range(near):
+                            r = loops[close[m]]
                             ax, ay, az = x - r[0], y - r[1], z - r[2]
                             bx, by, bz = r[3] - r[0], r[4] - r[1], r[5] - r[2]
                             t = (ax * bx + ay * by + az * bz) / (bx * bx + by * by + bz * bz + 1e-9)
