@@ -78,7 +78,8 @@ def sample_deformation(
     linear = _random_linear(rng, settings)
     center = bounds.mean(axis=0)
     deformed_from_source = Affine.from_parts(linear, center - linear @ center)
-    wavelengths = rng.uniform(*settings.wavelength_mm, WAVES)
+    shortest, longest = settings.wavelength_mm
+    wavelengths = rng.uniform(shortest, longest, WAVES)
     wave_vectors = _unit_vectors(rng, WAVES) * (2 * np.pi / wavelengths)[:, None]
     # Longer waves get the larger amplitudes, so that every wave strains the bone about equally.
     amplitudes = _unit_vectors(rng, WAVES) * wavelengths[:, None]
