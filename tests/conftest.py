@@ -1,9 +1,22 @@
-"""Fixtures for all tests."""
+"""Fixtures for all tests; the package is imported with its shape annotations checked."""
 
 import os
 from pathlib import Path
 
 import pytest
+from jaxtyping import install_import_hook
+
+SOURCE = Path(__file__).parents[1] / "src"
+
+
+def checked_modules():
+    """All modules but packages (they only re-export) and Numba kernels (they compile their own source)."""
+    for path in sorted(SOURCE.rglob("*.py")):
+        if path.stem != "__init__" and "kernel" not in path.stem:
+            yield ".".join(path.relative_to(SOURCE).with_suffix("").parts)
+
+
+install_import_hook(list(checked_modules()), "typechecking.check")
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 from collections import Counter
 
 import pytest
+from generators.anatomies import Balls
 
 from synthex.core import ConfigError
 from synthex.data import Subset, Union, round_robin, split_subjects
@@ -44,24 +45,13 @@ def test_round_robin_visits_everybody_once_a_round():
     assert rounds[0] != rounds[1]
 
 
-class Source:
-    def __init__(self, ids):
-        self.ids = tuple(ids)
-
-    def subject_ids(self):
-        return self.ids
-
-    def load(self, subject_id):
-        return f"loaded {subject_id}"
-
-    def fingerprint(self, subject_id):
-        return f"print {subject_id}"
-
-
 def test_subset_and_union():
-    union = Union([Source("ab"), Source("cd")])
-    assert union.subject_ids() == ("a", "b", "c", "d")
-    assert union.load("c") == "loaded c"
-    assert Subset(union, ["d"]).subject_ids() == ("d",)
+    union = Union([Balls(2), Balls(2, first=2)])
+    assert union.subject_ids() == ("ball-000", "ball-001", "ball-002", "ball-003")
+    assert union.load("ball-002").subject_id == "ball-002"
+    assert union.fingerprint("ball-002") == Balls().fingerprint("ball-002")
+    subset = Subset(union, ["ball-003"])
+    assert subset.subject_ids() == ("ball-003",)
+    assert subset.load("ball-003").subject_id == "ball-003"
     with pytest.raises(ConfigError, match="two sources"):
-        Union([Source("ab"), Source("bc")])
+        Union([Balls(2), Balls(2, first=1)])

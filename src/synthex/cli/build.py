@@ -9,7 +9,6 @@ from omegaconf import DictConfig, OmegaConf
 
 from synthex.anatomy.cache import PreparedAnatomies
 from synthex.anatomy.ct_folder import CtFolder
-from synthex.anatomy.meshes import MeshFolder
 from synthex.anatomy.phantom import PelvisPhantoms
 from synthex.anatomy.variants import ShapeVariation, VariedAnatomies, base_subject
 from synthex.cli.terminal import progress
@@ -91,6 +90,8 @@ def real_source(cfg: DictConfig, *, ct: str | None = None, meshes: str | None = 
         folder.check()
         source = folder
     elif meshes is not None:
+        from synthex.anatomy.meshes import MeshFolder
+
         source = MeshFolder(Path(meshes).expanduser(), spacing_mm=spacing)
     else:
         raise ConfigError("neither a folder of CTs nor one of meshes was given")

@@ -87,9 +87,9 @@ def nearest(word: str, choices: Iterable[str]) -> str:
     known = list(choices)
     near = difflib.get_close_matches(word, known, n=3, cutoff=0.6)
     # A right name under the wrong parent is as common a slip as a typo.
-    near += [name for name in known if name.rsplit(".", 1)[-1] == word.rsplit(".", 1)[-1] and name not in near][:3]
+    near += [name for name in known if name.rsplit(".", 1)[-1] == word.rsplit(".", 1)[-1]][:3]
     if near:
-        return f"did you mean {' or '.join(near)}?"
+        return f"did you mean {' or '.join(dict.fromkeys(near))}?"
     listed = ", ".join(known[:20]) + (", …" if len(known) > 20 else "")
     return f"valid names: {listed}"
 
@@ -118,9 +118,11 @@ def _explain(config_name: str, overrides: Sequence[Override], error: Exception) 
     key = re.search(r"Could not (?:override|append to|delete)[^']*'([^']+)'", text)
     if key:
         name = key.group(1).split("@")[0]
-        known = [*_keys(config_name, overrides), *groups()]
+        known = list(dict.fromkeys([*_keys(config_name, overrides), *groups()]))
+        if name in known and "append" in text:
+            return ConfigError(f"+{name}: this setting exists already; write {name}=value, without the +")
         return ConfigError(f"{name}: there is no such setting; {nearest(name, known)}")
-    return ConfigError(" ".join(text.split()))
+    return ConfigError(" ".join((text or str(error.__cause__)).split()))
 
 
 def _keys(config_name: str, overrides: Sequence[Override]) -> list[str]:

@@ -11,12 +11,12 @@ from omegaconf import DictConfig, OmegaConf
 from torch.utils.data import DataLoader
 
 from synthex.cli.build import build_reader, build_sources, build_task, open_checked, plain, prepare, real_source
-from synthex.cli.simulate import choose, single_thread
+from synthex.cli.simulate import choose
 from synthex.cli.terminal import console, quiet_libraries, track
 from synthex.core import ConfigError, InputError, Prediction, Reader, Task, derive_seed, write_text
 from synthex.data import SPLITS, LearningDataset, collate
 from synthex.evaluation import TrivialPredictor, write_prediction_set
-from synthex.learning import find_weights, load_network_weights
+from synthex.learning import find_weights, limit_worker_threads, load_network_weights
 
 CONFIG_FILE, CASES_FILE, BASELINE_FOLDER = "config.yaml", "cases.yaml", "baseline"
 BASELINE_SAMPLES = 200
@@ -151,7 +151,7 @@ def predict(
     where = torch.device("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else torch.device(device)
     network = network.to(where)
     loader: DataLoader[Any] = DataLoader(
-        dataset, batch_size, num_workers=workers, collate_fn=collate, worker_init_fn=single_thread
+        dataset, batch_size, num_workers=workers, collate_fn=collate, worker_init_fn=limit_worker_threads
     )
     for batch in loader:
         with torch.inference_mode():

@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import torch
 from omegaconf import DictConfig
 from torch.utils.data import DataLoader, Dataset
 
@@ -11,6 +10,7 @@ from synthex.cli.build import build_reader, build_sources, build_task, plain
 from synthex.cli.terminal import console, quiet_libraries, track
 from synthex.core import ConfigError, Reader
 from synthex.data import SPLITS, Staging, write_folder, write_hdf5
+from synthex.learning import limit_worker_threads
 
 FORMATS = ("hdf5", "folder", "both")
 
@@ -56,7 +56,10 @@ def main(cfg: DictConfig) -> None:
     if len(missing) < count:
         console.print(f"{output}: going on after {count - len(missing)} of {count} radiographs")
     loader = DataLoader(
-        _Stage(reader, staging, missing), batch_size=None, num_workers=int(cfg.workers), worker_init_fn=single_thread
+        _Stage(reader, staging, missing),
+        batch_size=None,
+        num_workers=int(cfg.workers),
+        worker_init_fn=limit_worker_threads,
     )
     for _ in track(loader, "simulating", total=len(missing)):
         pass
@@ -81,14 +84,3 @@ def choose(name: str, value: str, choices: tuple[str, ...]) -> None:
 
     if value not in choices:
         raise ConfigError(f"{name}={value}: {nearest(str(value), choices)} ({', '.join(choices)})")
-
-
-def single_thread(worker: int) -> None:
-    """One thread a worker process: the processes are the parallelism."""
-    del worker
-    import cv2
-    import numba
-
-    torch.set_num_threads(1)
-    numba.set_num_threads(1)
-    cv2.setNumThreads(0)
