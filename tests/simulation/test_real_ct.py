@@ -3,7 +3,7 @@
 import csv
 
 import numpy as np
-import SimpleITK as sitk
+import SimpleITK
 
 from synthex.core import Affine, Anatomy, Scene, Volume, derive_rng
 from synthex.geometry import CArm
@@ -11,11 +11,11 @@ from synthex.simulation import Naive, project_landmarks, visible_masks
 
 
 def read(path, dtype) -> Volume:
-    image = sitk.ReadImage(str(path))
+    image = SimpleITK.ReadImage(str(path))
     ras_from_lps = np.diag((-1.0, -1.0, 1.0))
     linear = ras_from_lps @ np.reshape(image.GetDirection(), (3, 3)) * np.array(image.GetSpacing())
     affine = Affine.from_parts(linear, ras_from_lps @ np.array(image.GetOrigin()))
-    return Volume(sitk.GetArrayFromImage(image).transpose(2, 1, 0).astype(dtype), affine)
+    return Volume(SimpleITK.GetArrayFromImage(image).transpose(2, 1, 0).astype(dtype), affine)
 
 
 def test_frontal_view_shows_the_implant_on_the_right_and_the_spine_on_top(shared_data):
