@@ -88,7 +88,7 @@ def test_workers_use_one_thread():
     """In a process of its own: thread counts are global and cannot all be set back."""
     program = (
         "import torch; from synthex.learning.datamodule import limit_worker_threads as limit; limit(0);"
-        "import numba, cv2; print(torch.get_num_threads(), numba.get_num_threads(), cv2.getNumThreads())"
+        "import cv2; print(torch.get_num_threads(), cv2.getNumThreads())"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=120)
-    assert done.stdout.split() == ["1", "1", "1"]
+    assert done.stdout.split() == ["1", "1"]
