@@ -40,13 +40,13 @@ def find_notch(bone: BoneSurface, joint: Point3) -> Spot:
     found = _deepest(region, ends, step)
     if found.position[2] < joint[2] + LOWEST_ABOVE_JOINT or ends[0, 1] < found.position[2] - 15:
         raise NotFoundError("the posterior border has no greater sciatic notch inside the volume")
-    if len(bone.cut) and _nearest(bone.cut[:, 1:], ends) < 1.5 * step:
+    if len(bone.cut) and _nearest(bone.cut[:, 1:], ends[:1]) < 1.5 * step:
         raise NotFoundError("the volume's border cuts the greater sciatic notch")
     return found
 
 
-def _nearest(points: Float[np.ndarray, "N 2"], ends: Float[np.ndarray, "2 2"]) -> float:
-    """Distance from the two ends to the nearest of the points."""
+def _nearest(points: Float[np.ndarray, "N 2"], ends: Float[np.ndarray, "M 2"]) -> float:
+    """Distance from the ends to the nearest of the points."""
     return float(np.linalg.norm(points[:, None] - ends, axis=2).min())
 
 
