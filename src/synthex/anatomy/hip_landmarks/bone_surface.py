@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int
+from jaxtyping import Bool, Float, Float32
 from scipy import ndimage
 
 from synthex.core import Affine, Volume
@@ -32,8 +32,8 @@ class BoneSurface:
     """
 
     points: Points3
-    inside: Points3
-    cut: Points3
+    inside: Float[np.ndarray, "V 3"]
+    cut: Float[np.ndarray, "C 3"]
     spacing_mm: float
     quality: float
     level: Float32[np.ndarray, "I J K"]
@@ -79,7 +79,7 @@ def extract_surface(labels: Volume, structure_id: int, box: tuple[slice, ...] | 
     if len(crossings) < 30:
         return None
     world_from_crop = labels.world_from_ijk @ Affine.from_parts(np.eye(3), start - 3)
-    voxels = np.argwhere(mask)
+    voxels = np.argwhere(mask).astype(np.float64)
     ijk = voxels + (start - 3)
     on_border = ((ijk == 0) | (ijk == np.array(labels.shape) - 1)).any(axis=1)
     return BoneSurface(
@@ -137,9 +137,3 @@ def box_index(labels: Volume, largest: int) -> list[tuple[slice, ...] | None]:
     """Bounding boxes of ids 1 .. ``largest``, in that order."""
     boxes: list[tuple[slice, ...] | None] = ndimage.find_objects(np.asarray(labels.data), max_label=largest)
     return boxes
-
-
-def count_near(points: Points3, center: np.ndarray, radius: float) -> int:
-    """Number of points within ``radius`` mm of ``center``."""
-    near: Int[np.ndarray, " N"] = np.flatnonzero(((points - center) ** 2).sum(axis=1) <= radius**2)
-    return len(near)

@@ -3,11 +3,14 @@
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float
 from scipy.spatial import cKDTree
 
 from synthex.anatomy.hip_landmarks.bone_surface import BoneSurface
 from synthex.anatomy.hip_landmarks.result import NotFoundError
 from synthex.core.arrays import Point3, Points3
+
+Subset3 = Float[np.ndarray, "M 3"]
 
 RADIUS_RANGE_MM = (15.0, 33.0)
 """Adult heads are 19-28 mm in radius (Milner and Boldsen, J Forensic Sci 2012); the margin allows for
@@ -99,7 +102,7 @@ def _consensus(points: Points3, tolerance: float, rng: np.random.Generator) -> t
     return best
 
 
-def _shell(points: Points3, center: Point3, radius: float, band: float) -> Points3:
+def _shell(points: Points3, center: Point3, radius: float, band: float) -> Subset3:
     return points[np.abs(np.linalg.norm(points - center, axis=1) - radius) < band]
 
 
@@ -113,5 +116,5 @@ def _coverage(directions: Points3) -> float:
     return float(np.mean(cKDTree(unit).query(lattice)[0] < reach))
 
 
-def _thin(points: Points3, most: int) -> Points3:
+def _thin(points: Points3, most: int) -> Subset3:
     return points[:: max(1, -(-len(points) // most))]

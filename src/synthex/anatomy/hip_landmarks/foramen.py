@@ -43,7 +43,7 @@ def find_foramen_points(bone: BoneSurface, joint: Point3) -> tuple[Spot, Spot]:
     )
 
 
-def _ring_region(points: Points3, joint: Point3) -> Points3:
+def _ring_region(points: Points3, joint: Point3) -> Float[np.ndarray, "M 3"]:
     """The part of the hip bone around the foramen."""
     keep = (points[:, 2] < joint[2] + 8) & (points[:, 2] > joint[2] - 90)
     return points[keep]

@@ -9,6 +9,7 @@ anterior pelvic plane (Lewinnek et al., JBJS 1978). Lying on the back it leans f
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float
 from scipy.spatial import ConvexHull, QhullError, cKDTree
 
 from synthex.anatomy.hip_landmarks.bone_surface import BoneSurface
@@ -71,7 +72,7 @@ def find_frame(left: BoneSurface | None, right: BoneSurface | None, heads: Point
     return PelvicFrame(frame, levels[1], levels[0], reliability, mirrored, residual)
 
 
-def _mirror_plane(left: Points3, right: Points3) -> tuple[Point3, Point3, float]:
+def _mirror_plane(left: Points3, right: Float[np.ndarray, "M 3"]) -> tuple[Point3, Point3, float]:
     """Normal (towards the right), a point on the plane, and the median residual in mm.
 
     Iterated closest points (Besl and McKay, PAMI 1992) between the right bone and the mirrored left one;
