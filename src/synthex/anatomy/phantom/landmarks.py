@@ -71,7 +71,7 @@ def support(bone: Solid, direction: Point3, low: tuple[float, ...], high: tuple[
     low_, high_ = np.asarray(low, dtype=np.float64), np.asarray(high, dtype=np.float64)
     box_low, box_high = low_, high_
     best = 0.5 * (low_ + high_)
-    for step in (1.5, 0.4, 0.1):
+    for step in (2.0, 0.5, 0.1):
         values, axes = _sample(bone, box_low, box_high, step)
         height = sum(direction[n] * axes[n].reshape([-1 if m == n else 1 for m in range(3)]) for n in range(3))
         index = np.unravel_index(int(np.argmax(np.where(values <= 0.0, height, -np.inf))), values.shape)
@@ -169,7 +169,7 @@ def _foramen(bone: Solid, joint: Point3) -> dict[str, Point3]:
     high = np.array((joint[0] + 8, joint[1] + 55, joint[2] + 8))
     axes, middle = _hole_axis(bone, low, high)
     turned = Affine.from_parts(axes, -axes @ middle)  # x, y across the hole, z along its axis
-    step = 0.75
+    step = 1.0
     values, (us, _, ws) = _sample(
         bone.placed(bone.local_from_world @ turned.inverse()),
         np.array((-39.0, -39, -27)),
