@@ -97,7 +97,7 @@ def test_frame_of_a_mirrored_body():
             return (
                 (ball < 8)
                 | (np.linalg.norm(q - (20, 40, 0), axis=1) < 8)
-                | ((bar < 30) & (q[:, 0] > 12) & (q[:, 1] < 20))
+                | ((bar < 12) & (q[:, 0] > 12) & (q[:, 1] < 20))
             )
 
         return solid(inside, 2.0, half=130.0)

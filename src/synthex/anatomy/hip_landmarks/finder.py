@@ -87,7 +87,7 @@ def find_hip_landmarks(labels: Volume, structures: Mapping[str, int]) -> FoundLa
         spots[f"FH-{key}"] = Spot(head.center, _head_clarity(head, labels))
     confidence = dict.fromkeys(HIP_LANDMARKS, 0.0)
     confidence.update({name: _confidence(name, spots, bones, frame) for name in spots})
-    absent = frozenset(HIP_LANDMARKS) - spots.keys()
+    absent = frozenset(HIP_LANDMARKS).difference(spots)
     return FoundLandmarks(
         {name: spots[name].position for name in HIP_LANDMARKS if name in spots}, absent, confidence, reasons
     )
