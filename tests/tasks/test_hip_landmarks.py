@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from generators.samples import make_sample
+from generators.samples import ListReader, make_sample
 
 from synthex.core import Affine, Anatomy, Volume
 from synthex.data import LearningDataset, collate
@@ -21,14 +21,7 @@ def test_names_are_the_studys_in_its_order():
 
 
 def batch_of(size, *samples):
-    class Reader:
-        def __len__(self):
-            return len(samples)
-
-        def __getitem__(self, index):
-            return samples[index]
-
-    dataset = LearningDataset(Reader(), size)
+    dataset = LearningDataset(ListReader(samples), size)
     return collate([dataset[index] for index in range(len(samples))])
 
 
@@ -70,6 +63,6 @@ def make_anatomy(landmarks):
 
 
 def test_views_aim_at_complete_pairs_only():
-    points = {"FH-l": (-80.0, 0, 0), "FH-r": (80.0, 0, 0), "GSN-l": (-500.0, 9, 9)}
+    points = {"FH-l": np.array((-80.0, 0, 0)), "FH-r": np.array((80.0, 0, 0)), "GSN-l": np.array((-500.0, 9, 9))}
     assert np.allclose(view_center(make_anatomy(points)), 0)
     assert np.allclose(view_center(make_anatomy({})), 1)

@@ -12,7 +12,7 @@ from hydra.errors import HydraException, InstantiationException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from synthex.cli.compose import compose, conf_folders, search_path_override
+from synthex.cli.compose import compose, prepare_hydra
 from synthex.core import ConfigError, UserError
 
 MODULES = {
@@ -25,7 +25,7 @@ MODULES = {
 }
 """Module of each command; it has ``main(cfg)``, and its primary config is named like the command."""
 
-POSITIONAL = {"data inspect": "path", "evaluate": "predictions"}
+POSITIONAL = {"data inspect": "path", "evaluate": "predictions", "predict": "run"}
 """The setting that a bare argument (without ``=``) means."""
 
 
@@ -42,10 +42,9 @@ def run(command: str, arguments: Sequence[str]) -> int:
             compose(config_name, flags.overrides, sweep=bool(flags.multirun))
     except UserError as error:
         return _report(error)
-    primary, *_ = conf_folders()
-    sys.argv = [f"synthex {command}", *arguments, *search_path_override()]
+    sys.argv = [f"synthex {command}", *arguments]
     outcome: list[int] = []
-    application = hydra.main(version_base="1.3", config_path=str(primary), config_name=config_name)(
+    application = hydra.main(version_base="1.3", config_path=str(prepare_hydra()), config_name=config_name)(
         _guarded(MODULES[command], outcome)
     )
     application()

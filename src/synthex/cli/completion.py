@@ -49,9 +49,13 @@ def _hydra_candidates(config_name: str, word: str) -> list[str]:
     from hydra._internal.core_plugins.bash_completion import BashCompletion
     from hydra.core.global_hydra import GlobalHydra
 
-    from synthex.cli.compose import conf_folders
+    from synthex.cli.compose import options, prepare_hydra
 
-    with initialize_config_dir(version_base="1.3", config_dir=str(conf_folders()[0])):
+    group, equals, start = word.partition("=")
+    if equals and (known := options(group)):  # Hydra would not look into folders, as in experiment=hip/…
+        return [f"{group}={name}" for name in known if name.startswith(start)]
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(version_base="1.3", config_dir=str(prepare_hydra())):
         loader = GlobalHydra.instance().config_loader()
         found: list[str] = BashCompletion(loader)._query(config_name=config_name, line=word)
     return found

@@ -7,10 +7,13 @@ from pathlib import Path
 
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
+from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
+from hydra.core.plugins import Plugins
 from hydra.errors import ConfigCompositionException, HydraException, OverrideParseException
+from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -32,10 +35,21 @@ def conf_folders() -> list[Path]:
     return [package]
 
 
-def search_path_override() -> list[str]:
-    """Hydra override that adds the folders behind the first to the search path."""
-    rest = conf_folders()[1:]
-    return [f"hydra.searchpath=[{','.join('file://' + str(folder) for folder in rest)}]"] if rest else []
+class LocalConf(SearchPathPlugin):
+    """Puts ``./conf`` before the installed configs, file by file."""
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        """Hydra's hook."""
+        for folder in conf_folders()[:-1]:
+            search_path.prepend(provider="synthex-local", path=f"file://{folder}")
+
+
+def prepare_hydra() -> Path:
+    """Register the local folder with Hydra; returns the installed folder, Hydra's ``config_path``."""
+    plugins = Plugins.instance()
+    if LocalConf not in plugins.discover(SearchPathPlugin):
+        plugins.register(LocalConf)
+    return conf_folders()[-1]
 
 
 def compose(config_name: str, overrides: Sequence[str], *, sweep: bool = False) -> DictConfig:
@@ -58,11 +72,10 @@ def compose(config_name: str, overrides: Sequence[str], *, sweep: bool = False) 
     swept = [override.input_line for override in parsed if override.is_sweep_override()]
     if swept and not sweep:
         raise ConfigError(f"{swept[0]!r} gives several values; add --multirun to run them all, or give one")
-    folders = conf_folders()
     GlobalHydra.instance().clear()
-    with initialize_config_dir(version_base="1.3", config_dir=str(folders[0])):
+    with initialize_config_dir(version_base="1.3", config_dir=str(prepare_hydra())):
         try:
-            return hydra_compose(config_name, [*singles, *search_path_override()])
+            return hydra_compose(config_name, singles)
         except (HydraException, OmegaConfBaseException) as error:
             raise _explain(config_name, parsed, error) from error
 
@@ -131,7 +144,7 @@ def _keys(config_name: str, overrides: Sequence[Override]) -> list[str]:
     chosen = [o.input_line for o in overrides if o.key_or_group in known_groups and o.input_line]
     for kept in (chosen, []):
         try:
-            cfg = hydra_compose(config_name, [*kept, *search_path_override()])
+            cfg = hydra_compose(config_name, kept)
         except ConfigCompositionException:
             continue
         return _flatten(OmegaConf.to_container(cfg, resolve=False))

@@ -19,16 +19,14 @@ from synthex.evaluation import TrivialPredictor, write_prediction_set
 from synthex.learning import find_weights, limit_worker_threads, load_network_weights
 
 CONFIG_FILE, CASES_FILE, BASELINE_FOLDER = "config.yaml", "cases.yaml", "baseline"
-BASELINE_SAMPLES = 200
-"""Training samples the trivial predictor averages."""
 
 
 def main(cfg: DictConfig) -> None:
-    """Predict the cases that ``cfg`` names with the run ``cfg.model``."""
+    """Predict the cases that ``cfg`` names with the run ``cfg.run``."""
     quiet_libraries()
-    if cfg.model is None:
-        raise ConfigError("no model given; say which run: synthex predict model=outputs/quickstart")
-    run, weights = locate_run(Path(cfg.model).expanduser())
+    if cfg.run is None:
+        raise ConfigError("no run given; say which: synthex predict outputs/quickstart")
+    run, weights = locate_run(Path(cfg.run).expanduser())
     trained = load_config(run)
     cases = cases_config(cfg, trained)
     output = Path(cfg.output).expanduser() if cfg.output else run / "predictions" / cases.name
@@ -161,11 +159,12 @@ def predict(
 
 def fit_trivial(trained: DictConfig, task: Task) -> TrivialPredictor:
     """The trivial predictor of a run: mean positions and masks of its own training samples."""
+    count = int(trained.baseline_samples)
     if trained.data.kind == "on_disk":
         reader: Reader = open_checked(trained.data.train, task, "data.train")
-        count = min(BASELINE_SAMPLES, len(reader))
+        count = min(count, len(reader))
     else:
-        source, count = build_sources(trained)["train"], BASELINE_SAMPLES
+        source = build_sources(trained)["train"]
         reader = prepare(build_reader(trained, task, source, "train", count, int(trained.seed)))
     return TrivialPredictor.fit(reader[index] for index in range(count))
 

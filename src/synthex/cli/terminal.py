@@ -2,7 +2,6 @@
 
 import logging
 import os
-import warnings
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
@@ -17,12 +16,8 @@ T = TypeVar("T")
 def quiet_libraries() -> None:
     """Keep other libraries' advertisements out of our output."""
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
-    for name in ("pytorch_lightning", "pytorch_lightning.utilities.rank_zero", "numba", "matplotlib", "PIL"):
+    for name in ("numba", "matplotlib", "PIL"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    # Two data workers on two cores is what we mean; Lightning would ask for one a core.
-    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-    # GPUs that are there but not asked for are the user's decision.
-    warnings.filterwarnings("ignore", message=".*GPU available but not used.*")
 
 
 def track(items: Iterable[T], text: str, total: int | None = None) -> Iterator[T]:

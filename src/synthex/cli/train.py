@@ -23,7 +23,14 @@ from synthex.cli.simulate import choose
 from synthex.cli.terminal import console, quiet_libraries
 from synthex.core import ConfigError, Reader, Task, derive_seed, write_text
 from synthex.data import LearningDataset, SyntheticReader, collate
-from synthex.learning import DataModule, SupervisedModule, find_resume_checkpoint, find_weights, score_batch
+from synthex.learning import (
+    DataModule,
+    SupervisedModule,
+    find_resume_checkpoint,
+    find_weights,
+    score_batch,
+    silence_lightning,
+)
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +41,7 @@ SEPARATE = ("resume", "test", "test_ct")
 def main(cfg: DictConfig) -> float | None:
     """Train as ``cfg`` says, then test. Returns the primary score, for sweepers."""
     quiet_libraries()
+    silence_lightning()
     choose("resume", cfg.resume, ("auto", "never"))
     run = Path(cfg.paths.output_dir)
     task = build_task(cfg)
