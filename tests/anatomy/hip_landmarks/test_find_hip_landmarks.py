@@ -59,7 +59,7 @@ def test_a_patient_lying_askew_has_the_same_landmarks(mesh_pelvis, ids, turn):
 def test_the_grid_may_run_in_any_direction(mesh_pelvis, ids):
     labels, _ = mesh_pelvis(2.0)
     count = np.array(labels.shape) - 1
-    flip = Affine.from_parts(np.diag((-1.0, -1.0, 1.0)), (count[0], count[1], 0))
+    flip = Affine.from_parts(np.diag((-1.0, -1.0, 1.0)), (float(count[0]), float(count[1]), 0.0))
     flipped = Volume(labels.data[::-1, ::-1].transpose(2, 0, 1), labels.world_from_ijk @ flip @ _cycled())
     first, second = find_hip_landmarks(labels, ids), find_hip_landmarks(flipped, ids)
     assert max(errors(first, second.positions).values()) < 1.0
