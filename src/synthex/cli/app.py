@@ -1,9 +1,10 @@
 """Running a command as a Hydra application, with errors a user can read."""
 
+import contextlib
 import importlib
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import hydra
@@ -13,7 +14,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from synthex.cli.compose import compose, prepare_hydra
-from synthex.core import ConfigError, UserError
+from synthex.core import ConfigError, InputError, UserError
 
 MODULES = {
     "train": "synthex.cli.train",
@@ -43,12 +44,32 @@ def run(command: str, arguments: Sequence[str]) -> int:
     except UserError as error:
         return _report(error)
     sys.argv = [f"synthex {command}", *arguments]
-    outcome: list[int] = []
-    application = hydra.main(version_base="1.3", config_path=str(prepare_hydra()), config_name=config_name)(
-        _guarded(MODULES[command], outcome)
-    )
-    application()
-    return max(outcome, default=0)
+    job = _Job(MODULES[command])
+    application = hydra.main(version_base="1.3", config_path=str(prepare_hydra()), config_name=config_name)(job)
+    try:
+        with _full_errors():
+            application()
+    except OSError as error:
+        if job.crashed:
+            raise
+        # Hydra makes the folder of the run, its log file and its copy of the config before the job starts.
+        problem = f"cannot be written ({error.strerror or error})"
+        return _report(InputError(error.filename or "the run's folder", problem, "choose another paths.run_dir"))
+    return max(job.exit_codes, default=0)
+
+
+@contextlib.contextmanager
+def _full_errors() -> Iterator[None]:
+    """Have Hydra pass exceptions on, instead of printing half of their traceback and leaving."""
+    before = os.environ.get("HYDRA_FULL_ERROR")
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["HYDRA_FULL_ERROR"]
+        else:
+            os.environ["HYDRA_FULL_ERROR"] = before
 
 
 def _named(command: str, argument: str) -> str:
@@ -59,20 +80,30 @@ def _named(command: str, argument: str) -> str:
     return argument
 
 
-def _guarded(module: str, outcome: list[int]) -> Callable[[DictConfig], Any]:
-    def job(cfg: DictConfig) -> Any:
+class _Job:
+    """A command's ``main`` for Hydra; one line instead of a traceback for a mistake of the user's.
+
+    Attributes:
+        exit_codes: Of the jobs that ended (several in a sweep).
+        crashed: A job raised what is no mistake of the user's.
+    """
+
+    def __init__(self, module: str) -> None:
+        self.module, self.exit_codes, self.crashed = module, list[int](), False
+        self._traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
+
+    def __call__(self, cfg: DictConfig) -> Any:
         try:
-            result = importlib.import_module(module).main(cfg)
+            result = importlib.import_module(self.module).main(cfg)
         except Exception as error:
             mistake = user_error(error)
-            if mistake is None or os.environ.get("HYDRA_FULL_ERROR") == "1":
+            if mistake is None or self._traceback:
+                self.crashed = True
                 raise
-            outcome.append(_report(mistake))
+            self.exit_codes.append(_report(mistake))
             return None
-        outcome.append(0)
+        self.exit_codes.append(0)
         return result
-
-    return job
 
 
 def user_error(error: BaseException | None) -> UserError | None:
@@ -87,6 +118,8 @@ def user_error(error: BaseException | None) -> UserError | None:
             return seen
         if isinstance(seen, InstantiationException) and isinstance(seen.__cause__, TypeError | ValueError):
             return ConfigError(" ".join(f"{seen.__cause__} (while building {_key(seen)})".split()))
+        if type(seen).__name__ == "MisconfigurationException":  # Lightning's, by name: importing it takes seconds
+            return ConfigError(" ".join(f"trainer: {seen}".split()))
         if isinstance(seen, HydraException | OmegaConfBaseException) and not isinstance(seen, InstantiationException):
             return ConfigError(" ".join(str(seen).split()))
         seen = seen.__cause__ or seen.__context__

@@ -146,7 +146,10 @@ def open_checked(folder: str, task: Task, setting: str) -> Reader:
 
 
 def prepare(reader: SyntheticReader) -> SyntheticReader:
-    """Fill the volume cache of a reader before workers ask for it; instant the second time."""
+    """Fill the volume cache of a reader before workers ask for it, and check every subject's structures.
+
+    Instant the second time.
+    """
     source = reader.anatomies
     base = source.source if isinstance(source, Subset) else source
     if isinstance(base, PreparedAnatomies):
@@ -154,4 +157,6 @@ def prepare(reader: SyntheticReader) -> SyntheticReader:
             task = bar.add_task(f"preparing {reader.split} subjects", total=len(base.subject_ids()))
             workers = min(MAX_PREPARING, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
             base.prepare(progress=lambda done, total, name: bar.update(task, completed=done), workers=workers)
+    for subject in source.subject_ids():
+        reader.subject(subject)
     return reader

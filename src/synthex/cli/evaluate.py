@@ -3,13 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from synthex.cli.build import build_task
-from synthex.cli.predict import BASELINE_FOLDER, CASES_FILE, open_cases
+from synthex.cli.build import build_task, open_checked
+from synthex.cli.predict import BASELINE_FOLDER, CASES_FILE, open_cases, read_yaml
 from synthex.cli.terminal import console, quiet_libraries
 from synthex.core import ConfigError, InputError, Reader, Task
-from synthex.data import open_export
 from synthex.evaluation import Evaluation, evaluate, read_prediction_set, terminal_table, write_evaluation
 
 
@@ -21,7 +20,7 @@ def main(cfg: DictConfig) -> None:
     folder = Path(cfg.predictions).expanduser()
     cases = read_cases(folder)
     task = build_task(cases.config)
-    reader = open_export(Path(cfg.on_disk).expanduser()) if cfg.on_disk else open_cases(cases, task)
+    reader = open_checked(cfg.on_disk, task, "on_disk") if cfg.on_disk else open_cases(cases, task)
     output = Path(cfg.output).expanduser() if cfg.output else folder / "evaluation"
     score(folder, task, reader, output, int(cfg.seed))
 
@@ -37,9 +36,10 @@ def read_cases(folder: Path) -> DictConfig:
         if not folder.exists():
             raise InputError(folder, "does not exist", "give a folder that `synthex predict` wrote")
         raise InputError(path, "is missing", "copy it from a set of `synthex predict` on the same cases")
-    cases = OmegaConf.load(path)
-    if not isinstance(cases, DictConfig):
-        raise InputError(path, "is damaged", "predict again")
+    cases = read_yaml(path, "predict again")
+    missing = [key for key in ("kind", "split", "count", "name", "config") if key not in cases]
+    if missing:
+        raise InputError(path, f"does not describe cases (no {', '.join(missing)})", "predict again")
     return cases
 
 
@@ -51,5 +51,6 @@ def score(predictions: Path, task: Task, reader: Reader, output: Path, seed: int
     result = evaluate(found, reader, task.protocol, baseline, seed=seed)
     write_evaluation(output, result)
     console.print(terminal_table(result))
-    console.print(f"report: {output / 'report.html'}   figures: {output / 'summary.json'}")
+    console.print(f"report: {output / 'report.html'}", soft_wrap=True)
+    console.print(f"figures: {output / 'summary.json'}", soft_wrap=True)
     return result

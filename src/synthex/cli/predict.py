@@ -9,6 +9,7 @@ import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from torch.utils.data import DataLoader
+from yaml import YAMLError
 
 from synthex.cli.build import build_reader, build_sources, build_task, open_checked, plain, prepare, real_source
 from synthex.cli.simulate import choose
@@ -19,6 +20,13 @@ from synthex.evaluation import TrivialPredictor, write_prediction_set
 from synthex.learning import find_weights, limit_worker_threads, load_network_weights
 
 CONFIG_FILE, CASES_FILE, BASELINE_FOLDER = "config.yaml", "cases.yaml", "baseline"
+
+NOT_IDENTITY = (
+    *("resume", "test", "test_ct", "baseline_samples", "name", "paths", "logger"),
+    *("data.workers", "callbacks.progress", "callbacks.throughput", "callbacks.lr_monitor", "trainer.default_root_dir"),
+    "callbacks.checkpoint.run_dir",
+)
+"""Settings that do not touch a run's weights: they may change when it is resumed, or its folder moved."""
 
 
 def main(cfg: DictConfig) -> None:
@@ -55,9 +63,26 @@ def locate_run(path: Path) -> tuple[Path, Path]:
 
 def load_config(run: Path) -> DictConfig:
     """The resolved config a run was trained with."""
-    cfg = OmegaConf.load(run / CONFIG_FILE)
+    cfg = read_yaml(run / CONFIG_FILE, "restore it from a copy, or train again")
+    missing = [key for key in ("task", "model", "data", "seed", "paths") if key not in cfg]
+    if missing:
+        raise InputError(run / CONFIG_FILE, f"is not a run's config (no {', '.join(missing)})", "train again")
+    return cfg
+
+
+def read_yaml(path: Path, remedy: str) -> DictConfig:
+    """A YAML file with a mapping.
+
+    Raises:
+        InputError: It cannot be read.
+    """
+    try:
+        cfg = OmegaConf.load(path)
+    except (OSError, ValueError, YAMLError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(path, f"cannot be read ({reason})", remedy) from error
     if not isinstance(cfg, DictConfig):
-        raise InputError(run / CONFIG_FILE, "is not a run's config", "train again")
+        raise InputError(path, "is damaged (no settings in it)", remedy)
     return cfg
 
 
@@ -169,6 +194,17 @@ def fit_trivial(trained: DictConfig, task: Task) -> TrivialPredictor:
     return TrivialPredictor.fit(reader[index] for index in range(count))
 
 
+def identity(cfg: DictConfig) -> DictConfig:
+    """The settings that decide a run's weights: without where it lies, how it loads, and what is reported."""
+    container = plain(cfg)
+    for name in NOT_IDENTITY:
+        node, _, key = name.rpartition(".")
+        branch = container.get(node) if node else container
+        if branch is not None:
+            branch.pop(key, None)
+    return OmegaConf.create(container)
+
+
 def config_hash(cfg: DictConfig) -> str:
-    """Short hash of a resolved config."""
-    return f"{derive_seed(OmegaConf.to_yaml(cfg, resolve=True)):032x}"[:16]
+    """Short hash of what decides a run's weights."""
+    return f"{derive_seed(OmegaConf.to_yaml(identity(cfg))):032x}"[:16]

@@ -1,14 +1,13 @@
 """``synthex simulate``: simulated radiographs with their labels, on disk."""
 
-import json
 from pathlib import Path
 
 from omegaconf import DictConfig
 from torch.utils.data import DataLoader, Dataset
 
-from synthex.cli.build import build_reader, build_sources, build_task, plain
+from synthex.cli.build import build_reader, build_sources, build_task, plain, prepare
 from synthex.cli.terminal import console, quiet_libraries, track
-from synthex.core import ConfigError, Reader
+from synthex.core import ConfigError, Reader, write_json
 from synthex.data import SPLITS, Staging, write_folder, write_hdf5
 from synthex.learning import limit_worker_threads
 
@@ -50,11 +49,16 @@ def main(cfg: DictConfig) -> None:
     staging = Staging(output, request | {"format": cfg.format})
     done = output / "done.json"
     if done.exists():
-        console.print(f"{output} is already complete ({count} radiographs)")
+        staging.clear()  # a run killed here left it
+        console.print(f"{output} is already complete ({count} radiographs)", soft_wrap=True)
         return
+    for path in output.rglob(".*.part.*"):  # what a killed run was writing
+        path.unlink(missing_ok=True)
     missing = staging.missing(count)
     if len(missing) < count:
         console.print(f"{output}: going on after {count - len(missing)} of {count} radiographs")
+    if len(missing) >= len(source.subject_ids()):  # all of them will be needed: not in every worker
+        prepare(reader)
     loader = DataLoader(
         _Stage(reader, staging, missing),
         batch_size=None,
@@ -69,9 +73,9 @@ def main(cfg: DictConfig) -> None:
         written += write_hdf5(output, staging.samples(count), vocabulary)
     if cfg.format in ("folder", "both"):
         written.append(write_folder(output, staging.samples(count), vocabulary))
-    done.write_text(json.dumps({"count": count}) + "\n", encoding="utf-8")
+    write_json(done, {"count": count})
     staging.clear()
-    console.print(f"{count} radiographs: " + ", ".join(str(path) for path in written))
+    console.print(f"{count} radiographs: " + ", ".join(str(path) for path in written), soft_wrap=True)
 
 
 def choose(name: str, value: str, choices: tuple[str, ...]) -> None:

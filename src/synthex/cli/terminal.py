@@ -16,7 +16,8 @@ T = TypeVar("T")
 def quiet_libraries() -> None:
     """Keep other libraries' advertisements out of our output."""
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
-    for name in ("numba", "matplotlib", "PIL"):
+    # Lightning announces every device it did not find; what a user needs to know, `synthex train` says itself.
+    for name in ("numba", "matplotlib", "PIL", "pytorch_lightning", "lightning_fabric", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 

@@ -5,22 +5,24 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from synthex.cli.build import build_readers, build_task, prepare
+from synthex.cli.build import build_readers, build_task, plain, prepare
 from synthex.cli.evaluate import score
 from synthex.cli.predict import (
     CONFIG_FILE,
     cases_config,
     config_hash,
+    identity,
     load_config,
     load_network,
     open_cases,
     write_predictions,
 )
 from synthex.cli.simulate import choose
-from synthex.cli.terminal import console, quiet_libraries
+from synthex.cli.terminal import quiet_libraries
 from synthex.core import ConfigError, Reader, Task, derive_seed, write_text
 from synthex.data import LearningDataset, SyntheticReader, collate
 from synthex.learning import (
@@ -35,7 +37,7 @@ from synthex.learning import (
 log = logging.getLogger(__name__)
 
 SEPARATE = ("resume", "test", "test_ct")
-"""Settings that say what to do with a run, not what the run is: they may change when it is resumed."""
+"""Settings that say what to do with a run, not what the run is: they are not kept with it."""
 
 
 def main(cfg: DictConfig) -> float | None:
@@ -47,10 +49,13 @@ def main(cfg: DictConfig) -> float | None:
     task = build_task(cfg)
     checkpoint = enter_run(run, cfg, task)
     readers = build_readers(cfg, task)
+    if cfg.test and cfg.test_ct is not None:  # a bad file shows now, not after a night of training
+        open_cases(test_cases(cfg, load_config(run), cfg.test_ct), task)
     for reader in readers.values():
         if isinstance(reader, SyntheticReader):
             prepare(reader)
     fit(cfg, task, readers, run, checkpoint)
+    log.info("trained: weights in %s", find_weights(run))
     return test(cfg, task, run) if cfg.test else None
 
 
@@ -63,16 +68,16 @@ def enter_run(run: Path, cfg: DictConfig, task: Task) -> Path | None:
     wanted = run_config(cfg)
     checkpoint = find_resume_checkpoint(run, task.name) if cfg.resume == "auto" else None
     if checkpoint is not None and (run / CONFIG_FILE).exists():
-        changed = differences(OmegaConf.to_container(load_config(run)), OmegaConf.to_container(wanted))
+        changed = differences(plain(identity(load_config(run))), plain(identity(wanted)))
         if changed:
             raise ConfigError(
                 f"{run} holds a run with other settings ({', '.join(changed[:4])}{', …' if len(changed) > 4 else ''}); "
                 "choose another paths.run_dir, or resume=never to start anew in it"
             )
-        console.print(f"going on from {checkpoint}")
+        log.info("going on from %s", checkpoint)
     if cfg.resume == "never":
-        for path in (run / "checkpoints").glob("*.ckpt"):
-            path.unlink()
+        for path in (*(run / "checkpoints").glob("*.ckpt"), run / "metrics.csv", run / "summary.json"):
+            path.unlink(missing_ok=True)
     write_text(run / CONFIG_FILE, OmegaConf.to_yaml(wanted, resolve=True))
     return checkpoint
 
@@ -126,14 +131,37 @@ def fit(cfg: DictConfig, task: Task, readers: dict[str, Reader], run: Path, chec
         compile=bool(cfg.compile),
         channels_last=bool(cfg.channels_last),
         seed=seed,
-        extra={"task": task.name, "config": config_hash(run_config(cfg))},
+        extra={"task": task.name, "config": config_hash(cfg)},
     )
     callbacks = [instantiate(node) for node in cfg.callbacks.values() if node is not None]
     loggers = [instantiate(node) for node in cfg.logger.values() if node is not None]
     trainer: pl.Trainer = instantiate(cfg.trainer, callbacks=callbacks, logger=loggers)
-    trainer.fit(module, datamodule=datamodule, ckpt_path=str(checkpoint) if checkpoint else None, weights_only=True)
-    if trainer.interrupted:
-        raise ConfigError(f"stopped by hand; the same command goes on from the last checkpoint in {run}")
+    describe(task, readers, network, trainer, run)
+    try:
+        trainer.fit(module, datamodule=datamodule, ckpt_path=str(checkpoint) if checkpoint else None, weights_only=True)
+    except SystemExit:  # how Lightning answers Ctrl-C
+        log.info("stopped; the same command with paths.run_dir=%s goes on from its last checkpoint", run)
+        raise
+
+
+def describe(task: Task, readers: dict[str, Reader], network: torch.nn.Module, trainer: pl.Trainer, run: Path) -> None:
+    """Log what is about to be trained, on what, where."""
+    log.info("task      %s: %d structures, %d landmarks", task.name, *map(len, names(task)))
+    for split, reader in readers.items():
+        if isinstance(reader, SyntheticReader):
+            cases = "endless cases" if reader.count is None else f"{reader.count} cases"
+            log.info("%-9s %d subjects, %s", split, len(reader.anatomies.subject_ids()), cases)
+        else:
+            log.info("%-9s %d cases on disk", split, len(reader))
+    parameters = sum(value.numel() for value in network.parameters()) / 1e6
+    log.info("network   %s, %.1f million parameters", type(network).__name__, parameters)
+    log.info("device    %s, precision %s", trainer.strategy.root_device, trainer.precision)
+    log.info("output    %s", run)
+
+
+def names(task: Task) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Structures and landmarks of a task."""
+    return task.vocabulary.structures, task.vocabulary.landmarks
 
 
 def test(cfg: DictConfig, task: Task, run: Path) -> float | None:
@@ -143,18 +171,23 @@ def test(cfg: DictConfig, task: Task, run: Path) -> float | None:
     network = load_network(trained, task, weights)
     device = "cpu" if cfg.trainer.accelerator == "cpu" else "auto"
     primary: float | None = None
-    wanted: list[dict[str, Any]] = [{"ct": None, "output": run}] if has_split(trained, "test") else []
+    wanted: list[tuple[str | None, Path]] = [(None, run)] if has_split(trained, "test") else []
     if cfg.test_ct is not None:
-        wanted.append({"ct": cfg.test_ct, "output": run / "ct"})
-    for entry in wanted:
-        request = {"split": "test", "ct": entry["ct"], "meshes": None, "on_disk": None, "cases": None}
-        cases = cases_config(OmegaConf.create(request | {"label_names": None}), trained)
+        wanted.append((cfg.test_ct, run / "ct"))
+    for ct, output in wanted:
+        cases = test_cases(cfg, trained, ct)
         reader = open_cases(cases, task)
         folder = run / "predictions" / cases.name
         write_predictions(folder, network, task, reader, trained, cases, weights, device, int(trained.data.batch_size))
-        result = score(folder, task, reader, entry["output"])
+        result = score(folder, task, reader, output)
         primary = result.summary.get(task.protocol.primary) if primary is None else primary
     return primary
+
+
+def test_cases(cfg: DictConfig, trained: DictConfig, ct: str | None) -> DictConfig:
+    """The cases of a test after training: the run's own, or DRRs of the CTs in a folder."""
+    request = {"split": "test", "ct": ct, "meshes": None, "on_disk": None, "cases": None, "label_names": None}
+    return cases_config(OmegaConf.create(request), trained)
 
 
 def has_split(trained: DictConfig, split: str) -> bool:

@@ -69,17 +69,24 @@ class SyntheticReader:
 
     def anatomy(self, index: int) -> Anatomy:
         """The subject of case ``index`` (kept open: prepared volumes are memory maps)."""
-        subject = round_robin(self._subjects, index, self.seed)
-        if subject not in self._loaded:
-            anatomy = self.anatomies.load(subject)
+        return self.subject(round_robin(self._subjects, index, self.seed))
+
+    def subject(self, subject_id: str) -> Anatomy:
+        """A subject that has the task's structures.
+
+        Raises:
+            ConfigError: It lacks one.
+        """
+        if subject_id not in self._loaded:
+            anatomy = self.anatomies.load(subject_id)
             missing = [name for name in self.structures if name not in anatomy.structures]
             if missing:
                 raise ConfigError(
-                    f"subject {subject} has no label for {', '.join(missing)}; it has "
+                    f"subject {subject_id} has no label for {', '.join(missing)}; it has "
                     f"{', '.join(anatomy.structures) or 'none'} (name them with a labels file, see the README)"
                 )
-            self._loaded[subject] = anatomy
-        return self._loaded[subject]
+            self._loaded[subject_id] = anatomy
+        return self._loaded[subject_id]
 
     def camera(self, index: int) -> tuple[Camera, View]:
         """Camera and view of case ``index``."""
