@@ -18,11 +18,16 @@ LEAST_HEIGHT_MM = 8.0
 """A pubic body cut off by the volume with less than this left above the cut shows no upper corner."""
 
 
+UPPER, LOWER = (-1.0, 0.0, 1.0), (-2.0, 0.0, -1.0)
+"""Directions of the corners. The lower one is more medial than inferior: half and half it would nearly tie along
+the inferior ramus, which runs at 45 degrees."""
+
+
 def find_symphysis_corners(bone: BoneSurface, joint: Point3, midplane_known: bool) -> tuple[Spot, Spot]:
     """Superomedial and inferomedial corner of the pubic body, in the side frame.
 
-    The corner is the support point in the diagonal direction, half medial and half superior (or inferior):
-    it lies where the medial face turns into the upper (lower) border, whatever the tilt of either.
+    The corner is the support point in an oblique direction, medial and superior (or inferior): it lies where
+    the medial face turns into the upper (lower) border, whatever the tilt of either.
 
     Args:
         bone: Hip bone in the side frame (x lateral, y anterior, z superior).
@@ -46,7 +51,7 @@ def find_symphysis_corners(bone: BoneSurface, joint: Point3, midplane_known: boo
     if len(cut) and face[:, 2].max() - cut[:, 2].min() < LEAST_HEIGHT_MM:
         raise NotFoundError("the pubic body is cut by the volume's border")
     corners = []
-    for sign in (1.0, -1.0):
-        position, clarity = extreme_point(face, np.array((-1.0, 0.0, sign)), bone.spacing_mm)
+    for direction in (UPPER, LOWER):
+        position, clarity = extreme_point(face, np.array(direction), bone.spacing_mm)
         corners.append(Spot(position, clarity))
     return corners[0], corners[1]

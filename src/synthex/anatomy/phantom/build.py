@@ -1,8 +1,11 @@
 """From parameters to an anatomy: HU, labels and landmarks on one grid."""
 
+from dataclasses import dataclass
+from itertools import pairwise
+
 import numpy as np
 
-from synthex.anatomy.phantom import tissue_kernel
+from synthex.anatomy.phantom import bone_kernel
 from synthex.anatomy.phantom.assembly import Skeleton, assemble
 from synthex.anatomy.phantom.femur import SHAFT_AXIS, neck_base
 from synthex.anatomy.phantom.landmarks import find_landmarks
@@ -78,64 +81,64 @@ def _paint_skeleton(
     trabecular = 210.0 * p.density
     still = np.zeros(9)
 
-    def paint(
-        values: np.ndarray, start: np.ndarray, name: str, cortex: float, spongy: float, shaft: np.ndarray = still
-    ) -> None:
-        tissue_kernel.paint_bone(
-            ct, labels, values, start, origin, float(spacing_mm), STRUCTURES[name], cortex * p.cortex, shaft,
-            trabecular * spongy, -30.0, cortical, texture.table, texture.origin, NOISE_STEP_MM,
+    def paint(solid: Solid, block: _Block, name: str, cortex: float, spongy: float, shaft: np.ndarray = still) -> None:
+        bone_kernel.paint_bone(
+            ct, labels, block.values, block.start, origin, float(spacing_mm), STRUCTURES[name],
+            cortex * p.cortex, solid.accents_world(), shaft, trabecular * spongy, -30.0, cortical, texture.table,
+            texture.origin, NOISE_STEP_MM,
         )  # fmt: skip
 
-    hips = {side: _grid(hip, origin, spacing_mm, shape) for side, hip in skeleton.hips.items()}
-    sacrum, sacrum_start = _grid(skeleton.sacrum, origin, spacing_mm, shape)
-    lumbar = [_grid(solid, origin, spacing_mm, shape) for solid in skeleton.lumbar]
-    for hip, start in hips.values():
-        _keep_clear(sacrum, sacrum_start, hip, start, SACROILIAC_GAP_MM)
-        for vertebra, vertebra_start in lumbar:
-            _keep_clear(vertebra, vertebra_start, hip, start, 2.0)
+    hips = {side: _sample(hip, origin, spacing_mm, shape) for side, hip in skeleton.hips.items()}
+    sacrum = _sample(skeleton.sacrum, origin, spacing_mm, shape)
+    lumbar = [_sample(solid, origin, spacing_mm, shape) for solid in skeleton.lumbar]
+    for hip in hips.values():
+        _keep_clear(sacrum, hip, SACROILIAC_GAP_MM)
+        for vertebra in lumbar:
+            _keep_clear(vertebra, hip, 2.0)
     # Facet joints: each vertebra gives way to the one below it.
-    below, below_start = sacrum, sacrum_start
-    for vertebra, vertebra_start in lumbar:
-        _keep_clear(vertebra, vertebra_start, below, below_start, 1.8)
-        below, below_start = vertebra, vertebra_start
-    paint(sacrum, sacrum_start, "sacrum", 1.0, 0.75)
-    for vertebra, vertebra_start in lumbar:
-        paint(vertebra, vertebra_start, "vertebrae", 0.9, 0.85)
-    for side, (hip, start) in hips.items():
-        paint(hip, start, f"hip_{side}", 1.5, 0.9)
+    for below, vertebra in pairwise((sacrum, *lumbar)):
+        _keep_clear(vertebra, below, 1.8)
+    paint(skeleton.sacrum, sacrum, "sacrum", 0.8, 0.8)
+    for solid, vertebra in zip(skeleton.lumbar, lumbar, strict=True):
+        paint(solid, vertebra, "vertebrae", 0.55, 0.85)
+    for side, hip in hips.items():
+        paint(skeleton.hips[side], hip, f"hip_{side}", 1.15, 0.9)
     for side, solid in skeleton.femurs.items():
         femur = p.femur_left if side == "left" else p.femur_right
-        values, start = _grid(solid, origin, spacing_mm, shape)
-        hip, hip_start = hips[side]
-        _keep_clear(values, start, hip, hip_start, 1.0)
+        block = _sample(solid, origin, spacing_mm, shape)
+        _keep_clear(block, hips[side], 1.0)
         world_from_local = solid.local_from_world.inverse()
         base = world_from_local.apply(neck_base(femur)[None])[0]
         axis = world_from_local.apply_vectors(SHAFT_AXIS[None])[0]
         shaft = np.array((*base, *axis, 5.2 * p.cortex, 12.0, 75.0))
-        paint(values, start, f"femur_{side}", 1.5, 1.25, shaft)
+        paint(solid, block, f"femur_{side}", 1.35, 1.25, shaft)
 
 
-def _grid(
-    solid: Solid, origin: np.ndarray, spacing_mm: float, shape: tuple[int, int, int]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Implicit function on the part of the grid around the solid, and that part's first voxel."""
+@dataclass(frozen=True, eq=False)
+class _Block:
+    """Implicit function on part of the grid, and that part's first sample."""
+
+    values: np.ndarray
+    start: np.ndarray
+
+
+def _sample(solid: Solid, origin: np.ndarray, spacing_mm: float, shape: tuple[int, int, int]) -> _Block:
+    """Implicit function on the grid around the solid."""
     low, high = solid.bounds_world()
     limit = np.array(shape)
     first = np.clip(np.floor((low - origin) / spacing_mm).astype(int), 0, limit - 1)
     last = np.clip(np.ceil((high - origin) / spacing_mm).astype(int) + 1, first + 1, limit)
     size = last - first
     values = solid.grid(origin + first * spacing_mm, spacing_mm, (int(size[0]), int(size[1]), int(size[2])))
-    return values, first
+    return _Block(values, first)
 
 
-def _keep_clear(
-    values: np.ndarray, start: np.ndarray, other: np.ndarray, other_start: np.ndarray, gap_mm: float
-) -> None:
-    """Cut ``values`` back (in place) until it is ``gap_mm`` away from ``other``."""
-    low = np.maximum(start, other_start)
-    high = np.minimum(start + values.shape, other_start + other.shape)
+def _keep_clear(block: _Block, other: _Block, gap_mm: float) -> None:
+    """Cut ``block`` back (in place) until it is ``gap_mm`` away from ``other``."""
+    low = np.maximum(block.start, other.start)
+    high = np.minimum(block.start + block.values.shape, other.start + other.values.shape)
     if (low >= high).any():
         return
-    mine = tuple(slice(a, b) for a, b in zip(low - start, high - start, strict=True))
-    theirs = tuple(slice(a, b) for a, b in zip(low - other_start, high - other_start, strict=True))
-    np.maximum(values[mine], gap_mm - other[theirs], out=values[mine])
+    mine = tuple(slice(a, b) for a, b in zip(low - block.start, high - block.start, strict=True))
+    theirs = tuple(slice(a, b) for a, b in zip(low - other.start, high - other.start, strict=True))
+    np.maximum(block.values[mine], gap_mm - other.values[theirs], out=block.values[mine])

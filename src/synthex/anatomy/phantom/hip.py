@@ -102,6 +102,18 @@ def build_hip(p: PelvisParameters, side: str) -> Solid:
     bone.capsule((34, -24, -51), (47, -33, -44), 7.5, 8, flat=0.7, normal=(0.7, 0.62, -0.35), blend=9)
     bone.capsule((20, 20, -16), (15, 2, -38), 6.5, 6, flat=0.7, normal=(0.45, 0.6, -0.66), blend=9)
     bone.capsule((52, -12, -10), (50, -28, -22), 8, 8, flat=0.7, normal=(0.8, 0.5, 0), blend=9)
+    # Pelvic brim: the arcuate line from the auricular surface to the pecten and the pubic tubercle.
+    brim = [(54, -42, 73), (59, -26, 55), (60, -9, 37), (55, 6, 22), (47, 17, 11), (36, 25, 2), (26, 28, -3)]
+    bone.chain(brim, [5, 6, 6.5, 6.5, 6, 5, 4.5], blend=8)
+    bone.accent([*brim, (15, 30, -11)], 8.5, cortex=2.6)
+    # Quadrilateral plate (ilioischial line), sourcil, anterior wall, crest and tuberosity.
+    bone.accent([(55, -22, 36), (46, -10, 10), (46, -22, -8), (46, -30, -28), (42, -36, -48)], 10.0, cortex=1.3)
+    bone.accent([(66, -4, 28), (76, 0, 30), (90, 3, 24)], 9.0, cortex=1.8, spongy=0.35)
+    bone.accent([(64, 26, 8), (82, 26, 12)], 7.0, cortex=0.6)
+    crest = [(118, 53, 74), (128, 44, 106), (118, 28, 134), (90, 0, 148), (64, -34, 141), (44, -70, 110)]
+    bone.accent(crest, 7.0, cortex=0.9)
+    bone.accent([(70, -25, 42), (60, -48, 53), (52, -74, 60)], 7.0, cortex=0.9)
+    bone.accent([(52, -44, -30), (45, -38, -54)], 9.0, cortex=0.7)
     # Socket and acetabular fossa with its notch below.
     subtract = kernel.SUBTRACT
     bone.capsule(centre, centre, socket, blend=1.5, operation=subtract)

@@ -18,6 +18,9 @@ from synthex.core.arrays import Point3, Points3
 
 SUPINE_LEAN_DEG = 7.0
 LANDMARKS = tuple(f"{name}-{side}" for name in ("FH", "GSN", "IOF", "MOF", "SPS", "IPS", "ASIS") for side in "lr")
+#: Twice as much medial as inferior: the symphyseal face's lower corner. Half and half it would nearly tie along
+#: the inferior ramus, which runs at 45 degrees.
+IPS_DIRECTION = np.array((-2.0, 0.0, -1.0)) / np.sqrt(5.0)
 # Thickness of the slab behind the symphyseal face in which its corners are sought, mm.
 _SYMPHYSIS_SLAB_MM = 6.0
 
@@ -26,8 +29,8 @@ def find_landmarks(skeleton: Skeleton) -> dict[str, Point3]:
     """World positions of the 14 landmarks, mm.
 
     FH: centre of the head's ball. ASIS: most anterior point of the upper ilium. SPS, IPS: support points of
-    the pubic body at the symphysis in the diagonal medial-superior (inferior) direction. GSN: in the side
-    view, the point of the notch farthest from the chord from the posterior inferior iliac spine to the
+    the pubic body at the symphysis, half medial and half superior, and two thirds medial, one inferior. GSN: in
+    the side view, the point of the notch farthest from the chord from the posterior inferior iliac spine to the
     ischial spine. IOF, MOF: lowest and most medial point of the foramen's rim, the outline of the hole
     along the axis of the ring of bone around it.
     """
@@ -71,12 +74,12 @@ def support(bone: Solid, direction: Point3, low: tuple[float, ...], high: tuple[
     low_, high_ = np.asarray(low, dtype=np.float64), np.asarray(high, dtype=np.float64)
     box_low, box_high = low_, high_
     best = 0.5 * (low_ + high_)
-    for step in (2.0, 0.5, 0.1):
+    for step in (3.0, 0.75, 0.1):
         values, axes = _sample(bone, box_low, box_high, step)
         height = sum(direction[n] * axes[n].reshape([-1 if m == n else 1 for m in range(3)]) for n in range(3))
         index = np.unravel_index(int(np.argmax(np.where(values <= 0.0, height, -np.inf))), values.shape)
         best = np.array([axis[i] for axis, i in zip(axes, index, strict=True)])
-        box_low, box_high = np.maximum(best - 3.0 * step, low_), np.minimum(best + 3.0 * step, high_)
+        box_low, box_high = np.maximum(best - 2.0 * step, low_), np.minimum(best + 2.0 * step, high_)
     return best
 
 
@@ -100,14 +103,14 @@ def _symphysis(bone: Solid, joint: Point3) -> dict[str, Point3]:
     diagonal = np.sqrt(0.5)
     return {
         "SPS": support(bone, np.array((-diagonal, 0.0, diagonal)), low, high),
-        "IPS": support(bone, np.array((-diagonal, 0.0, -diagonal)), low, high),
+        "IPS": support(bone, IPS_DIRECTION, low, high),
     }
 
 
 def _notch(bone: Solid, joint: Point3) -> Point3:
     low = np.array((joint[0] - 60, joint[1] - 110, joint[2] - 25))
     high = np.array((joint[0] + 30, joint[1] + 5, joint[2] + 100))
-    values, (_, ys, zs) = _sample(bone, low, high, 1.5)
+    values, (xs, ys, zs) = _sample(bone, low, high, 2.5)
     flat = values.min(axis=0)
     j, k = np.nonzero(flat <= 0.0)
     outline = np.stack((ys[j], zs[k]), axis=1)
@@ -156,7 +159,7 @@ def _closing_edge(corners: np.ndarray, apex: np.ndarray) -> tuple[np.ndarray, np
         length = float(np.linalg.norm(edge))
         along = float((apex - first) @ edge) / length**2
         depth = float(edge[0] * (apex - first)[1] - edge[1] * (apex - first)[0]) / length
-        if edge[1] < 0 and 0 < along < 1 and length > 15 and (best is None or depth < best[0]):
+        if edge[1] < -0.3 * length and 0 < along < 1 and length > 15 and (best is None or depth < best[0]):
             best = (depth, first, second)
     if best is None:
         raise ValueError("the hip bone has no greater sciatic notch: its parameters are out of range")

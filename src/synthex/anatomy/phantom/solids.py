@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float
 
-from synthex.anatomy.phantom import kernel
+from synthex.anatomy.phantom import bone_kernel, kernel
 from synthex.core import Affine
 from synthex.core.arrays import Points3
 
@@ -26,6 +27,8 @@ class Solid:
         low: Lower corner of a box around the solid in its own frame, mm.
         high: Upper corner.
         local_from_world: Rotation (or reflection) and shift into the solid's frame.
+        accents: Where the cortex is thicker or the spongiosa denser than elsewhere, rows as in
+            :mod:`synthex.anatomy.phantom.bone_kernel`, in the solid's frame.
     """
 
     rows: np.ndarray
@@ -33,6 +36,7 @@ class Solid:
     low: Float[np.ndarray, "3"]
     high: Float[np.ndarray, "3"]
     local_from_world: Affine = field(default_factory=Affine.identity)
+    accents: np.ndarray = field(default_factory=lambda: np.zeros((0, bone_kernel.ACCENT_ROW)))
 
     def placed(self, local_from_world: Affine) -> "Solid":
         """The same solid elsewhere."""
@@ -52,6 +56,19 @@ class Solid:
         return kernel.rasterise(
             np.asarray(origin, dtype=np.float64), float(spacing_mm), shape, linear, offset, self.rows, self.tables
         )
+
+    def accents_world(self) -> np.ndarray:
+        """The accents in world coordinates."""
+        rows = self.accents.copy()
+        world_from_local = self.local_from_world.inverse()
+        rows[:, 1:4] = world_from_local.apply(self.accents[:, 1:4])
+        plates = rows[:, 0] == bone_kernel.ENDPLATES
+        rows[:, 4:7] = np.where(
+            plates[:, None],
+            world_from_local.apply_vectors(self.accents[:, 4:7]),
+            world_from_local.apply(self.accents[:, 4:7]),
+        )
+        return rows
 
     def bounds_world(self) -> tuple[Float[np.ndarray, "3"], Float[np.ndarray, "3"]]:
         """Axis-aligned box around the solid in the world, mm."""
@@ -77,6 +94,7 @@ class SolidBuilder:
     def __init__(self, warp: Warp | None = None, scale: float = 1.0) -> None:
         self._warp, self._scale = warp or (lambda points: points), scale
         self._rows: list[np.ndarray] = []
+        self._accents: list[tuple[float, ...]] = []
         self._tables = _NO_TABLES
         self._low, self._high = np.full(3, np.inf), np.full(3, -np.inf)
 
@@ -159,9 +177,24 @@ class SolidBuilder:
         self._grow(corners.min(axis=0), 0.0)
         self._grow(corners.max(axis=0), 0.0)
 
+    def accent(self, points: Sequence[Vector], reach: float, *, cortex: float = 0.0, spongy: float = 0.0) -> None:
+        """Along a line the cortex is ``cortex`` mm thicker and the spongiosa 1 + ``spongy`` times as dense.
+
+        Both fade as exp(-(distance / reach)^2). One point makes a ball.
+        """
+        line = [self.point(point) for point in points]
+        for a, b in pairwise(line if len(line) > 1 else line * 2):
+            self._accents.append((bone_kernel.ALONG, *a, *b, reach * self._scale, cortex, spongy, 0.0))
+
+    def endplates(self, centre: Vector, axis: Vector, half_height: float, reach: float, *, cortex: float) -> None:
+        """Both ends of a body along ``axis`` have ``cortex`` mm more compact bone, out to ``reach``."""
+        c, direction, s = self.point(centre), np.asarray(axis) / np.linalg.norm(axis), self._scale
+        self._accents.append((bone_kernel.ENDPLATES, *c, *direction, reach * s, cortex, 0.0, half_height * s))
+
     def build(self) -> Solid:
         """The finished solid in its own frame."""
-        return Solid(np.stack(self._rows), self._tables, self._low - 2.0, self._high + 2.0)
+        accents = np.array(self._accents, dtype=np.float64).reshape(-1, bone_kernel.ACCENT_ROW)
+        return Solid(np.stack(self._rows), self._tables, self._low - 2.0, self._high + 2.0, accents=accents)
 
     def _add(self, kind: int, operation: int, blend: float, values: Sequence[float]) -> None:
         row = np.zeros(kernel.ROW)

@@ -146,6 +146,8 @@ def _vertebra(
     side, front, up = frame.T
     bone = SolidBuilder(None, size)
     bone.drum(tuple(centre), side, up, (width, depth), half, waist=0.11, rounding=2.0, hollow=3.0, blend=3)
+    bone.endplates(tuple(centre), up, half, 1.05 * width, cortex=1.1)
+    bone.accent([at(-0.5 * width, 1, 0), at(0.5 * width, 1, 0)], 20.0, cortex=0.5)
     for s in (-1.0, 1.0):
         bone.capsule(at(s * 16, -12, 5), at(s * 17, -26, 5), 7.5, 6.5, flat=0.75, normal=side, blend=4)
         bone.capsule(at(s * 18, -24, 4), at(s * reach, -30, 6), 6.0, 3.2, flat=0.65, normal=front, blend=4)
