@@ -1,11 +1,13 @@
 """Running a command as a Hydra application, with errors a user can read."""
 
+import argparse
 import contextlib
 import importlib
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, NoReturn
 
 import hydra
 from hydra._internal.utils import get_args_parser
@@ -13,7 +15,7 @@ from hydra.errors import HydraException, InstantiationException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from synthex.cli.compose import compose, prepare_hydra
+from synthex.cli.compose import compose, nearest, prepare_hydra
 from synthex.core import ConfigError, InputError, UserError
 
 MODULES = {
@@ -38,7 +40,9 @@ def run(command: str, arguments: Sequence[str]) -> int:
     config_name = command.replace(" ", "_")
     arguments = [_named(command, argument) for argument in arguments]
     try:
-        flags = get_args_parser().parse_args(list(arguments))
+        flags = _parse_flags(command, arguments)
+        # Hydra reads flags only before or after all overrides.
+        arguments = [a for a in arguments if a not in flags.overrides] + flags.overrides
         if not flags.hydra_help:
             compose(config_name, flags.overrides, sweep=bool(flags.multirun))
     except UserError as error:
@@ -72,9 +76,30 @@ def _full_errors() -> Iterator[None]:
             os.environ["HYDRA_FULL_ERROR"] = before
 
 
+def _parse_flags(command: str, arguments: Sequence[str]) -> argparse.Namespace:
+    """Hydra's flags, wherever they stand among the overrides.
+
+    Raises:
+        ConfigError: There is no such flag, or its value is none of its choices.
+    """
+    parser = get_args_parser()
+    known = [name for action in parser._actions for name in action.option_strings if name.startswith("--")]
+    for argument in arguments:
+        flag = argument.partition("=")[0]
+        if flag.startswith("--") and flag not in known:
+            raise ConfigError(f"{command} {flag}: there is no such flag; {nearest(flag, known)}")
+
+    def fail(message: str) -> NoReturn:
+        raise ConfigError(f"{command}: {message}")
+
+    parser.error = fail  # type: ignore[method-assign]
+    return parser.parse_intermixed_args(list(arguments))
+
+
 def _named(command: str, argument: str) -> str:
-    """``synthex data inspect folder`` means ``path=folder``."""
-    if command in POSITIONAL and "=" not in argument and not argument.startswith(("-", "~", "+")):
+    """``synthex data inspect folder`` means ``path=folder``, and so does the name of a file that has a ``=`` in it."""
+    value = "=" not in argument or Path(argument).exists()
+    if command in POSITIONAL and value and not argument.startswith(("-", "~", "+")):
         quoted = argument.replace("\\", "\\\\").replace("'", "\\'")
         return f"{POSITIONAL[command]}='{quoted}'"
     return argument

@@ -198,10 +198,11 @@ def identity(cfg: DictConfig) -> DictConfig:
     """The settings that decide a run's weights: without where it lies, how it loads, and what is reported."""
     container = plain(cfg)
     for name in NOT_IDENTITY:
-        node, _, key = name.rpartition(".")
-        branch = container.get(node) if node else container
-        if branch is not None:
-            branch.pop(key, None)
+        *parents, key = name.split(".")
+        branch: Any = container
+        for parent in parents:
+            branch = branch.get(parent) or {}
+        branch.pop(key, None)
     return OmegaConf.create(container)
 
 

@@ -1,0 +1,54 @@
+"""Runs of the command line small enough to do dozens of them."""
+
+from pathlib import Path
+
+import pytest
+
+from synthex.cli.main import main
+
+TINY = (
+    *("trainer=cpu", "model=unet_small", "data.spacing_mm=6.0", "data.size=64", "data.batch_size=4", "data.workers=0"),
+    *("data.phantoms.train=1", "data.phantoms.val=1", "data.phantoms.test=1", "data.cases.val=2", "data.cases.test=3"),
+    *("data.samples_per_epoch=8", "baseline_samples=4"),
+)
+"""Settings of a run of seconds: one 6 mm phantom a split, two batches an epoch."""
+
+
+@pytest.fixture(scope="session")
+def cache_dir(tmp_path_factory) -> Path:
+    """Prepared phantoms, shared by all runs: each costs seconds."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def tiny(cache_dir, tmp_path, monkeypatch) -> tuple[str, ...]:
+    """:data:`TINY` with the shared cache; runs in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    return (*TINY, f"paths.cache_dir={cache_dir}")
+
+
+@pytest.fixture
+def synthex(tiny, capfd):
+    """Run a command in an empty folder; returns what it printed, after checking its exit code."""
+
+    def run(command: str, *arguments: str, code: int = 0) -> str:
+        small = tiny if command.split()[0] in ("train", "simulate", "preview") else ()
+        capfd.readouterr()
+        found = main([*command.split(), *small, *arguments])
+        out, err = capfd.readouterr()
+        assert found == code, out + err
+        if code:
+            assert len(err.strip().splitlines()) == 1, err
+            return err
+        return out
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def trained(cache_dir, tmp_path_factory) -> Path:
+    """A finished run of two epochs, tested; to be read, not written."""
+    folder = tmp_path_factory.mktemp("trained")
+    arguments = [*TINY, f"paths.cache_dir={cache_dir}", f"paths.run_dir={folder / 'run'}", "trainer.max_epochs=2"]
+    assert main(["train", *arguments]) == 0
+    return folder / "run"
