@@ -34,7 +34,20 @@ def test_real_ct_finds_what_is_inside_and_invents_nothing(real_ct, ids):
     assert np.mean(list(error.values())) < 4  # annotated to 4-5 mm
 
 
-@pytest.mark.parametrize("spacing_mm", [1.0, 2.0])
+@pytest.mark.parametrize("repeat", [1, 2])
+def test_real_ct_padded_with_empty_slices_invents_nothing(real_ct, ids, repeat):
+    """A scan resampled (nearest) into a larger volume ends in a flat face inside it."""
+    labels, _ = real_ct
+    data = np.pad(np.repeat(labels.data, repeat, axis=2), ((4, 4), (4, 4), (9, 9)))
+    finer = Affine.from_parts(np.diag((1.0, 1.0, 1 / repeat)), (-4.0, -4.0, (0.5 - 9) / repeat - 0.5))
+    plain = find_hip_landmarks(labels, ids)
+    found = find_hip_landmarks(Volume(data, labels.world_from_ijk @ finer), ids)
+    check_consistent(found)
+    assert found.absent == plain.absent, dict(found.reasons)
+    assert max(errors(found, plain.positions).values()) < 3.0
+
+
+@pytest.mark.parametrize("spacing_mm", [pytest.param(1.0, marks=pytest.mark.slow), 2.0])
 def test_mesh_skeleton_agrees_with_its_annotation(mesh_pelvis, ids, spacing_mm):
     labels, truth = mesh_pelvis(spacing_mm)
     found = find_hip_landmarks(labels, ids)
@@ -45,7 +58,7 @@ def test_mesh_skeleton_agrees_with_its_annotation(mesh_pelvis, ids, spacing_mm):
     assert np.mean(list(error.values())) < 4  # annotated to 5-6 mm
 
 
-@pytest.mark.parametrize("turn", [(15, 0, 0), (-15, 0, 0), (0, 15, 0), (0, 0, 15), (10, -10, -12)])
+@pytest.mark.parametrize("turn", [(15, 0, 0), (-15, 0, 0), (10, -10, -12)])
 def test_a_patient_lying_askew_has_the_same_landmarks(mesh_pelvis, ids, turn):
     rotation = Rotation.from_euler("xyz", turn, degrees=True).as_matrix()
     straight = find_hip_landmarks(mesh_pelvis(2.0)[0], ids)

@@ -17,8 +17,8 @@ def measured(source):
     return np.array(rows)
 
 
-def test_coarse_phantoms():
-    error = measured(PelvisPhantoms(2, seed=11, spacing_mm=2.0))
+def test_a_coarse_phantom():
+    error = measured(PelvisPhantoms(1, seed=11, spacing_mm=2.0))
     assert error.mean() < 3.0
     assert error[:, :2].max() < 0.5  # sphere centres do not depend on any frame
 

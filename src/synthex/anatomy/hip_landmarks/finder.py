@@ -102,6 +102,8 @@ def _head(femur: BoneSurface | None, hip: BoneSurface | None, labels: Volume) ->
     margin = (head.radius - 1.0) / labels.spacing_mm
     if ((ijk < margin - 0.5) | (ijk > np.array(labels.shape) - 0.5 - margin)).any():
         raise NotFoundError("the femoral head is cut by the volume")
+    if _touches(femur.cut, head.center, head.radius + 1.0):
+        raise NotFoundError("the femoral head is cut by the end of the scan")
     return head
 
 

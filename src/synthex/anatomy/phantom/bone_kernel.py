@@ -120,7 +120,7 @@ def paint_bone(
                     core = max(0.0, core + _cover(far + thickness, width) - 1.0)
                 # Spongiosa is densest below the cortex.
                 depth = max(0.0, -f - thickness)
-                spongy = trabecular * density * (1.0 + 0.28 * n2 + 0.25 * math.exp(-depth / 4.0))
+                spongy = trabecular * density * (1.0 + 0.25 * n2 + 0.25 * math.exp(-depth / 4.0))
                 inside = spongy * (1.0 - hollow) + marrow * hollow
                 shell = cortical * (1.0 + 0.05 * n0)
                 ct[a, b, c] = ct[a, b, c] * (1.0 - whole) + shell * (whole - core) + inside * core

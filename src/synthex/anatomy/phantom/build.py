@@ -111,7 +111,7 @@ def _paint_skeleton(
         base = world_from_local.apply(neck_base(femur)[None])[0]
         axis = world_from_local.apply_vectors(SHAFT_AXIS[None])[0]
         shaft = np.array((*base, *axis, 5.2 * p.cortex, 12.0, 75.0))
-        paint(solid, block, f"femur_{side}", 1.35, 1.25, shaft)
+        paint(solid, block, f"femur_{side}", 1.35, 1.05, shaft)
 
 
 @dataclass(frozen=True, eq=False)

@@ -56,8 +56,8 @@ def build_femur(femur: FemurParameters) -> Solid:
     bone.capsule(base + s * (-7 * out + 2 * up), base - s * (4 * out + 22 * up), 15.5, 15, blend=7)
     # Spongiosa: dense in the head and down the compressive bundle to the calcar, sparse in the great
     # trochanter and Ward's triangle (Singh et al., JBJS 1970).
-    bone.accent([(0, 0, 0)], 1.1 * r / s, spongy=0.3)
-    bone.accent([0.75 * r * up + 0.25 * axis * r, 0.45 * base - 0.3 * r * up], 9.0, spongy=0.45)
+    bone.accent([(0, 0, 0)], 1.1 * r / s, spongy=0.2)
+    bone.accent([0.75 * r * up + 0.25 * axis * r, 0.45 * base - 0.3 * r * up], 9.0, spongy=0.25)
     bone.accent([base + s * (11 * out + 4 * back + 4 * up), tip], 14.0, spongy=-0.45)
     bone.accent([base * 0.85], 8.0, spongy=-0.25)
     calcar = [0.6 * base - 13 * s * up, base - s * (17 * out + 16 * up), root - s * 16 * out]

@@ -172,7 +172,7 @@ def _foramen(bone: Solid, joint: Point3) -> dict[str, Point3]:
     high = np.array((joint[0] + 8, joint[1] + 55, joint[2] + 8))
     axes, middle = _hole_axis(bone, low, high)
     turned = Affine.from_parts(axes, -axes @ middle)  # x, y across the hole, z along its axis
-    step = 1.0
+    step = 1.5
     values, (us, _, ws) = _sample(
         bone.placed(bone.local_from_world @ turned.inverse()),
         np.array((-39.0, -39, -27)),
@@ -205,12 +205,12 @@ def _hole_axis(
     bone: Solid, low: Float[np.ndarray, "3"], high: Float[np.ndarray, "3"]
 ) -> tuple[Float[np.ndarray, "3 3"], Point3]:
     """Rows u, v, w, where w is the axis along which the hole is seen largest; and the hole's middle."""
-    step = 1.75
+    step = 2.0
     values, _ = _sample(bone, low, high, step)
     inside = np.argwhere(values <= 0.0) * step + low
     best = (-1.0, np.eye(3), np.zeros(3))
     turn, tilt = 0.0, 0.0
-    for stride, reach in ((15.0, 60.0), (5.0, 10.0)):
+    for stride, reach in ((20.0, 60.0), (10.0, 10.0), (5.0, 5.0)):
         trials = np.arange(-reach, reach + 1.0, stride)
         for a, b in [(turn + a, tilt + b) for a in trials for b in trials]:
             found = _hole(inside, a, b, step)

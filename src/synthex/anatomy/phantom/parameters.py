@@ -131,7 +131,7 @@ def sample_pelvis_parameters(rng: np.random.Generator) -> PelvisParameters:
                 trochanter=trochanter * normal(1.0, 0.02, 0.96, 1.04),
             )
         )
-    heavy = float(rng.beta(1.6, 3.2))
+    heavy = float(rng.beta(1.6, 3.2)) ** 0.8
     return PelvisParameters(
         female=female,
         size=size,
@@ -147,7 +147,7 @@ def sample_pelvis_parameters(rng: np.random.Generator) -> PelvisParameters:
         sacral_slope_deg=normal(0, 3, -7, 7),
         lordosis_deg=normal(6, 3, 0, 13),
         scoliosis_deg=normal(0, 1.5, -4, 4),
-        density=normal(0.97, 0.16, 0.6, 1.3),
+        density=normal(0.94, 0.18, 0.6, 1.3),
         cortex=normal(1.0, 0.13, 0.65, 1.3),
         wing=normal(1.05, 0.15, 0.8, 1.5),
         fat_mm=8 + 52 * heavy,

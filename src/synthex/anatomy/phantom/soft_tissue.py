@@ -108,14 +108,16 @@ def bowel_loops(p: PelvisParameters, rng: np.random.Generator) -> np.ndarray:
             )
 
     def contents() -> tuple[float, ...]:
-        return (1.0,) if rng.random() < p.bowel_gas else (0.0, 2.0)
+        return (1.0,) if rng.random() < p.bowel_gas else (0.0, 2.0, 2.0)
 
     # Ascending and descending colon, sigmoid, rectum, then small bowel in between.
     for side in (-1.0, 1.0):
         heights = np.linspace(60, 230, 8) * s
         column = np.stack((side * rng.normal(88, 5, 8) * s, rng.normal(12, 5, 8) * s, heights), axis=1)
+        # A colon may be blown up over its whole length, and stool fills much of it.
+        wide = rng.uniform(15.0, 19.0) + 16.0 * rng.beta(1.0, 2.5)
         for n in range(7):
-            chain(column[n : n + 2], 19.0 * s, contents())
+            chain(column[n : n + 2], wide * rng.uniform(0.85, 1.15) * s, contents())
     start, stop = np.array((-80, 10, 62)) * s, np.array((0, -58, 45)) * s
     path = start + (stop - start) * np.linspace(0, 1, 6)[:, None] + rng.normal(0, 12, (6, 3)) * s
     for n in range(5):
@@ -127,5 +129,7 @@ def bowel_loops(p: PelvisParameters, rng: np.random.Generator) -> np.ndarray:
         a = np.array((rng.uniform(-60, 60), rng.uniform(10, front - 25), rng.uniform(55, 220))) * (s, 1, s)
         b = a + rng.normal(0, 1, 3) * (26, 10, 14)
         middle = 0.5 * (a + b) + rng.normal(0, 8, 3)
-        chain(np.stack((a, middle, b)), rng.uniform(10, 15) * s, contents())
+        # Small bowel; one loop in six is a distended one.
+        radius = rng.uniform(10, 15) + (rng.uniform(4, 14) if rng.random() < 1 / 6 else 0.0)
+        chain(np.stack((a, middle, b)), radius * s, contents())
     return np.array(rows, dtype=np.float64)
