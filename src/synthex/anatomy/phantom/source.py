@@ -9,7 +9,7 @@ from synthex.anatomy.phantom.parameters import PelvisParameters, sample_pelvis_p
 from synthex.core import Anatomy, ConfigError, derive_rng
 
 #: Raise it whenever the same parameters would give other voxels or landmarks: it keys caches.
-MODEL_VERSION = 2
+MODEL_VERSION = 3
 
 
 class PelvisPhantoms:
