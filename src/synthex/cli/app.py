@@ -38,7 +38,7 @@ def run(command: str, arguments: Sequence[str]) -> int:
     Every override is checked before anything starts, so that a misspelt name costs a second, not a night.
     """
     config_name = command.replace(" ", "_")
-    arguments = [_named(command, argument) for argument in arguments]
+    arguments = [named(command, argument) for argument in arguments]
     try:
         flags = _parse_flags(command, arguments)
         # Hydra reads flags only before or after all overrides.
@@ -96,7 +96,7 @@ def _parse_flags(command: str, arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_intermixed_args(list(arguments))
 
 
-def _named(command: str, argument: str) -> str:
+def named(command: str, argument: str) -> str:
     """``synthex data inspect folder`` means ``path=folder``, and so does the name of a file that has a ``=`` in it."""
     value = "=" not in argument or Path(argument).exists()
     if command in POSITIONAL and value and not argument.startswith(("-", "~", "+")):

@@ -8,14 +8,14 @@ NAME = "hip_landmarks"
 
 
 def build(
-    min_path_mm: float = 1.0, sigma_mm: float = 3.88, present_above: float = 0.3, heat_weight: float = 0.5
+    min_path_mm: float = 1.0, sigma_mm: float = 8.0, present_above: float = 0.3, heat_weight: float = 0.5
 ) -> Task:
     """The task for training.
 
     Args:
         min_path_mm: A pixel belongs to a bone whose path along its ray is at least this long, mm.
-        sigma_mm: Standard deviation of the landmark heatmaps at the detector (the study: 20 px of
-            0.194 mm, that is 3.88 mm).
+        sigma_mm: Standard deviation of the landmark heatmaps at the detector. The study's is 3.88 mm
+            (20 px of 0.194 mm); wider ones are learned from far fewer samples.
         present_above: Confidence from which a landmark counts as present.
         heat_weight: Weight of the heatmap loss; masks get the rest (the study: 0.5).
     """
