@@ -53,3 +53,17 @@ def test_the_architecture_page_names_every_package():
     for package in sorted((ROOT / "src" / "synthex").iterdir()):
         if (package / "__init__.py").exists():
             assert f"`{package.name}`" in page, package.name
+
+
+def test_the_evaluation_page_explains_every_key_of_the_summary():
+    from synthex.evaluation import summary
+
+    page = (ROOT / "docs" / "evaluation.md").read_text(encoding="utf-8")
+    for keys, suffix in (
+        (summary._FACTS, ""),
+        (summary._SCORES, ""),
+        (summary._PER_LANDMARK, "/<landmark>"),
+        (summary._PER_STRUCTURE, "/<structure>"),
+    ):
+        for key, meaning in keys.items():
+            assert f"| `{key}{suffix}` | {meaning} |" in page
