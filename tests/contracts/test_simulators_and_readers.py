@@ -1,0 +1,68 @@
+"""Every realism level draws the same labels; every reader keeps the Reader contract."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from generators.anatomies import Balls
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+
+from synthex.core import Reader, Simulator, derive_rng
+from synthex.data import SyntheticReader, open_export, write_folder, write_hdf5
+from synthex.geometry import CArm, ViewRanges
+from synthex.tasks import hip_landmarks
+
+CONF = Path(__file__).parents[2] / "conf"
+LEVELS = sorted(path.stem for path in (CONF / "simulation").glob("*.yaml"))
+RANGES = ViewRanges((-30, 30), (-15, 15), (-10, 10), ((-40, 40), (-10, 10), (-30, 30)), (530, 700))
+COUNT = 4
+
+
+def make_reader(level="naive"):
+    simulator = instantiate(OmegaConf.load(CONF / "simulation" / f"{level}.yaml"))
+    return SyntheticReader("test", Balls(1), hip_landmarks.build(), simulator, CArm(), RANGES, 32, 0, COUNT)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_every_level_gives_the_same_label_paths_and_is_pure(level):
+    plain, reader = make_reader(), make_reader(level)
+    assert isinstance(reader.simulator, Simulator)
+    for index in range(2):
+        anatomy = plain.anatomy(index)
+        scene = plain.task.scene(anatomy, derive_rng(0))
+        camera, _ = plain.camera(index)
+        ids = [anatomy.structures[name] for name in plain.structures]
+        wanted = plain.simulator(scene, camera, ids, derive_rng(1))
+        one, other = (reader.simulator(scene, camera, ids, derive_rng(2)) for _ in range(2))
+        assert np.array_equal(one.label_path_mm, wanted.label_path_mm)
+        assert np.array_equal(one.radiograph.image, other.radiograph.image)
+        assert one.radiograph.image.dtype == np.float32
+        assert np.isfinite(one.radiograph.image).all()
+
+
+@pytest.fixture(params=["synthetic", "hdf5", "folder"])
+def reader(request, tmp_path):
+    synthetic = make_reader()
+    if request.param == "synthetic":
+        return synthetic
+    samples = (synthetic[index] for index in range(COUNT))
+    {"hdf5": write_hdf5, "folder": write_folder}[request.param](tmp_path, samples, synthetic.task.vocabulary)
+    return open_export(tmp_path)
+
+
+def test_every_reader_keeps_the_contract(reader):
+    assert isinstance(reader, Reader)
+    assert len(reader) == len(reader.case_ids()) == COUNT
+    assert len(set(reader.case_ids())) == COUNT
+    vocabulary = hip_landmarks.build().vocabulary
+    assert (reader.structures, reader.landmarks) == (vocabulary.structures, vocabulary.landmarks)
+    for index, case_id in enumerate(reader.case_ids()):
+        sample, again = reader[index], reader[index]
+        assert sample.case_id == case_id
+        assert sample.masks.shape == (len(reader.structures), *sample.image.shape)
+        assert sample.landmarks.shape == (len(reader.landmarks), 2)
+        assert np.isnan(sample.landmarks[~sample.visible]).all()
+        assert np.array_equal(sample.image, again.image)
+    with pytest.raises(IndexError):
+        reader[COUNT]
