@@ -1,5 +1,6 @@
 """Every task's facets fit together, and a new one needs nothing but its own module and a YAML file."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,6 @@ def test_a_new_task_is_a_module_and_a_yaml_file(tmp_path, cache, monkeypatch, ca
     text = f"# @package _global_\ntask_name: toy\ntask:\n  _target_: toy_task.build\n{views}"
     (tmp_path / "conf" / "task" / "toy.yaml").write_text(text)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
     assert main(["train", *TINY, cache, "task=toy", "debug=fast", "paths.run_dir=run"]) == 0, capfd.readouterr()
     assert '"task": "toy"' in Path("run/summary.json").read_text()

@@ -15,7 +15,7 @@ from hydra.errors import HydraException, InstantiationException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from synthex.cli.compose import compose, nearest, prepare_hydra
+from synthex.cli.compose import compose, conf_folders, nearest, prepare_hydra
 from synthex.core import ConfigError, InputError, UserError
 
 MODULES = {
@@ -48,6 +48,8 @@ def run(command: str, arguments: Sequence[str]) -> int:
     except UserError as error:
         return _report(error)
     sys.argv = [f"synthex {command}", *arguments]
+    if len(conf_folders()) > 1 and str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))  # what a local conf names may lie beside it
     job = _Job(MODULES[command])
     application = hydra.main(version_base="1.3", config_path=str(prepare_hydra()), config_name=config_name)(job)
     try:
