@@ -8,7 +8,12 @@ NAME = "hip_landmarks"
 
 
 def build(
-    min_path_mm: float = 1.0, sigma_mm: float = 8.0, present_above: float = 0.3, heat_weight: float = 0.5
+    min_path_mm: float = 1.0,
+    sigma_mm: float = 8.0,
+    present_above: float = 0.3,
+    heat_weight: float = 0.5,
+    scan_end_probability: float = 0.0,
+    scan_end_mm: tuple[float, float] = (-60.0, 0.0),
 ) -> Task:
     """The task for training.
 
@@ -18,13 +23,15 @@ def build(
             (20 px of 0.194 mm); wider ones are learned from far fewer samples.
         present_above: Confidence from which a landmark counts as present.
         heat_weight: Weight of the heatmap loss; masks get the rest (the study: 0.5).
+        scan_end_probability: Share of scenes whose CT ends within the view, as many real ones do.
+        scan_end_mm: Range of that end, mm above the hip centres.
     """
     from synthex.tasks.hip_landmarks import decode, head, scene, targets
 
     return Task(
         name=NAME,
         vocabulary=VOCABULARY,
-        scene=scene.make_scene,
+        scene=scene.make_scenes(scan_end_probability, (float(scan_end_mm[0]), float(scan_end_mm[1]))),
         center=scene.view_center,
         targets=targets.make_targets(min_path_mm),
         loss=head.make_loss(sigma_mm, heat_weight),

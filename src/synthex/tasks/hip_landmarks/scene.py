@@ -1,7 +1,10 @@
-"""The hip scene: the subject as it is, and the point its views are aimed at."""
+"""The hip scene: the subject as a scan shows it, and the point its views are aimed at."""
+
+from collections.abc import Callable
 
 import numpy as np
 
+from synthex.anatomy.scan_range import limit_scan
 from synthex.core import Anatomy, Scene
 from synthex.core.arrays import Point3
 
@@ -9,10 +12,29 @@ ANCHORS = ("FH-l", "FH-r", "SPS-l", "SPS-r", "GSN-l", "GSN-r")
 """Landmarks in the middle of the true pelvis; their mean is where a surgeon centres an AP view."""
 
 
-def make_scene(anatomy: Anatomy, rng: np.random.Generator) -> Scene:
-    """The subject alone; nothing is inserted, so nothing is drawn."""
-    del rng
-    return Scene(anatomy, {"subject": anatomy.subject_id})
+def make_scenes(
+    scan_end_probability: float, scan_end_mm: tuple[float, float]
+) -> Callable[[Anatomy, np.random.Generator], Scene]:
+    """Scenes without anything inserted, some of them of scans that end within the view.
+
+    A pelvic CT often stops at the ischium or above it, and its radiographs show the cut; a model that has
+    never seen one fails there.
+
+    Args:
+        scan_end_probability: Share of scenes whose scan ends below the hips.
+        scan_end_mm: Range of the lower end, mm above the hip centres (negative: below).
+    """
+
+    def make_scene(anatomy: Anatomy, rng: np.random.Generator) -> Scene:
+        ends, where = rng.random() < scan_end_probability, rng.uniform(*scan_end_mm)
+        record: dict[str, object] = {"subject": anatomy.subject_id}
+        hips = [anatomy.landmarks[name][2] for name in ("FH-l", "FH-r") if name in anatomy.landmarks]
+        if not ends or not hips:
+            return Scene(anatomy, record)
+        lowest = float(np.mean(hips) + where)
+        return Scene(limit_scan(anatomy, lowest), record | {"scan_end_mm": lowest})
+
+    return make_scene
 
 
 def view_center(anatomy: Anatomy) -> Point3:
