@@ -88,9 +88,20 @@ def find_hip_landmarks(labels: Volume, structures: Mapping[str, int]) -> FoundLa
     confidence = dict.fromkeys(HIP_LANDMARKS, 0.0)
     confidence.update({name: _confidence(name, spots, bones, frame) for name in spots})
     absent = frozenset(HIP_LANDMARKS).difference(spots)
-    return FoundLandmarks(
-        {name: spots[name].position for name in HIP_LANDMARKS if name in spots}, absent, confidence, reasons
-    )
+    unsure = frozenset(name for name in absent if not _bone_is_cut(name, bones))
+    positions = {name: spots[name].position for name in HIP_LANDMARKS if name in spots}
+    return FoundLandmarks(positions, absent, confidence, reasons, unsure)
+
+
+def _bone_of(name: str) -> str:
+    kind, key = name.split("-")
+    return f"{'femur' if kind == 'FH' else 'hip'}_{SIDES[key]}"
+
+
+def _bone_is_cut(name: str, bones: Mapping[str, BoneSurface | None]) -> bool:
+    """Whether the bone that carries a landmark runs out of the scan, which alone proves a point absent."""
+    bone = bones.get(_bone_of(name))
+    return bone is not None and len(bone.cut) > 0
 
 
 def _head(femur: BoneSurface | None, hip: BoneSurface | None, labels: Volume) -> HeadFit:
@@ -162,7 +173,7 @@ def _confidence(
 ) -> float:
     """Product of clarity, label quality, agreement of the two sides, frame reliability and resolution."""
     kind, key = name.split("-")
-    bone = bones[f"{'femur' if kind == 'FH' else 'hip'}_{SIDES[key]}"]
+    bone = bones[_bone_of(name)]
     if bone is None:
         return 0.0
     other = f"{kind}-{'r' if key == 'l' else 'l'}"

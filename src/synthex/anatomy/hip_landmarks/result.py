@@ -22,7 +22,9 @@ class FoundLandmarks:
 
     Attributes:
         positions: Name to RAS position in mm.
-        absent: Names that are cut off by the volume, or whose bone is not labelled.
+        absent: Names without a position.
+        unsure: Those of them whose bone lies wholly inside the scan, or is not labelled at all: the point may
+            well be in the scan (a prosthesis, a hole in the labels), so nothing may be taught about it.
         confidence: Name to a value in [0, 1]; 0 for absent landmarks. It ranks, it is no probability.
         reasons: For each absent name, why.
     """
@@ -31,6 +33,7 @@ class FoundLandmarks:
     absent: frozenset[str]
     confidence: Mapping[str, float]
     reasons: Mapping[str, str] = field(default_factory=dict)
+    unsure: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         points = {name: np.array(point, dtype=np.float64) for name, point in self.positions.items()}
