@@ -121,3 +121,11 @@ def test_views_and_simulation_draw_from_separate_streams():
         a, b = plain[index], greedy[index]
         assert np.array_equal(a.masks, b.masks)
         assert np.array_equal(a.landmarks, b.landmarks, equal_nan=True)
+
+
+def test_variants_of_one_person_are_one_subject():
+    reader = SyntheticReader(
+        "test", Balls(), hip_landmarks.build(), Naive(), CArm(), RANGES, 48, 0, 8, person=lambda subject: subject[:4]
+    )
+    assert {reader[index].subject_id for index in range(8)} == {"ball"}
+    assert {reader[index].record["subject"] for index in range(8)} == set(Balls().subject_ids())

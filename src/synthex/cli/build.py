@@ -112,6 +112,7 @@ def build_reader(
         size=int(cfg.data.size),
         seed=seed,
         count=count,
+        person=base_subject,
     )
 
 

@@ -1,5 +1,7 @@
 """Labelled radiographs made on the fly: sample ``i`` is a pure function of (seed, split, i)."""
 
+from collections.abc import Callable
+
 from synthex.core import Anatomy, AnatomySource, Camera, ConfigError, Sample, Simulator, Task, derive_rng
 from synthex.data.splits import round_robin
 from synthex.geometry import CArm, View, ViewRanges
@@ -24,6 +26,8 @@ class SyntheticReader:
         size: Rows and columns of the images; the C-arm is binned, so the physical field stays.
         seed: Run seed.
         count: Number of cases; None for an endless stream (training).
+        person: Maps a subject to the person it is a variant of. Samples carry the person's id: shapes of
+            one CT are not independent subjects when intervals are computed.
 
     Raises:
         ConfigError: There is no subject, or a subject lacks a structure of the task.
@@ -40,10 +44,11 @@ class SyntheticReader:
         size: int,
         seed: int = 0,
         count: int | None = None,
+        person: Callable[[str], str] = str,
     ) -> None:
         self.split, self.anatomies, self.task = split, anatomies, task
         self.simulator, self.carm, self.views = simulator, carm.binned(size), views
-        self.seed, self.count = seed, count
+        self.seed, self.count, self.person = seed, count, person
         self.structures, self.landmarks = task.vocabulary.structures, task.vocabulary.landmarks
         self._subjects = anatomies.subject_ids()
         self._loaded: dict[str, Anatomy] = {}
@@ -106,7 +111,7 @@ class SyntheticReader:
         targets = self.task.targets(scene, camera, rendering.label_path_mm)
         return Sample(
             case_id=self.case_id(index),
-            subject_id=anatomy.subject_id,
+            subject_id=self.person(anatomy.subject_id),
             image=rendering.radiograph.image,
             domain=rendering.radiograph.domain,
             masks=targets.masks,
