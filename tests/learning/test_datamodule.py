@@ -3,8 +3,12 @@ import sys
 
 import numpy as np
 import pytest
+import torch
+from generators.samples import ListReader, make_sample
 
+from synthex.augment import strong
 from synthex.core import ConfigError
+from synthex.data import LearningDataset, collate
 from synthex.learning import BatchStream, DataModule
 
 
@@ -17,8 +21,9 @@ def test_endless_batches_never_repeat_a_sample():
 def test_an_epoch_of_finite_data_is_a_permutation_and_the_next_another():
     stream = BatchStream(12, 3, seed=4)
     epochs = [[i for step in range(4) for i in stream.batch(4 * epoch + step)] for epoch in range(2)]
-    assert sorted(epochs[0]) == sorted(epochs[1]) == list(range(12))
-    assert epochs[0] != epochs[1]
+    assert sorted(epochs[0]) == list(range(12))
+    assert sorted(epochs[1]) == list(range(12, 24))  # the same samples, other draws
+    assert epochs[0] != [index - 12 for index in epochs[1]]
     assert stream.batch(0) == BatchStream(12, 3, seed=4).batch(0) != BatchStream(12, 3, seed=5).batch(0)
 
 
@@ -47,6 +52,28 @@ def test_batches_larger_than_an_epoch_are_refused():
         BatchStream(4, 8)
     with pytest.raises(ConfigError, match="set samples_per_epoch"):
         DataModule(endless=True)
+
+
+def test_later_epochs_over_finite_data_have_other_augmentations():
+    """One case of an export, twice: the same sample, another draw."""
+    reader = ListReader([make_sample(index, 32, 32) for index in range(6)])
+    data = DataModule(LearningDataset(reader, 32, strong(gate=1.0, p=1.0)), collate_fn=collate, batch_size=3)
+    data.setup("fit")
+    loader = data.train_dataloader()
+    stream = loader.batch_sampler
+    dataset = loader.dataset
+    epochs = [
+        {dataset[i]["case_id"]: dataset[i]["image"] for step in range(2) for i in stream.batch(2 * epoch + step)}
+        for epoch in range(2)
+    ]
+    assert epochs[0].keys() == epochs[1].keys() == set(reader.case_ids())
+    assert not any(torch.equal(epochs[0][case], epochs[1][case]) for case in epochs[0])
+
+
+def test_short_epochs_go_through_all_the_data():
+    stream = BatchStream(4, 2)
+    seen = {index % 10 for number in range(6) for index in stream.batch(number)}
+    assert seen == set(range(10))
 
 
 @pytest.mark.parametrize("workers", [1, 2])

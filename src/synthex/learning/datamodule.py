@@ -20,7 +20,8 @@ class DataModule(pl.LightningDataModule):
     """Loaders over datasets whose item is a pure function of its index.
 
     Args:
-        train: Dataset to learn from, or a function that makes it (called once, in ``setup``).
+        train: Dataset to learn from, or a function that makes it (called once, in ``setup``). It has an item
+            for every index ``>= 0``: later epochs ask for indices beyond its length, which wrap around.
         val: Dataset to validate on, or a function; None for none.
         test: Dataset to test on, or a function; None for none.
         collate_fn: Makes a batch of samples; None for PyTorch's own.

@@ -13,8 +13,10 @@ class BatchStream(Sampler[list[int]]):
 
     Nothing depends on history: an interrupted run continues with the very batch that would have come
     next, and workers need no epoch. Endless data: batch j holds the indices from ``j * batch_size * world``
-    on. Finite data: a seeded permutation an epoch, the last incomplete batch dropped. Batches are dealt
-    to the processes of a distributed run without overlap.
+    on. Finite data: a seeded permutation an epoch, the last incomplete batch dropped; epoch ``e`` has the
+    indices from ``e * length`` on, so that what is drawn from an index (augmentation) is new in every epoch:
+    the dataset takes an index beyond its end as one of an earlier sample. Batches are dealt to the
+    processes of a distributed run without overlap.
 
     Args:
         length: Samples an epoch, over all processes.
@@ -63,7 +65,7 @@ class BatchStream(Sampler[list[int]]):
         epoch, step = divmod(number, len(self))
         order = self._permutation(epoch)
         first = step * size + self.rank * self.batch_size
-        return order[first : first + self.batch_size].tolist()
+        return (order[first : first + self.batch_size] + epoch * self.length).tolist()
 
     def __iter__(self) -> Iterator[list[int]]:
         # Asked now, not at the first batch: loaders with workers run ahead of training.
