@@ -127,3 +127,17 @@ def test_half_precision_outputs_do_not_overflow():
 def test_senseless_weights_are_refused():
     with pytest.raises(ConfigError, match="sigma_px > 0"):
         DiceHeatmapLoss(sigma_px=0.0)
+
+
+def test_an_absent_landmark_weighs_less_but_is_still_taught():
+    heatmaps = torch.full((1, 1, 16, 16), 0.5, requires_grad=True)
+    batch = {
+        "landmarks": torch.full((1, 1, 2), float("nan")),
+        "visible": torch.zeros(1, 1, dtype=torch.bool),
+        "annotated": torch.ones(1, 1, dtype=torch.bool),
+    }
+    full = DiceHeatmapLoss(absent_weight=1.0)({"heatmaps": heatmaps}, batch)["loss"]
+    less = DiceHeatmapLoss(absent_weight=0.25)({"heatmaps": heatmaps}, batch)["loss"]
+    assert float(less) == pytest.approx(0.25 * float(full))
+    less.backward()
+    assert (heatmaps.grad > 0).all()

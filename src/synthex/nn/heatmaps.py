@@ -12,7 +12,10 @@ from torch import Tensor
 
 
 def gaussian_profiles(
-    landmarks: Float[Tensor, "B L 2"], visible: Bool[Tensor, "B L"], size: tuple[int, int], sigma_px: float
+    landmarks: Float[Tensor, "B L 2"],
+    visible: Bool[Tensor, "B L"],
+    size: tuple[int, int],
+    sigma_px: float | Float[Tensor, "B"],
 ) -> tuple[Float[Tensor, "B L W"], Float[Tensor, "B L H"]]:
     """Profiles along columns and rows whose outer product is the peak-1 Gaussian of each landmark.
 
@@ -20,15 +23,16 @@ def gaussian_profiles(
         landmarks: (column, row) in pixels; anything where not visible.
         visible: Landmarks to draw; the others get zero profiles.
         size: (H, W).
-        sigma_px: Standard deviation in pixels.
+        sigma_px: Standard deviation in pixels, of all images or of each.
     """
+    sigma = sigma_px[:, None, None] if isinstance(sigma_px, Tensor) else sigma_px
     point = torch.where(visible[..., None], landmarks, 0.0)
     point = point.to(torch.promote_types(point.dtype, torch.float32))
     height, width = size
 
     def profile(center: Tensor, count: int) -> Tensor:
         grid = torch.arange(count, device=center.device, dtype=center.dtype) + 0.5
-        values = torch.exp(-0.5 * ((grid - center[..., None]) / sigma_px) ** 2)
+        values = torch.exp(-0.5 * ((grid - center[..., None]) / sigma) ** 2)
         return values * visible[..., None]
 
     return profile(point[..., 0], width), profile(point[..., 1], height)
