@@ -14,7 +14,15 @@ def test_pixel_map_round_trip_and_corners(height, width, size):
     assert np.allclose(where.to_native(where.to_network(corners)), corners, atol=1e-9)
     inside = where.to_network(corners)
     assert inside.min() >= 0
-    assert inside.max() <= size + 0.5  # the short side is rounded to whole pixels
+    assert inside.max() <= size
+
+
+def test_points_follow_the_pixels_of_an_image_that_is_not_square():
+    """1001 x 1536 to 128: 83.4 rows become 83, and the image's lower right corner is that of the last of them."""
+    where = fit(1001, 1536, 128)
+    assert where.crop() == (slice(22, 105), slice(0, 128))
+    assert np.allclose(where.to_network(np.array(((0.0, 0.0), (1536.0, 1001.0)))), ((0, 22), (128, 105)))
+    assert np.allclose(where.to_native(np.array(((64.0, 22 + 83 / 2),))), ((768, 500.5),))
 
 
 def test_a_mask_and_its_centre_move_together():

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -40,6 +42,27 @@ def test_perfect_outputs_decode_to_the_truth_in_native_pixels(size):
         assert found.masks.shape == sample.masks.shape
         disc, truth = found.masks[0], sample.masks[0]
         assert 2 * (disc & truth).sum() / (disc.sum() + truth.sum()) > 0.9
+
+
+def test_a_prediction_does_not_depend_on_its_batch_mates():
+    samples = [make_sample(0, 60, 90), replace(make_sample(1, 60, 90), pixel_mm=1.7)]
+    decode, heatmaps = make_decoder(2.0, 0.3), torch.rand((2, 4, 64, 64), generator=torch.manual_seed(0))
+    masks = torch.zeros((2, 3, 64, 64))
+    together = decode({"heatmaps": heatmaps, "masks": masks}, batch_of(64, *samples))
+    for index, sample in enumerate(samples):
+        (alone,) = decode({"heatmaps": heatmaps[[index]], "masks": masks[[index]]}, batch_of(64, sample))
+        assert np.array_equal(alone.landmarks, together[index].landmarks)
+        assert np.array_equal(alone.confidence, together[index].confidence)
+
+
+def test_heatmaps_are_taught_in_mm_whatever_the_pitch():
+    samples = [make_sample(0, 60, 90), replace(make_sample(1, 60, 90), pixel_mm=1.7)]
+    loss = hip_landmarks.build(sigma_mm=3.0).loss(float(batch_of(64, samples[0])["pixel_mm"]))
+    for sample in samples:
+        batch = batch_of(64, sample)
+        sigma_px = 3.0 / float(batch["pixel_mm"])
+        heatmaps = render_heatmaps(batch["landmarks"], batch["visible"], (64, 64), sigma_px)
+        assert float(loss({"heatmaps": heatmaps}, batch)["loss"]) < 1e-3
 
 
 def test_absent_everywhere_decodes_to_absent():

@@ -21,40 +21,50 @@ Normalization = Literal["zscore", "minmax"]
 class PixelMap:
     """Where native pixels went: ``network = scale * native + offset``, (column, row), pixel centres at +0.5.
 
+    Rows and columns have a scale each, for the resampled image has a whole number of both.
+
     Attributes:
-        scale: Network pixels per native pixel.
+        rows: Rows of the network's grid that hold the image.
+        columns: Columns that hold it.
         column: Offset of the columns in network pixels.
         row: Offset of the rows.
         height: Native rows.
         width: Native columns.
     """
 
-    scale: float
+    rows: int
+    columns: int
     column: int
     row: int
     height: int
     width: int
 
+    @property
+    def scale(self) -> float:
+        """Network pixels per native pixel along the longer side."""
+        return max(self.rows, self.columns) / max(self.height, self.width)
+
     def to_network(self, points: Points2) -> Points2:
         """Map native (column, row) points of shape (N, 2) to the network's grid."""
-        return np.asarray(points, dtype=np.float64) * self.scale + (self.column, self.row)
+        return np.asarray(points, dtype=np.float64) * self._scales() + (self.column, self.row)
 
     def to_native(self, points: Points2) -> Points2:
         """Map points of the network's grid back to native pixels."""
-        return (np.asarray(points, dtype=np.float64) - (self.column, self.row)) / self.scale
+        return (np.asarray(points, dtype=np.float64) - (self.column, self.row)) / self._scales()
 
     def crop(self) -> tuple[slice, slice]:
         """Rows and columns of the network's grid that hold the image (the rest is padding)."""
-        rows = max(1, round(self.height * self.scale))
-        columns = max(1, round(self.width * self.scale))
-        return slice(self.row, self.row + rows), slice(self.column, self.column + columns)
+        return slice(self.row, self.row + self.rows), slice(self.column, self.column + self.columns)
+
+    def _scales(self) -> tuple[float, float]:
+        return self.columns / self.width, self.rows / self.height
 
 
 def fit(height: int, width: int, size: int) -> PixelMap:
     """The map that fits a native image into a ``size`` x ``size`` network input, centred, aspect kept."""
     scale = size / max(height, width)
     rows, columns = max(1, round(height * scale)), max(1, round(width * scale))
-    return PixelMap(scale, (size - columns) // 2, (size - rows) // 2, height, width)
+    return PixelMap(rows, columns, (size - columns) // 2, (size - rows) // 2, height, width)
 
 
 def to_log(sample: Sample) -> Image:

@@ -5,10 +5,25 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from synthex.core import Prediction
 from synthex.data import PixelMap, resize
 from synthex.nn import read_heatmaps
+
+
+def read_each(
+    heatmaps: Float[Tensor, "B L H W"], sigma_px: Float[Tensor, "B"]
+) -> tuple[Float[Tensor, "B L 2"], Float[Tensor, "B L"]]:
+    """:func:`synthex.nn.read_heatmaps` where every image has its own sigma, whatever the others of its batch."""
+    batch, channels = heatmaps.shape[:2]
+    points, confidence = heatmaps.new_zeros((batch, channels, 2)).float(), heatmaps.new_zeros((batch, channels)).float()
+    sigmas = sigma_px.tolist()
+    for sigma in sorted(set(sigmas)):  # normally one
+        same = torch.tensor([value == sigma for value in sigmas], device=heatmaps.device)
+        points[same], confidence[same] = read_heatmaps(heatmaps[same], sigma)
+    return points, confidence
 
 
 def make_decoder(
@@ -17,8 +32,7 @@ def make_decoder(
     """A decoder for heatmaps of width ``sigma_mm``; a landmark is present from confidence ``present_above``."""
 
     def decode(outputs: Mapping[str, Any], batch: Mapping[str, Any]) -> list[Prediction]:
-        sigma_px = sigma_mm / float(batch["pixel_mm"].mean())
-        points, confidence = read_heatmaps(outputs["heatmaps"], sigma_px)
+        points, confidence = read_each(outputs["heatmaps"], sigma_mm / batch["pixel_mm"].double())
         predictions = []
         for index, case_id in enumerate(batch["case_id"]):
             where: PixelMap = batch["native"][index]
