@@ -14,7 +14,7 @@ from generators.ct_files import SHAPE, ct_values, ras_affine, write_itk
 
 from synthex.anatomy.cache import PreparedAnatomies
 from synthex.anatomy.ct_folder import CtFolder
-from synthex.anatomy.resampling import resample_linear, resample_nearest
+from synthex.anatomy.resampling import resample_labels, resample_linear
 from synthex.core import Affine, AnatomySource, ConfigError, InputError, Volume
 
 
@@ -57,7 +57,7 @@ def test_linear_ramp_is_resampled_exactly() -> None:
     assert fine.shape == (60, 60, 60)
     np.testing.assert_allclose(fine.spacing_mm, 1.0)
     np.testing.assert_allclose(fine.center_world, affine.apply((np.array(shape)[None] - 1) / 2)[0])
-    index = np.argwhere(np.ones(fine.shape, dtype=bool))
+    index = np.argwhere(np.ones(fine.shape, dtype=bool)).astype(float)
     old = affine.inverse().apply(fine.world_from_ijk.apply(index))
     inner = ((old >= 0) & (old <= np.array(shape) - 1)).all(axis=1)
     truth = old @ (2 * 1.5, 3 * 3.0, -4 * 2.0)
@@ -79,9 +79,44 @@ def test_coarsening_keeps_the_mean_of_noise_and_lowers_its_spread() -> None:
 def test_labels_keep_their_ids_and_volume() -> None:
     labels = np.zeros((30, 30, 30), np.uint8)
     labels[5:20, 8:24, 6:21] = 200
-    coarse = resample_nearest(Volume(labels, Affine.from_parts(np.eye(3) * 2, (0, 0, 0))), 3.0)
+    coarse = resample_labels(Volume(labels, Affine.from_parts(np.eye(3) * 2, (0, 0, 0))), 3.0)
     assert np.unique(coarse.data).tolist() == [0, 200]
     assert (coarse.data > 0).sum() * 27 == pytest.approx((labels > 0).sum() * 8, rel=0.1)
+
+
+def test_coarser_labels_do_not_move_against_the_ct() -> None:
+    first = np.argwhere(np.ones((2, 2, 2), dtype=bool))
+    shifts = []
+    for start in first:
+        labels = np.zeros((40, 36, 32), np.uint8)
+        # Two labels with background between them, of odd and of even sizes.
+        i, j, k = start + 6
+        labels[i : i + 9, j : j + 12, k : k + 11] = 3
+        labels[i + 14 : i + 24, j : j + 13, k + 1 : k + 10] = 7
+        fine = Volume(labels, Affine.identity())
+        coarse = resample_labels(fine, 2.0)
+        for number in (3, 7):
+            before, after = (
+                volume.world_from_ijk.apply(np.argwhere(volume.data == number).astype(float)).mean(axis=0)
+                for volume in (fine, coarse)
+            )
+            shifts.append(after - before)
+    assert np.abs(np.mean(shifts, axis=0)).max() < 0.05
+    assert np.abs(shifts).max() <= 0.5 + 1e-9
+
+
+def test_coarser_labels_are_those_of_the_largest_occupancy() -> None:
+    rng = np.random.default_rng(3)
+    labels = rng.integers(0, 4, (6, 5, 4)).astype(np.uint8).repeat(5, axis=0).repeat(4, axis=1).repeat(3, axis=2)
+    affine = Affine.from_parts(np.diag((0.8, 1.0, 3.0)), (0, 0, 0))
+    occupancy = np.stack(
+        [resample_linear(Volume((labels == number).astype(np.float32), affine), 1.7).data for number in range(4)]
+    )
+    ranked = np.sort(occupancy, axis=0)
+    clear = ranked[-1] - ranked[-2] > 1e-3
+    assert clear.mean() > 0.9
+    found = resample_labels(Volume(labels, affine), 1.7).data
+    np.testing.assert_array_equal(found[clear], occupancy.argmax(axis=0)[clear])
 
 
 def test_labels_stay_on_the_grid_of_the_ct(tmp_path: Path) -> None:

@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from synthex.anatomy.resampling import resample_linear, resample_nearest
+from synthex.anatomy.resampling import resample_labels, resample_linear
 from synthex.core import Affine, Anatomy, AnatomySource, ConfigError, InputError, Volume
 
-VERSION = 1
+VERSION = 2
 """Part of every key: raise it when resampling or the layout of an entry changes."""
 
 Progress = Callable[[int, int, str], None]
@@ -36,7 +36,8 @@ class PreparedAnatomies:
     Args:
         source: Where subjects come from.
         cache_dir: Folder of the cache; created when needed.
-        spacing_mm: Isotropic voxel edge: linear HU (blurred first where it gets coarser), nearest labels.
+        spacing_mm: Isotropic voxel edge: linear HU (blurred first where it gets coarser), labels of
+            the largest share of each voxel.
             None keeps the native grid.
 
     Raises:
@@ -120,7 +121,7 @@ class PreparedAnatomies:
         anatomy = self.source.load(subject_id)
         ct, labels = anatomy.ct, anatomy.labels
         if self.spacing_mm is not None:
-            ct, labels = resample_linear(ct, self.spacing_mm), resample_nearest(labels, self.spacing_mm)
+            ct, labels = resample_linear(ct, self.spacing_mm), resample_labels(labels, self.spacing_mm)
         try:
             self.cache_dir.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(prefix=".part-", dir=self.cache_dir, ignore_cleanup_errors=True) as folder:
