@@ -48,12 +48,8 @@ class DiceHeatmapLoss(nn.Module):
         pixel_mm: float | None = None,
     ) -> None:
         super().__init__()
-        if (
-            sigma_px <= 0
-            or not 0 <= heatmap_weight <= 1
-            or min(bce_weight, amplitude_weight, absent_weight) < 0
-            or dice_smooth <= 0
-        ):
+        weights = (bce_weight, amplitude_weight, absent_weight)
+        if sigma_px <= 0 or not 0 <= heatmap_weight <= 1 or min(weights) < 0 or dice_smooth <= 0:
             raise ConfigError(
                 f"loss needs sigma_px > 0, heatmap_weight in [0, 1], other weights >= 0 and dice_smooth > 0, got "
                 f"{sigma_px}, {heatmap_weight}, {weights}, {dice_smooth}"
