@@ -50,6 +50,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if "--help" not in rest and os.environ.get("COLUMNS") is None and not sys.stdout.isatty():
         # Rich tables in logs and pipes would otherwise be folded at 80 columns.
         os.environ["COLUMNS"] = "120"
+    # Training threads that wait in a spin take the cores from the processes that simulate for them; with more
+    # runnable threads than cores this costs a factor of ten. Must be set before OpenMP is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from synthex.cli.app import run
 
     return run(command, rest)
