@@ -46,6 +46,15 @@ def test_fcsv_points_that_are_not_placed_are_skipped(tmp_path: Path) -> None:
     assert set(read_landmarks(tmp_path / "a.fcsv").positions) == {"here"}
 
 
+def test_fcsv_of_slicer_5_does_not_name_its_status_column(tmp_path: Path) -> None:
+    head = FCSV.format(frame="# CoordinateSystem = LPS\n").replace("desc", "desc,associatedNodeID")
+    rows = "1,1,2,3,0,0,0,1,1,1,0,here,,,2,0\n2,0,0,0,0,0,0,1,1,1,0,later,,,0,0\n"
+    (tmp_path / "a.fcsv").write_text(head + rows)
+    positions = read_landmarks(tmp_path / "a.fcsv").positions
+    assert set(positions) == {"here"}
+    np.testing.assert_array_equal(positions["here"], (-1, -2, 3))
+
+
 @pytest.mark.parametrize("header", ["name,x,y,z", "Label, X_RAS, Y_RAS, Z_RAS", "name,x_ras_mm,y_ras_mm,z_ras_mm"])
 def test_csv(tmp_path: Path, header: str) -> None:
     rows = "".join(f"{name},{x},{y},{z}\n" for name, (x, y, z) in RAS.items())
@@ -58,6 +67,13 @@ def test_csv_declares_absent_landmarks(tmp_path: Path) -> None:
     landmarks = read_landmarks(tmp_path / "a.csv")
     assert set(landmarks.positions) == {"FH-l"}
     assert landmarks.absent == {"IOF-l"}
+
+
+def test_the_index_column_of_pandas_declares_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(",name,x,y,z\n0,ASIS-l,1,2,3\n1,ASIS-r,4,5,6\n")
+    landmarks = read_landmarks(tmp_path / "a.csv")
+    assert set(landmarks.positions) == {"ASIS-l", "ASIS-r"}
+    assert not landmarks.absent
 
 
 @pytest.mark.parametrize(

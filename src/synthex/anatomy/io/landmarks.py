@@ -91,11 +91,14 @@ def _read_fcsv(path: Path, text: str) -> Landmarks:
             elif key.strip() == "columns":
                 columns = [column.strip() for column in value.split(",")]
         elif line.strip():
-            row = dict(zip(columns, next(csv.reader([line])), strict=False))
+            fields = next(csv.reader([line]))
+            row = dict(zip(columns, fields, strict=False))
             if not {"x", "y", "z", "label"} <= set(row):
                 raise InputError(path, f"a line with {len(row)} fields", "save it again from 3D Slicer")
-            # Slicer 5 appends the status; 2 is defined. Older files have none, and every point counts.
-            if row.get("positionStatus", "2").strip() in ("2", ""):
+            # Slicer 5 appends the status (2 is defined) without naming it among its columns. Older files have
+            # none, and every point counts.
+            status = row.get("positionStatus") or (fields[len(columns)] if len(fields) > len(columns) else "2")
+            if status.strip() in ("2", ""):
                 _add(path, points, row["label"], [row[axis] for axis in "xyz"], _ras_sign(path, frame))
     return _some(path, points, frozenset())
 
@@ -115,7 +118,9 @@ def _read_csv(path: Path, text: str) -> Landmarks:
     absent: set[str] = set()
     for row in rows:
         name = (row[column["name"]] or "").strip()
-        if (row.get(header.get("in_volume", ""), "1") or "1").strip().lower() in _ABSENT:
+        # Not header.get("in_volume", ""): pandas writes an index column whose name is empty.
+        flag = row.get(header["in_volume"]) if "in_volume" in header else "1"
+        if (flag or "1").strip().lower() in _ABSENT:
             absent.add(name)
         else:
             _add(path, points, name, [row[column[axis]] for axis in "xyz"], np.ones(3))
