@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -143,6 +144,38 @@ def test_impossible_nifti_spacing_is_refused(tmp_path: Path, step: float) -> Non
     path = tmp_path / "ct.nii"
     path.write_bytes(nifti_bytes(ct_values(), ras_affine(), pixdim=(step, 3.0, 4.0)))
     _refused(path, "wrong or missing spacing")
+
+
+@pytest.mark.parametrize("offset", [float("nan"), float("inf"), -5.0])
+def test_damaged_nifti_offsets_are_refused(tmp_path: Path, offset: float) -> None:
+    content = bytearray(nifti_bytes(ct_values(), ras_affine()))
+    content[108:112] = struct.pack("<f", offset)
+    (tmp_path / "ct.nii").write_bytes(bytes(content))
+    _refused(tmp_path / "ct.nii", "damaged header")
+
+
+def test_nifti_extents_beyond_64_bits_are_refused(tmp_path: Path) -> None:
+    content = bytearray(nifti_bytes(ct_values(), ras_affine()))
+    content[40:56] = struct.pack("<8h", 5, *[32767] * 5, 1, 1)
+    (tmp_path / "ct.nii").write_bytes(bytes(content))
+    _refused(tmp_path / "ct.nii", "truncated")
+
+
+@pytest.mark.parametrize("spacing", ["2 3", "2 3 nan", ""])
+def test_metaimage_spacing_of_every_axis_is_needed(tmp_path: Path, spacing: str) -> None:
+    path = write_itk(tmp_path / "ct.mha", ct_values(), ras_affine())
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"ElementSpacing = 2 3 4", f"ElementSpacing = {spacing}".encode()))
+    assert path.read_bytes() != content
+    _refused(path, "wrong or missing spacing")
+
+
+def test_metaimage_without_orientation_is_refused(tmp_path: Path) -> None:
+    path = write_itk(tmp_path / "ct.mha", ct_values(), ras_affine())
+    content = path.read_bytes()
+    start = content.index(b"TransformMatrix")
+    path.write_bytes(content[:start] + content[content.index(b"\n", start) + 1 :])
+    _refused(path, "no orientation")
 
 
 @pytest.mark.parametrize("scale", [1e-4, 100.0])

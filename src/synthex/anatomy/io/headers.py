@@ -8,6 +8,7 @@ MetaImage: itk.org/Wiki/MetaIO).
 
 import gzip
 import io
+import math
 import struct
 import zlib
 from dataclasses import dataclass
@@ -88,7 +89,9 @@ def read_nifti_header(path: Path) -> NiftiHeader:
     matrix = np.eye(4)
     matrix[:3] = np.reshape(srow, (3, 4)) if codes[1] > 0 else _from_quaternion(quatern, pixdim)
     matrix[:3] *= _UNITS_MM.get(units & 7, 1.0)
-    expected = int(offset) + int(np.prod(shape, dtype=np.int64)) * bits // 8
+    if not math.isfinite(offset) or offset < 0 or bits < 1:
+        raise InputError(path, f"damaged header: {bits} bits a voxel from byte {offset:g} on", TRUNCATED)
+    expected = int(offset) + math.prod(shape) * bits // 8
     _check_size(path, expected)
     float_type = {16: np.dtype(f"{order}f4"), 64: np.dtype(f"{order}f8")}.get(datatype)
     return NiftiHeader(shape, matrix, int(offset), expected, float_type)
@@ -179,7 +182,7 @@ def check_nrrd_header(path: Path) -> None:
 
 
 def check_metaimage_header(path: Path) -> None:
-    """Refuse MetaImage files without spacing.
+    """Refuse MetaImage files without spacing or without orientation.
 
     Raises:
         InputError: As said, or not a MetaImage file.
@@ -191,11 +194,21 @@ def check_metaimage_header(path: Path) -> None:
         raise InputError(path, "missing spacing: no 'ElementSpacing' in the header", "correct the header")
     spacing = fields.get("elementspacing", fields.get("elementsize", ""))
     try:
-        bad = not all(float(step) > 0 for step in spacing.split())
+        steps = [float(step) for step in spacing.split()]
+        # Two-dimensional images are refused as such later.
+        bad = len(steps) < (2 if fields["ndims"] == "2" else 3) or not all(
+            math.isfinite(step) and step > 0 for step in steps
+        )
     except ValueError:
         bad = True
     if bad:
         raise InputError(path, f"wrong or missing spacing: {spacing!r} mm", "correct the header")
+    if not fields.keys() & {"transformmatrix", "orientation", "rotation"}:
+        raise InputError(
+            path,
+            "no orientation: no 'TransformMatrix' in the header, so left and right are unknown",
+            "export it again",
+        )
 
 
 def _nifti1(order: str, head: bytes) -> tuple:
