@@ -153,6 +153,16 @@ def test_unreadable_and_empty_files(tmp_path):
     assert "sacrum.ply" in _error(folder)
 
 
+def test_triangles_of_missing_vertices_are_named(tmp_path):
+    folder = write_toy_pelvis(tmp_path / "s")
+    mesh = trimesh.load(folder / "sacrum.ply", process=False)
+    text = trimesh.exchange.ply.export_ply(mesh, encoding="ascii").decode()
+    corners = " ".join(str(number) for number in mesh.faces[-1])
+    assert f"3 {corners}" in text
+    (folder / "sacrum.ply").write_text(text.replace(f"3 {corners}", "3 0 1 99"))
+    assert "sacrum.ply: has triangles of vertices that are not in it" in _error(folder)
+
+
 def test_unknown_bone_names_the_nearest(tmp_path):
     folder = write_toy_pelvis(tmp_path / "s")
     write_bone(folder, "femurleft.ply", sphere_at((0, 0, 0), 60))

@@ -69,6 +69,8 @@ def read_surface(path: Path) -> Surface:
         raise InputError(path, "has no triangles", "export the surface again")
     if not np.isfinite(mesh.vertices).all():
         raise InputError(path, "has vertices that are not finite numbers", "export the surface again")
+    if mesh.faces.min() < 0 or mesh.faces.max() >= len(mesh.vertices):
+        raise InputError(path, "has triangles of vertices that are not in it", "export the surface again")
     # STL repeats each vertex for every triangle: merge by position before asking for holes.
     mesh.merge_vertices(merge_tex=True, merge_norm=True)
     mesh.update_faces(mesh.nondegenerate_faces(height=0))
