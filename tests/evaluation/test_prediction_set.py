@@ -1,5 +1,6 @@
 import json
 import shutil
+import struct
 import zipfile
 from dataclasses import replace
 
@@ -147,6 +148,10 @@ def test_equal_predictions_give_equal_mask_files(tmp_path, folder, predictions):
             "landmark 2 is [nan, 1.0], not two finite numbers",
         ),
         (lambda document: document["cases"][0]["landmarks"].__setitem__(2, [1.0]), "landmark 2 is [1.0]"),
+        (
+            lambda document: document["cases"][0]["landmarks"].__setitem__(2, [10**400, 1.0]),
+            "not two finite numbers",
+        ),
         (lambda document: document["cases"][0]["confidence"].__setitem__(0, 1.5), "confidence is not a number in"),
         (
             lambda document: document["cases"][0]["confidence"].__setitem__(0, float("nan")),
@@ -186,6 +191,38 @@ def _cut_without_checksum(folder):
     _edit(folder, lambda document: document.update(masks_sha256=None))
 
 
+def _bad_member(change):
+    """A damage to the first member's local header or data, given (content, start of its data)."""
+
+    def damage(folder):
+        path = folder / "masks.npz"
+        content = bytearray(path.read_bytes())
+        name, extra = struct.unpack_from("<HH", content, 26)
+        change(content, 30 + name + extra)
+        path.write_bytes(bytes(content))
+        _edit(folder, lambda document: document.update(masks_sha256=None))
+
+    return damage
+
+
+def _break_deflate(content, data):
+    content[data : data + 6] = b"\xff" * 6
+
+
+def _central(content):
+    return content.index(b"PK\x01\x02")
+
+
+def _encrypt(content, data):
+    for at in (6, _central(content) + 8):
+        content[at] |= 1
+
+
+def _unknown_method(content, data):
+    for at in (8, _central(content) + 10):
+        content[at : at + 2] = struct.pack("<H", 99)
+
+
 def _garble_member(folder):
     with zipfile.ZipFile(folder / "masks.npz", "w") as archive:
         for index in range(4):
@@ -205,6 +242,9 @@ def _garble_member(folder):
         (_cut_without_checksum, "is not a complete npz file"),
         (_drop_member, "has no masks for 1 cases, the first is case-000"),
         (_garble_member, "masks of case case-000 cannot be read"),
+        (_bad_member(_break_deflate), "masks of case case-000 cannot be read"),
+        (_bad_member(_encrypt), "masks of case case-000 cannot be read"),
+        (_bad_member(_unknown_method), "masks of case case-000 cannot be read"),
     ],
 )
 def test_a_damaged_folder_is_one_line_that_names_the_file(folder, damage, problem):

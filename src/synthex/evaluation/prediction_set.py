@@ -17,6 +17,7 @@ import hashlib
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -33,6 +34,8 @@ from synthex.evaluation.prediction_schema import SCHEMA, VERSION, CaseEntry, par
 JSON_NAME = "predictions.json"
 MASKS_NAME = "masks.npz"
 _REWRITE = "write it again with synthex predict"
+_DAMAGED = (KeyError, ValueError, EOFError, OSError, RuntimeError, zlib.error, zipfile.BadZipFile)
+"""What reading a damaged member raises; RuntimeError also where it is encrypted or of an unknown method."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +96,7 @@ class PredictionSet:
         path = self.folder / MASKS_NAME
         try:
             packed = np.load(io.BytesIO(self._masks.read(f"{case_id}.npy")), allow_pickle=False)
-        except (KeyError, ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
+        except _DAMAGED as error:
             raise InputError(path, f"masks of case {case_id} cannot be read ({_one_line(error)})", _REWRITE) from error
         if packed.dtype != np.uint8 or packed.shape != expected:
             raise InputError(
