@@ -1,9 +1,11 @@
 import csv
+import errno
 import io
 import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -157,6 +159,24 @@ def test_an_output_folder_that_is_a_file_is_the_users_mistake(tmp_path, evaluati
     (tmp_path / "out").write_text("")
     with pytest.raises(InputError, match="cannot be written"):
         write_evaluation(tmp_path / "out", evaluation)
+
+
+@pytest.mark.parametrize("name", ["summary.json", "overlays/best-9_old.png"])
+def test_an_old_file_that_cannot_be_removed_is_the_users_mistake(tmp_path, evaluation, monkeypatch, name):
+    write_evaluation(tmp_path, evaluation)
+    (tmp_path / name).write_bytes(b"{}")
+    unlink = Path.unlink
+
+    def refuse(path, missing_ok=False):
+        if path == tmp_path / name:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        unlink(path, missing_ok=missing_ok)
+
+    # Permissions themselves do not bind root, who runs many a test.
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(InputError, match="cannot be written \\(Permission denied\\)") as caught:
+        write_evaluation(tmp_path, evaluation)
+    assert caught.value.path == tmp_path
 
 
 @pytest.mark.parametrize("kind", ["masks", "landmarks", "nothing detected"])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from synthex.core import atomic_path, write_json, write_text
+from synthex.core import InputError, atomic_path, write_json, write_text
 from synthex.evaluation.overlays import draw_overlay
 from synthex.evaluation.report import render_report
 from synthex.evaluation.scorer import Evaluation
@@ -47,8 +47,7 @@ def write_evaluation(
         InputError: The folder cannot be written.
     """
     folder = Path(folder)
-    if (folder / "summary.json").is_file():
-        (folder / "summary.json").unlink()
+    _remove(folder, "summary.json")
     tables = []
     for name, text in csv_tables(evaluation).items():
         write_text(folder / name, text)
@@ -63,7 +62,7 @@ def write_evaluation(
             path.write_bytes(content)
     for stale in (folder / "overlays").glob("*.png"):
         if stale.name not in images and _OURS.fullmatch(stale.name):
-            stale.unlink()
+            _remove(folder, f"overlays/{stale.name}")
     write_text(folder / "report.html", render_report(evaluation, images, title, details))
     write_json(folder / "summary.json", dict(evaluation.summary))
     return EvaluationPaths(
@@ -72,3 +71,10 @@ def write_evaluation(
         tuple(tables),
         tuple(folder / "overlays" / name for name in images),
     )
+
+
+def _remove(folder: Path, name: str) -> None:
+    try:
+        (folder / name).unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError(folder, f"cannot be written ({error.strerror or error})", "check permissions") from error
