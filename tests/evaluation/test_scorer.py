@@ -107,8 +107,8 @@ def test_every_key_is_documented_and_plain(score):
     summary = evaluation.summary
     assert summary["primary_value"] == summary["landmark_error_mm_mean"]
     assert summary["baseline_landmark_error_mm_mean"] > summary["landmark_error_mm_mean"]
-    assert summary["landmark_error_baseline_ratio"] == pytest.approx(
-        summary["baseline_landmark_error_mm_mean"] / summary["landmark_error_mm_mean"]
+    assert summary["landmark_error_baseline_ratio_all"] == pytest.approx(
+        summary["baseline_landmark_error_mm_mean_all"] / summary["landmark_error_mm_mean_all"]
     )
     for key in ("dice_mean", "detection_rate", "landmark_error_mm_mean/FH-l", "dice_mean/hip-l"):
         assert summary[f"baseline_{key}"] is not None
@@ -121,6 +121,24 @@ def test_another_prediction_set_can_be_the_baseline(score, tmp_path):
     summary = score(samples, [perfect(sample) for sample in samples], baseline=other).summary
     assert summary["baseline_landmark_error_mm_mean"] == pytest.approx(2.5)
     assert summary["landmark_error_baseline_ratio"] is None  # the model makes no error at all
+
+
+def test_the_ratio_to_the_baseline_is_over_the_same_landmarks(score, tmp_path):
+    """The model drops the landmark that the baseline misplaces most: that must not look like a gain."""
+    samples = [make_case(index) for index in range(3)]
+    moved = [perfect(sample, (6, 8)) for sample in samples]
+    for prediction in moved:
+        prediction.landmarks[0] += 20
+    write_prediction_set(tmp_path / "other", moved, PROTOCOL)
+    own = [perfect(sample, (3, 4)) for sample in samples]
+    for prediction in own:
+        prediction.present[0] = False
+    summary = score(samples, own, baseline=read_prediction_set(tmp_path / "other")).summary
+    assert summary["baseline_landmark_error_mm_mean"] / summary["landmark_error_mm_mean"] > 2.1
+    assert summary["landmark_error_baseline_ratio"] == pytest.approx(2)
+    assert summary["landmark_error_baseline_ratio_all"] == pytest.approx(
+        summary["baseline_landmark_error_mm_mean_all"] / summary["landmark_error_mm_mean_all"]
+    )
 
 
 def test_one_subject_has_no_interval(score):

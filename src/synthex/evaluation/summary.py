@@ -69,7 +69,8 @@ _FACTS = {
     "visible_landmarks": "visible, annotated landmarks",
     "detected_landmarks": "how many of them were detected",
     "absent_landmarks": "landmarks known to be outside their image",
-    "landmark_error_baseline_ratio": "baseline's mean error over the model's, both on detected landmarks",
+    "landmark_error_baseline_ratio": "baseline's mean error over the model's, on landmarks that both detect",
+    "landmark_error_baseline_ratio_all": "baseline's mean error over the model's with no miss dropped",
 }
 
 
@@ -81,7 +82,7 @@ def documented_keys(scores: Scores, with_baseline: bool) -> dict[str, str]:
     """
     keys = dict(_FACTS)
     if not with_baseline:
-        del keys["landmark_error_baseline_ratio"]
+        del keys["landmark_error_baseline_ratio"], keys["landmark_error_baseline_ratio_all"]
     own = dict(_SCORES)
     own |= {f"{key}/{name}": f"{text} ({name})" for name in scores.landmarks for key, text in _PER_LANDMARK.items()}
     own |= {f"{key}/{name}": f"{text} ({name})" for name in scores.structures for key, text in _PER_STRUCTURE.items()}
@@ -120,8 +121,11 @@ def summarize(
     if baseline is not None:
         other = _score_figures(baseline, seed)
         figures |= {f"baseline_{key}": value for key, value in other.items()}
-        mean, reference = own["landmark_error_mm_mean"], other["landmark_error_mm_mean"]
-        figures["landmark_error_baseline_ratio"] = reference / mean if mean > 0 else float("nan")
+        shared = scores.detected & baseline.detected
+        figures["landmark_error_baseline_ratio"] = _ratio(
+            np.where(shared, baseline.error_mm, np.nan), np.where(shared, scores.error_mm, np.nan)
+        )
+        figures["landmark_error_baseline_ratio_all"] = _ratio(baseline.full_error_mm, scores.full_error_mm)
     figures["primary_value"] = figures.get(protocol.primary)
     order = documented_keys(scores, baseline is not None)
     return {key: _plain(figures[key]) for key in order}
@@ -168,6 +172,12 @@ def _mean(table: np.ndarray) -> float:
 def _describe(table: np.ndarray, scores: Scores, seed: int, name: str) -> Statistics:
     values, subjects = _flat(table, scores)
     return describe(values, subjects, derive_rng("bootstrap", seed, name))
+
+
+def _ratio(reference: np.ndarray, table: np.ndarray) -> float:
+    """Mean of one table over that of another; NaN where there is none."""
+    mean = _mean(table)
+    return _mean(reference) / mean if mean > 0 else float("nan")
 
 
 def _flat(table: np.ndarray, scores: Scores) -> tuple[np.ndarray, tuple[str, ...]]:
