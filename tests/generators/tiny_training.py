@@ -139,6 +139,13 @@ class Killer(pl.Callback):
         if moment == self.moment and step == self.step:
             os.kill(os.getpid(), signal.SIGKILL)
 
+    def on_train_start(self, trainer, pl_module):
+        self.done = 0
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        self.done += 1
+        self._kill("micro_batch", self.done)  # batches since this process began
+
     def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
         self._kill("batch_start", trainer.global_step)
 

@@ -26,7 +26,11 @@ SCENARIOS = {
     },
     "finite, accumulated gradients": {
         "workers": 0, "ema": False, "endless": False, "every_n_steps": 1, "accumulate": 2,
-        "kills": [[["batch_start", 4]], [["batch_start", 7]]],
+        "kills": [
+            [["batch_start", 4]], [["batch_start", 7]],
+            # Within the first gradient after resuming: two batches make a step.
+            [["backward", 4], ["micro_batch", 1], ["micro_batch", 1]],
+        ],
     },
 }  # fmt: skip
 

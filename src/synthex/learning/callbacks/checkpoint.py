@@ -64,6 +64,13 @@ class ResumableCheckpoint(pl.callbacks.Checkpoint):
             for path in self.folder.glob(".*.part.*"):
                 path.unlink(missing_ok=True)
 
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Take the checkpoint that the run goes on from as written.
+
+        Writing it again in the midst of an accumulated gradient would lose the gradient's first part.
+        """
+        self._last_step = trainer.global_step
+
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
