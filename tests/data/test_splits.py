@@ -4,7 +4,7 @@ import pytest
 from generators.anatomies import Balls
 
 from synthex.core import ConfigError
-from synthex.data import Subset, Union, round_robin, split_subjects
+from synthex.data import Subset, round_robin, split_subjects
 
 
 def person(subject):
@@ -45,13 +45,8 @@ def test_round_robin_visits_everybody_once_a_round():
     assert rounds[0] != rounds[1]
 
 
-def test_subset_and_union():
-    union = Union([Balls(2), Balls(2, first=2)])
-    assert union.subject_ids() == ("ball-000", "ball-001", "ball-002", "ball-003")
-    assert union.load("ball-002").subject_id == "ball-002"
-    assert union.fingerprint("ball-002") == Balls().fingerprint("ball-002")
-    subset = Subset(union, ["ball-003"])
+def test_a_subset_is_a_source():
+    subset = Subset(Balls(4), ["ball-003"])
     assert subset.subject_ids() == ("ball-003",)
     assert subset.load("ball-003").subject_id == "ball-003"
-    with pytest.raises(ConfigError, match="two sources"):
-        Union([Balls(2), Balls(2, first=1)])
+    assert subset.fingerprint("ball-003") == Balls(4).fingerprint("ball-003")

@@ -4,7 +4,7 @@ from synthex.data.dataset import LearningDataset, collate
 from synthex.data.export import Staging, write_folder, write_hdf5
 from synthex.data.on_disk import FolderReader, Hdf5Reader, open_export
 from synthex.data.preprocess import PixelMap, fit, normalize, preprocess, resize, to_log
-from synthex.data.splits import SPLITS, Subset, Union, round_robin, split_subjects
+from synthex.data.splits import SPLITS, Subset, round_robin, split_subjects
 from synthex.data.synthetic import ENDLESS, SyntheticReader
 
 __all__ = [
@@ -17,7 +17,6 @@ __all__ = [
     "Staging",
     "Subset",
     "SyntheticReader",
-    "Union",
     "collate",
     "fit",
     "normalize",

@@ -124,7 +124,8 @@ def write_hdf5(folder: str | Path, samples: Iterable[Sample], vocabulary: Vocabu
     Groups are subjects, numbered "01", "02", … in order of appearance. Coordinates follow the study:
     pixel centres at integers, so half a pixel less than ours; a landmark that is not visible is at
     (-1, -1). Beyond the study's keys, ``NN/masks`` keeps the overlapping masks (bits packed along the
-    columns), ``NN/annotated``, ``NN/pixel-mm``, ``NN/magnification``, ``NN/case-ids`` and ``NN/records``
+    columns), ``NN/landmarks`` the points in full precision (N x L x 2, column and row, pixel centres at +0.5,
+    NaN where not visible); ``NN/annotated``, ``NN/pixel-mm``, ``NN/magnification``, ``NN/case-ids`` and ``NN/records``
     make the round trip exact.
 
     Returns:
@@ -151,6 +152,8 @@ def write_hdf5(folder: str | Path, samples: Iterable[Sample], vocabulary: Vocabu
             _append(labels, f"{group}/segs", exclusive_labels(sample.masks))
             _append(labels, f"{group}/masks", np.packbits(sample.masks, axis=-1))
             _append(labels, f"{group}/lands", points.T)
+            shown = np.where(sample.visible[:, None], sample.landmarks, np.nan)
+            _append(labels, f"{group}/landmarks", shown.astype(np.float64))
             _append(labels, f"{group}/annotated", sample.annotated)
             _append(labels, f"{group}/pixel-mm", np.float64(sample.pixel_mm))
             _append(labels, f"{group}/magnification", np.float64(sample.magnification))

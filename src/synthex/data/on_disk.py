@@ -101,6 +101,7 @@ class Hdf5Reader:
             else:
                 masks = split_labels(node["segs"][row], len(self.structures))
             points = node["lands"][row].T.astype(np.float64) + 0.5
+            exact = node["landmarks"][row] if "landmarks" in node else None
         except (OSError, ValueError, KeyError) as error:
             raise InputError(self._images_path, f"case {case_id} is damaged ({error})", _REMEDY) from error
         height, width = image.shape
@@ -108,6 +109,9 @@ class Hdf5Reader:
             raise InputError(self._labels_path, f"case {case_id} holds NaN or infinity", _REMEDY)
         visible = ((points >= 0) & (points <= (width, height))).all(axis=1)
         points[~visible] = np.nan
+        if exact is not None:
+            # Taking half a pixel away and adding it again is not exact.
+            points, visible = exact, np.isfinite(exact).all(axis=1)
         return Sample(
             case_id=case_id,
             subject_id=str(images[group].attrs.get("subject-id", group)),

@@ -1,7 +1,6 @@
 """Splitting a population by subject: no subject, nor a variant of it, is ever on two sides."""
 
 from collections.abc import Callable, Sequence
-from types import MappingProxyType
 
 from synthex.core import Anatomy, AnatomySource, ConfigError, derive_rng
 
@@ -70,38 +69,6 @@ class Subset:
         return self.source.fingerprint(subject_id)
 
 
-class Union:
-    """Several sources as one.
-
-    Args:
-        sources: Sources whose subject ids do not overlap.
-
-    Raises:
-        ConfigError: Two sources share a subject id.
-    """
-
-    def __init__(self, sources: Sequence[AnatomySource]) -> None:
-        owner: dict[str, AnatomySource] = {}
-        for source in sources:
-            for subject in source.subject_ids():
-                if subject in owner:
-                    raise ConfigError(f"subject {subject!r} is in two sources of anatomies; give it once")
-                owner[subject] = source
-        self._owner = MappingProxyType(owner)
-
-    def subject_ids(self) -> tuple[str, ...]:
-        """All subjects, source by source."""
-        return tuple(self._owner)
-
-    def load(self, subject_id: str) -> Anatomy:
-        """One subject, from the source that has it."""
-        return self._owner[subject_id].load(subject_id)
-
-    def fingerprint(self, subject_id: str) -> str:
-        """That source's own."""
-        return self._owner[subject_id].fingerprint(subject_id)
-
-
 def round_robin(subject_ids: Sequence[str], index: int, seed: int) -> str:
     """The subject of sample ``index``: every subject once in each round, in an order shuffled by round."""
     round_number, place = divmod(index, len(subject_ids))
@@ -109,4 +76,4 @@ def round_robin(subject_ids: Sequence[str], index: int, seed: int) -> str:
     return subject_ids[int(order[place])]
 
 
-__all__ = ["SPLITS", "Subset", "Union", "round_robin", "split_subjects"]
+__all__ = ["SPLITS", "Subset", "round_robin", "split_subjects"]

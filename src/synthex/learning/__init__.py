@@ -1,7 +1,6 @@
 """Training with Lightning: module, data module, schedules, checkpoints and loggers."""
 
 from synthex.learning.checkpoints import (
-    checkpoint_info,
     find_resume_checkpoint,
     find_weights,
     load_network_weights,
@@ -19,7 +18,6 @@ __all__ = [
     "CsvLogger",
     "DataModule",
     "SupervisedModule",
-    "checkpoint_info",
     "find_resume_checkpoint",
     "find_weights",
     "limit_worker_threads",

@@ -87,11 +87,6 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     return checkpoint
 
 
-def checkpoint_info(path: str | Path) -> dict[str, Any]:
-    """What the run stored about itself (``SupervisedModule(extra=...)``)."""
-    return dict(read_checkpoint(path).get(CHECKPOINT_KEY) or {})
-
-
 def check_task(checkpoint: Mapping[str, Any], task: str | None, name: str) -> None:
     """Raise ConfigError when the checkpoint called ``name`` was made for another task than ``task``."""
     stored = (checkpoint.get(CHECKPOINT_KEY) or {}).get("task")

@@ -23,19 +23,16 @@ class DataModule(pl.LightningDataModule):
         train: Dataset to learn from, or a function that makes it (called once, in ``setup``). It has an item
             for every index ``>= 0``: later epochs ask for indices beyond its length, which wrap around.
         val: Dataset to validate on, or a function; None for none.
-        test: Dataset to test on, or a function; None for none.
         collate_fn: Makes a batch of samples; None for PyTorch's own.
-        batch_size: Training samples a batch and process.
-        val_batch_size: The same for validation and test; None for ``batch_size``.
+        batch_size: Samples a batch and process.
         workers: Loader processes for training; 0 loads in the training process.
-        val_workers: The same for validation and test; None for ``workers``.
+        val_workers: The same for validation; None for ``workers``.
         samples_per_epoch: Training samples an epoch; required for endless data, and by default the
             dataset's length otherwise.
         endless: Whether ``train[i]`` exists for every ``i >= 0``, so that no sample is ever seen twice.
         seed: Of the order of finite data.
         pin_memory: Stage batches in page-locked memory; None does so where there is a GPU.
         prefetch: Batches each worker keeps ready.
-        start_method: ``fork``, ``spawn``, ``forkserver`` or None for Python's default.
 
     Raises:
         ConfigError: ``endless`` without ``samples_per_epoch``, or batches larger than an epoch.
@@ -45,10 +42,8 @@ class DataModule(pl.LightningDataModule):
         self,
         train: DatasetOrFactory = None,
         val: DatasetOrFactory = None,
-        test: DatasetOrFactory = None,
         collate_fn: Callable[[list[Any]], Any] | None = None,
         batch_size: int = 16,
-        val_batch_size: int | None = None,
         workers: int = 0,
         val_workers: int | None = None,
         samples_per_epoch: int | None = None,
@@ -56,24 +51,23 @@ class DataModule(pl.LightningDataModule):
         seed: int = 0,
         pin_memory: bool | None = None,
         prefetch: int = 2,
-        start_method: str | None = None,
     ) -> None:
         super().__init__()
         if endless and samples_per_epoch is None:
             raise ConfigError("endless training data has no length; set samples_per_epoch")
-        self._sources: dict[str, DatasetOrFactory] = {"train": train, "val": val, "test": test}
+        self._sources: dict[str, DatasetOrFactory] = {"train": train, "val": val}
         self._datasets: dict[str, Dataset[Any]] = {}
         self.collate_fn = collate_fn
-        self.batch_size, self.val_batch_size = batch_size, val_batch_size or batch_size
+        self.batch_size = batch_size
         self.workers, self.val_workers = workers, workers if val_workers is None else val_workers
         self.samples_per_epoch, self.endless, self.seed = samples_per_epoch, endless, seed
         self.pin_memory = torch.cuda.is_available() if pin_memory is None else pin_memory
-        self.prefetch, self.start_method = prefetch, start_method
+        self.prefetch = prefetch
         self._resumed_batches = 0
 
     def setup(self, stage: str) -> None:
         """Make the datasets that ``stage`` needs, once."""
-        needed = {"fit": ("train", "val"), "validate": ("val",), "test": ("test",)}.get(stage, ())
+        needed = {"fit": ("train", "val"), "validate": ("val",)}.get(stage, ())
         for name in needed:
             source = self._sources[name]
             if source is not None and name not in self._datasets:
@@ -104,10 +98,6 @@ class DataModule(pl.LightningDataModule):
         """Validation batches in order; none where there is no validation dataset."""
         return self._ordered_loader("val")
 
-    def test_dataloader(self) -> DataLoader[Any] | list[Any]:
-        """Test batches in order."""
-        return self._ordered_loader("test")
-
     def batches_done(self) -> int:
         """Training batches this process has learned from since the run began, interruptions included."""
         if self.trainer is None:
@@ -130,9 +120,7 @@ class DataModule(pl.LightningDataModule):
         rank, world = self._rank_and_world()
         if world > 1:
             dataset = Subset(dataset, range(rank, len(dataset), world))  # type: ignore[arg-type]
-        return DataLoader(
-            dataset, batch_size=self.val_batch_size, shuffle=False, **self._loader_options(self.val_workers)
-        )
+        return DataLoader(dataset, batch_size=self.batch_size, shuffle=False, **self._loader_options(self.val_workers))
 
     def _loader_options(self, workers: int) -> dict[str, Any]:
         options: dict[str, Any] = {
@@ -147,7 +135,6 @@ class DataModule(pl.LightningDataModule):
                 "worker_init_fn": limit_worker_threads,
                 "persistent_workers": True,
                 "prefetch_factor": self.prefetch,
-                "multiprocessing_context": self.start_method,
             }
         return options
 

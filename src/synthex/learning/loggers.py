@@ -88,13 +88,13 @@ class CsvLogger(Logger):
 
 
 def wandb_logger(save_dir: str | Path, project: str = "synthex", mode: str | None = None, **options: Any) -> Logger:
-    """Weights & Biases, offline unless asked or logged in: nothing leaves the machine by accident.
+    """Weights & Biases, offline unless the environment or ``mode`` asks for more: nothing leaves the machine by accident.
 
     Args:
         save_dir: Folder of the run's files.
         project: Name of the project there.
         mode: ``online``, ``offline`` or ``disabled``; None takes ``WANDB_MODE``, or ``online`` where
-            ``WANDB_API_KEY`` is set, else ``offline``.
+            ``WANDB_API_KEY`` is set, else ``offline`` (an earlier `wandb login` does not count).
         options: Further arguments of Lightning's WandbLogger.
 
     Raises:

@@ -3,7 +3,7 @@
 import inspect
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import pytorch_lightning as pl
@@ -16,25 +16,8 @@ from synthex.learning.checkpoints import CHECKPOINT_KEY, check_task
 Batch = Mapping[str, Any]
 
 
-class DecodedBatch:
-    """Predictions of one batch.
-
-    It can be iterated over but is no sequence: Lightning rebuilds what is inside sequences and cannot
-    rebuild frozen values.
-    """
-
-    def __init__(self, predictions: list[Prediction]) -> None:
-        self._predictions = tuple(predictions)
-
-    def __iter__(self) -> Iterator[Prediction]:
-        return iter(self._predictions)
-
-    def __len__(self) -> int:
-        return len(self._predictions)
-
-
 class SupervisedModule(pl.LightningModule):
-    """Learns from batches, validates with the task's own score and predicts in native pixels.
+    """Learns from batches and validates with the task's own score.
 
     Logged: ``train/<part of the loss>`` every step, ``val/<part of the loss>`` and ``val/<score>`` every
     validation. All randomness of a step (dropout, …) depends on ``seed`` and the step's number alone, so
@@ -103,7 +86,18 @@ class SupervisedModule(pl.LightningModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Losses and scores of one batch."""
-        self._evaluate(batch, "val")
+        outputs = self(batch["image"])
+        size = len(batch["image"])
+        parts = self.loss(outputs, batch)
+        values = {f"val/{name}": value for name, value in parts.items()}
+        self.log_dict(values, on_epoch=True, batch_size=size, sync_dist=True)
+        if self.decode is None or self.score is None:
+            return
+        for name, value in self.score(self.decode(outputs, batch), batch).items():
+            total = self._scores[name]
+            if math.isfinite(value):
+                total[0] += value * size
+                total[1] += size
 
     def on_validation_epoch_start(self) -> None:
         """Start new averages."""
@@ -111,25 +105,14 @@ class SupervisedModule(pl.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Log the averages of the scores."""
-        self._log_scores("val")
-
-    def test_step(self, batch: Batch, batch_idx: int) -> None:
-        """Losses and scores of one batch."""
-        self._evaluate(batch, "test")
-
-    def on_test_epoch_start(self) -> None:
-        """Start new averages."""
-        self._scores.clear()
-
-    def on_test_epoch_end(self) -> None:
-        """Log the averages of the scores."""
-        self._log_scores("test")
-
-    def predict_step(self, batch: Batch, batch_idx: int) -> "DecodedBatch":
-        """Decoded predictions of one batch, in native pixels; iterate over it."""
-        if self.decode is None:
-            raise ValueError("predicting needs a decode function")
-        return DecodedBatch(self.decode(self(batch["image"]), batch))
+        names: Sequence[str] = sorted(self._scores)
+        if not names:
+            return
+        sums = torch.tensor([self._scores[name] for name in names], device=self.device, dtype=torch.float32)
+        sums = self.trainer.strategy.reduce(sums, reduce_op="sum")
+        for name, (total, count) in zip(names, sums.tolist(), strict=True):
+            if count:
+                self.log(f"val/{name}", total / count, prog_bar=len(names) <= 4, rank_zero_only=False)
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
         """Move the batch's tensors; the rest (native geometry, names) stays as it is, whatever its type."""
@@ -159,27 +142,3 @@ class SupervisedModule(pl.LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse the checkpoint of another task."""
         check_task(checkpoint, self._extra.get("task"), "the checkpoint")
-
-    def _evaluate(self, batch: Batch, stage: str) -> None:
-        outputs = self(batch["image"])
-        size = len(batch["image"])
-        parts = self.loss(outputs, batch)
-        values = {f"{stage}/{name}": value for name, value in parts.items()}
-        self.log_dict(values, on_epoch=True, batch_size=size, sync_dist=True)
-        if self.decode is None or self.score is None:
-            return
-        for name, value in self.score(self.decode(outputs, batch), batch).items():
-            total = self._scores[name]
-            if math.isfinite(value):
-                total[0] += value * size
-                total[1] += size
-
-    def _log_scores(self, stage: str) -> None:
-        names: Sequence[str] = sorted(self._scores)
-        if not names:
-            return
-        sums = torch.tensor([self._scores[name] for name in names], device=self.device, dtype=torch.float32)
-        sums = self.trainer.strategy.reduce(sums, reduce_op="sum")
-        for name, (total, count) in zip(names, sums.tolist(), strict=True):
-            if count:
-                self.log(f"{stage}/{name}", total / count, prog_bar=len(names) <= 4, rank_zero_only=False)

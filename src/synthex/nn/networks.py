@@ -30,7 +30,7 @@ class SegmentationNetwork(nn.Module):
         architecture: ``unet``, ``unetplusplus``, ``manet``, ``linknet``, ``fpn``, … (any of the library's).
         encoder: Name of an encoder of the library, or ``tu-<name>`` for one of timm's.
         encoder_weights: None for random weights, a name of pretrained weights (``imagenet``), or the path
-            of a local file with the encoder's state (``.pt``, ``.pth``, ``.safetensors``).
+            of a local file with the encoder's state (``.pt``, ``.pth``).
         decoder_channels: Width of each decoder stage, coarse to fine; their number is the encoder's depth.
             None takes the library's. Only for architectures that have such stages.
         options: Further keyword arguments of the library's architecture.
@@ -131,13 +131,8 @@ def _load_encoder(encoder: nn.Module, path: Path) -> None:
     if not path.is_file():
         raise InputError(path, "no such file of encoder weights", "check encoder_weights")
     try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            state = load_file(path)
-        else:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # zip, pickle, safetensors and OS errors: all mean that the file is unusable
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # zip, pickle and OS errors: all mean that the file is unusable
         raise InputError(
             path, f"is not a file of weights ({type(error).__name__})", "give a state_dict file"
         ) from error
