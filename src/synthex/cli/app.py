@@ -16,6 +16,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from synthex.cli.compose import compose, conf_folders, nearest, prepare_hydra
+from synthex.cli.settings import check_settings
 from synthex.core import ConfigError, InputError, UserError
 
 MODULES = {
@@ -121,6 +122,7 @@ class _Job:
 
     def __call__(self, cfg: DictConfig) -> Any:
         try:
+            check_settings(cfg)
             result = importlib.import_module(self.module).main(cfg)
         except Exception as error:
             mistake = user_error(error)

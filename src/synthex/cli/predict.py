@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 from yaml import YAMLError
 
 from synthex.cli.build import build_reader, build_sources, build_task, open_checked, plain, prepare, real_source
-from synthex.cli.simulate import choose
+from synthex.cli.settings import choose
 from synthex.cli.terminal import console, quiet_libraries, track
 from synthex.core import ConfigError, InputError, Prediction, Reader, Task, derive_seed, write_text
 from synthex.data import SPLITS, LearningDataset, collate

@@ -8,6 +8,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from synthex.cli.build import build_reader, build_sources, build_task
+from synthex.cli.settings import choose
 from synthex.cli.terminal import console, quiet_libraries, track
 from synthex.core import ConfigError, Sample, atomic_path, derive_rng
 from synthex.data import SPLITS, normalize, to_log
@@ -21,11 +22,7 @@ from matplotlib.axes import Axes
 def main(cfg: DictConfig) -> None:
     """Draw ``cfg.count`` samples clean (labels drawn in) and augmented, and describe them."""
     quiet_libraries()
-    from synthex.cli.simulate import choose
-
     choose("split", cfg.split, SPLITS)
-    if int(cfg.count) < 1 or int(cfg.columns) < 1:
-        raise ConfigError(f"count={cfg.count}, columns={cfg.columns}: both must be at least 1")
     if cfg.data.kind != "synthetic":
         raise ConfigError("preview needs data=synthetic")
     task = build_task(cfg)

@@ -6,6 +6,7 @@ from omegaconf import DictConfig
 from torch.utils.data import DataLoader, Dataset
 
 from synthex.cli.build import build_reader, build_sources, build_task, plain, prepare
+from synthex.cli.settings import choose
 from synthex.cli.terminal import console, quiet_libraries, track
 from synthex.core import ConfigError, Reader, write_json
 from synthex.data import SPLITS, Staging, write_folder, write_hdf5
@@ -37,8 +38,6 @@ def main(cfg: DictConfig) -> None:
     if cfg.data.kind != "synthetic":
         raise ConfigError("simulate needs data=synthetic; data=on_disk has nothing to simulate")
     count = int(cfg.count)
-    if count < 1:
-        raise ConfigError(f"count={count}: give a positive number of radiographs")
     task = build_task(cfg)
     source = build_sources(cfg)[cfg.split]
     seed = int(cfg.seed) if cfg.split == "train" else int(cfg.data.eval_seed)
@@ -76,15 +75,3 @@ def main(cfg: DictConfig) -> None:
     write_json(done, {"count": count})
     staging.clear()
     console.print(f"{count} radiographs: " + ", ".join(str(path) for path in written), soft_wrap=True)
-
-
-def choose(name: str, value: str, choices: tuple[str, ...]) -> None:
-    """Check a setting that has a fixed set of values.
-
-    Raises:
-        ConfigError: It has another value; names the nearest valid ones.
-    """
-    from synthex.cli.compose import nearest
-
-    if value not in choices:
-        raise ConfigError(f"{name}={value}: {nearest(str(value), choices)} ({', '.join(choices)})")

@@ -21,7 +21,7 @@ from synthex.cli.predict import (
     open_cases,
     write_predictions,
 )
-from synthex.cli.simulate import choose
+from synthex.cli.settings import choose
 from synthex.cli.terminal import quiet_libraries
 from synthex.core import ConfigError, Reader, Task, derive_seed, write_text
 from synthex.data import LearningDataset, SyntheticReader, collate
