@@ -165,6 +165,45 @@ def test_landmarks_outside_the_volume_are_named(tmp_path: Path) -> None:
         CtFolder(folder).load("ct-01")
 
 
+@pytest.mark.parametrize(
+    "name", ["FH_l", "FHl", "fh-l", "FH left", "left FH", "FHleft", "FH-L", "GSNN-l", "femoral_head_left", "apex"]
+)
+def test_unknown_landmark_names_are_refused(tmp_path: Path, name: str) -> None:
+    folder = _subject(tmp_path / "a")
+    write_markups(folder / "points.mrk.json", {name: INSIDE["FH-l"]}, "RAS")
+    _refused(folder, "points.mrk.json", f"unknown landmark {name!r}", "rename it")
+    with pytest.raises(InputError, match="unknown landmark"):
+        CtFolder(folder).load("ct-01")
+
+
+@pytest.mark.parametrize(("name", "meant"), [("ASIS_left", "ASIS-l"), ("r-IOF", "IOF-r"), ("ASSIS-r", "ASIS-r")])
+def test_a_misspelt_landmark_beside_good_ones_is_refused(tmp_path: Path, name: str, meant: str) -> None:
+    folder = _subject(tmp_path / "a")
+    (folder / "landmarks.csv").write_text(f"name,x,y,z,in_volume\nFH-l,-2,30,40,1\n{name},,,,0\n")
+    _refused(folder, "landmarks.csv", f"{name!r} (did you mean {meant}?)")
+
+
+def test_other_landmarks_are_kept(tmp_path: Path) -> None:
+    folder = _subject(tmp_path / "a")
+    points = dict.fromkeys(("FH-l", "PSIS-l", "AIIS-r", "knee_left"), INSIDE["FH-l"])
+    write_markups(folder / "points.mrk.json", points, "RAS")
+    CtFolder(folder).check()
+    assert set(CtFolder(folder).load("ct-01").landmarks) == set(points)
+    # Without the hip's grouping the CT may be of another part of the body.
+    write_markups(folder / "points.mrk.json", {"apex": INSIDE["FH-l"]}, "RAS")
+    assert set(CtFolder(folder, structures="all").load("ct-01").landmarks) == {"apex"}
+
+
+def test_what_the_landmark_finder_refuses_names_the_label_file(tmp_path: Path) -> None:
+    folder = _subject(tmp_path / "a")
+    (folder / "points.mrk.json").unlink()
+    # The sacrum alone: the grouping has all six bones, and no voxel of a hip or femur.
+    write_itk(folder / "labels.nii.gz", np.where(_labels() == 4, 4, 0).astype(np.uint8), ras_affine())
+    with pytest.raises(InputError, match="no hip bone or femur") as caught:
+        CtFolder(folder).load("ct-01")
+    assert caught.value.path == folder / "labels.nii.gz"
+
+
 def test_unclear_folders_are_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     _refused(tmp_path / "empty", "no CT found")

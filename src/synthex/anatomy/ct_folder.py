@@ -13,10 +13,11 @@ from synthex.anatomy.io.ct import read_ct, read_ct_grid
 from synthex.anatomy.io.discovery import SubjectFiles, find_subjects
 from synthex.anatomy.io.labels import LabelMap, check_labels, read_labels
 from synthex.anatomy.io.landmarks import Landmarks, read_landmarks
-from synthex.anatomy.io.names import SYNTHEX_HIP, NamesOption, choose_groups, nearest
-from synthex.core import Affine, Anatomy, ConfigError, InputError, Volume
+from synthex.anatomy.io.names import GROUPS, SYNTHEX_HIP, NamesOption, choose_groups, nearest
+from synthex.anatomy.landmark_names import check_landmark_names
+from synthex.core import Affine, Anatomy, ConfigError, InputError, UserError, Volume
 
-VERSION = 2
+VERSION = 3
 """Part of every fingerprint: raise it when the same files would give other arrays."""
 
 SIX_BONES = frozenset(SYNTHEX_HIP)
@@ -146,8 +147,8 @@ class CtFolder:
         """Look at every subject (or one) without reading voxels, so that a bad file is known before training starts.
 
         Checked: permissions, headers and file sizes of CT and labels, every DICOM slice's header, equal grids,
-        label names, landmarks inside the volume. What only voxels show (NaN, values that are not HU) comes
-        out when the subjects are prepared.
+        label names, landmark names, landmarks inside the volume. What only voxels show (NaN, values that are
+        not HU) comes out when the subjects are prepared.
 
         Raises:
             InputError: The first bad file, and how many further subjects are bad.
@@ -159,7 +160,7 @@ class CtFolder:
                 if files.labels is not None:
                     check_labels(files.labels, grid, self._names(files))
                 if files.landmarks is not None:
-                    _require_inside(files.landmarks, read_landmarks(files.landmarks), grid.world_from_ijk, grid.shape)
+                    self._read_landmarks(files.landmarks, grid.world_from_ijk, grid.shape)
             except InputError as error:
                 errors.append(error)
         if len(errors) == 1:
@@ -175,17 +176,30 @@ class CtFolder:
         self, files: SubjectFiles, labels: LabelMap, ct: Volume
     ) -> tuple[Landmarks, str, Mapping[str, float]]:
         if files.landmarks is not None:
-            points = read_landmarks(files.landmarks)
-            _require_inside(files.landmarks, points, ct.world_from_ijk, ct.shape)
+            points = self._read_landmarks(files.landmarks, ct.world_from_ijk, ct.shape)
             return points, files.landmarks.name, {}
         if not self.find_landmarks or not labels.structures.keys() >= SIX_BONES:
             return Landmarks({}), "none", {}
         # Here and not above: finding needs SciPy's heavier parts, which a cached start must not pay for.
         from synthex.anatomy.hip_landmarks import find_hip_landmarks
 
-        found = find_hip_landmarks(labels.volume, labels.structures)
+        try:
+            found = find_hip_landmarks(labels.volume, labels.structures)
+        except UserError as error:
+            # The finder sees voxels and cannot say which file they come from.
+            raise InputError(
+                files.labels or files.ct, str(error), "check the labels, or set find_landmarks=false"
+            ) from error
         sure = {name: at for name, at in found.positions.items() if found.confidence[name] >= MIN_CONFIDENCE}
         return Landmarks(sure, found.absent - found.unsure), "found automatically", found.confidence
+
+    def _read_landmarks(self, path: Path, world_from_ijk: Affine, shape: tuple[int, ...]) -> Landmarks:
+        points = read_landmarks(path)
+        # Another grouping than the hip's may be of another part of the body, with landmarks of its own.
+        hip_only = isinstance(self.structures, str) and self.structures in GROUPS
+        check_landmark_names(path, points.positions.keys() | points.absent, hip_only)
+        _require_inside(path, points, world_from_ijk, shape)
+        return points
 
 
 def _require_inside(path: Path, points: Landmarks, world_from_ijk: Affine, shape: tuple[int, ...]) -> None:

@@ -163,6 +163,14 @@ def test_triangles_of_missing_vertices_are_named(tmp_path):
     assert "sacrum.ply: has triangles of vertices that are not in it" in _error(folder)
 
 
+def test_unknown_landmark_names_are_refused(tmp_path):
+    folder = write_toy_pelvis(tmp_path / "s")
+    write_landmarks(folder / "landmarks.mrk.json", {"FH-r": (110.0, 0.0, 0.0), "FH_left": (-110.0, 0.0, 0.0)})
+    assert "unknown landmark 'FH_left' (did you mean FH-l?)" in _error(folder)
+    write_landmarks(folder / "landmarks.mrk.json", {"KNEE": (110.0, 0.0, 0.0)})
+    assert "unknown landmark 'KNEE'" in _error(folder)
+
+
 def test_unknown_bone_names_the_nearest(tmp_path):
     folder = write_toy_pelvis(tmp_path / "s")
     write_bone(folder, "femurleft.ply", sphere_at((0, 0, 0), 60))

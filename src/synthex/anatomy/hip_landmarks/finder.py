@@ -11,8 +11,9 @@ from synthex.anatomy.hip_landmarks.foramen import find_foramen_points
 from synthex.anatomy.hip_landmarks.iliac_spine import find_iliac_spine
 from synthex.anatomy.hip_landmarks.notch import find_notch
 from synthex.anatomy.hip_landmarks.pelvic_frame import PelvicFrame, find_frame
-from synthex.anatomy.hip_landmarks.result import HIP_LANDMARKS, KINDS, FoundLandmarks, NotFoundError, Spot
+from synthex.anatomy.hip_landmarks.result import FoundLandmarks, NotFoundError, Spot
 from synthex.anatomy.hip_landmarks.symphysis import find_symphysis_corners
+from synthex.anatomy.landmark_names import HIP_LANDMARKS, KINDS
 from synthex.core import Affine, UserError, Volume, derive_rng
 from synthex.core.arrays import Point3
 

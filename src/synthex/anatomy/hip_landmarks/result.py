@@ -8,13 +8,6 @@ import numpy as np
 
 from synthex.core.arrays import Point3
 
-KINDS = ("FH", "GSN", "IOF", "MOF", "SPS", "IPS", "ASIS")
-"""Femoral head, greater sciatic notch, inferior and medial obturator foramen, superior and inferior
-pubic symphysis, anterior superior iliac spine."""
-
-HIP_LANDMARKS = tuple(f"{kind}-{side}" for kind in KINDS for side in ("l", "r"))
-"""The 14 names, in the order of the DeepFluoro data."""
-
 
 @dataclass(frozen=True, eq=False)
 class FoundLandmarks:

@@ -158,6 +158,7 @@ def _subject_folders(root: Path) -> dict[str, Path]:
 def _read_landmarks(folder: Path) -> tuple[dict[str, Point3], frozenset[str]]:
     """Landmarks (RAS mm) and absent ones of a subject; none without a file."""
     from synthex.anatomy.io import read_landmarks
+    from synthex.anatomy.landmark_names import check_landmark_names
 
     files = sorted(folder.glob("*.mrk.json"))
     if len(files) > 1:
@@ -165,6 +166,7 @@ def _read_landmarks(folder: Path) -> tuple[dict[str, Point3], frozenset[str]]:
     if not files:
         return {}, frozenset()
     landmarks = read_landmarks(files[0])
+    check_landmark_names(files[0], landmarks.positions.keys() | landmarks.absent)
     return dict(landmarks.positions), frozenset(landmarks.absent)
 
 
