@@ -104,6 +104,23 @@ def test_folder_of_masks(tmp_path: Path) -> None:
     assert np.bincount(every.volume.data.ravel())[every.structures["liver"]] == 3 * 8
 
 
+@pytest.mark.parametrize("values", [ct_values(), _blocks([1, 2]), _blocks([1, 0]).astype(np.float32) / np.float32(3)])
+def test_only_masks_count_as_masks(tmp_path: Path, values: np.ndarray) -> None:
+    _save(tmp_path / "segmentations", values, name="liver.nii.gz")
+    if len(np.unique(values)) > 2:
+        _refused(tmp_path / "segmentations", "liver.nii.gz", "no mask")
+    else:
+        read = read_labels(tmp_path / "segmentations", CT)
+        np.testing.assert_array_equal(read.volume.data > 0, values > 0)
+
+
+@pytest.mark.parametrize(
+    "groups", [{"left": ["hip_left", 6], "all": "femur_right"}, {"a": 1, "b": [2, 1]}, {"a": "hip_left", "b": 1}]
+)
+def test_an_id_in_two_groups_is_refused(tmp_path: Path, groups: dict[str, object]) -> None:
+    _refused(_save(tmp_path, _blocks([1, 2, 3, 4, 5, 6])), "is in two groups", structures=groups)
+
+
 def _refused(path: Path, *words: str, **options: object) -> None:
     with pytest.raises((InputError, ConfigError)) as caught:
         read_labels(path, CT, **options)

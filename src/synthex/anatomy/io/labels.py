@@ -164,7 +164,11 @@ def _merge_masks(files: Mapping[str, Path], numbering: Numbering, wanted: Number
         if number in needed:
             raw = read_raw(file)
             assert raw.data is not None  # read in full
-            merged[_on_ct_grid(file, raw.data, raw.world_from_ijk, ct) > 0] = number
+            mask = _on_ct_grid(file, raw.data, raw.world_from_ijk, ct)
+            low, high = mask.min(), mask.max()
+            if not np.isin(mask, (low, high)).all():
+                raise InputError(file, "more than two values, so it is no mask", "give one mask for each structure")
+            merged[mask > 0] = number
     return merged
 
 

@@ -123,7 +123,8 @@ def group_numbering(path: Path, numbering: Numbering, groups: Mapping[str, tuple
     A built-in group takes the members that the numbering knows; a group of the user's must be known in full.
 
     Raises:
-        InputError: A member is unknown (with the nearest names), or a group ends up with no member.
+        InputError: A member is unknown (with the nearest names), an id is in two groups, or a group ends up
+            with no member.
     """
     if groups is None:
         return numbering
@@ -145,6 +146,15 @@ def group_numbering(path: Path, numbering: Numbering, groups: Mapping[str, tuple
                 )
         if ids or not lenient:
             merged[group] = tuple(ids)
+    owners: dict[int, str] = {}
+    for group, numbers in merged.items():
+        for number in numbers:
+            if owners.setdefault(number, group) != group:
+                raise InputError(
+                    path,
+                    f"id {number} is in two groups, {owners[number]!r} and {group!r}",
+                    "a voxel has one structure: keep it in one of the two",
+                )
     if not merged:
         raise InputError(
             path,
