@@ -110,9 +110,11 @@ def test_data_on_disk_trains_predicts_and_evaluates(synthex, tmp_path, monkeypat
     arguments = (*ON_DISK, "data.train=train", "data.test=test", "baseline_samples=4", "paths.run_dir=run")
     assert main(["train", *arguments, "trainer.max_epochs=1"]) == 0
     assert summary(Path("run"))["cases"] == 3
+    Path("train").rename("elsewhere")  # predictions do without the training data
     synthex("predict", "run", "output=set")
     synthex("evaluate", "set", "on_disk=test", "output=scores")
     assert summary(Path("scores")) == summary(Path("run"))
+    assert "baseline_dice_mean" in summary(Path("scores"))
     assert "no val split" in synthex("predict", "run", "split=val", code=2)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from generators.predictions import hide, make_case
 
-from synthex.core import ConfigError
+from synthex.core import ConfigError, InputError
 from synthex.evaluation import TrivialPredictor
 from synthex.metrics import dice
 
@@ -65,3 +65,24 @@ def test_a_structure_never_seen_is_empty():
 def test_no_sample_is_an_error():
     with pytest.raises(ConfigError, match="at least one training sample"):
         TrivialPredictor.fit([])
+
+
+def test_a_saved_one_answers_the_same_without_an_image(tmp_path):
+    samples = [hide(make_case(index), 1) for index in range(3)]
+    predictor = TrivialPredictor.fit(samples)
+    predictor.save(tmp_path / "baseline.npz")
+    loaded, (height, width) = TrivialPredictor.load(tmp_path / "baseline.npz"), samples[0].image.shape
+    one, other = predictor.predict(samples[0]), loaded.answer(samples[0].case_id, height, width)
+    assert loaded.samples == 3
+    assert one.case_id == other.case_id
+    for name in ("landmarks", "confidence", "present", "masks"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+
+
+def test_a_damaged_file_is_named(tmp_path):
+    path = tmp_path / "baseline.npz"
+    TrivialPredictor.fit([make_case(0)]).save(path)
+    for content in (b"", path.read_bytes()[:200]):
+        path.write_bytes(content)
+        with pytest.raises(InputError, match="saved baseline"):
+            TrivialPredictor.load(path)

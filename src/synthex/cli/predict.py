@@ -19,7 +19,8 @@ from synthex.data import SPLITS, LearningDataset, collate
 from synthex.evaluation import TrivialPredictor, write_prediction_set
 from synthex.learning import find_weights, limit_worker_threads, load_network_weights
 
-CONFIG_FILE, CASES_FILE, BASELINE_FOLDER = "config.yaml", "cases.yaml", "baseline"
+CONFIG_FILE, CASES_FILE = "config.yaml", "cases.yaml"
+BASELINE_FILE, BASELINE_FOLDER = "baseline.npz", "baseline"
 
 NOT_IDENTITY = (
     *("resume", "test", "test_ct", "baseline_samples", "name", "paths", "logger"),
@@ -41,7 +42,18 @@ def main(cfg: DictConfig) -> None:
     task = build_task(trained)
     reader = open_cases(cases, task)
     network = load_network(trained, task, weights)
-    write_predictions(output, network, task, reader, trained, cases, weights, str(cfg.device), int(cfg.batch_size))
+    write_predictions(
+        output,
+        network,
+        task,
+        reader,
+        trained,
+        cases,
+        weights,
+        run / BASELINE_FILE,
+        device=str(cfg.device),
+        batch_size=int(cfg.batch_size),
+    )
     console.print(f"{len(reader)} predictions: {output}")
 
 
@@ -145,10 +157,12 @@ def write_predictions(
     trained: DictConfig,
     cases: DictConfig,
     weights: Path,
+    baseline: Path,
+    *,
     device: str = "auto",
     batch_size: int = 16,
 ) -> Path:
-    """Predict every case of ``reader`` and write the set, the trivial predictor's beside it."""
+    """Predict every case of ``reader`` and write the set, and beside it the trivial predictor's if the run has one."""
     data = trained.data
     dataset = LearningDataset(reader, int(data.size), normalization=data.normalization)
     provenance = {
@@ -157,12 +171,20 @@ def write_predictions(
         "run": trained.name,
         "cases": cases.name,
     }
-    found = track(predict(network, task, dataset, device, batch_size, int(data.workers)), "predicting", len(reader))
-    write_prediction_set(output, found, task.protocol, provenance)
+    shapes: dict[str, tuple[int, int]] = {}
+
+    def watched() -> Iterator[Prediction]:
+        for prediction in predict(network, task, dataset, device, batch_size, int(data.workers)):
+            height, width = prediction.masks.shape[1:]
+            shapes[prediction.case_id] = (height, width)
+            yield prediction
+
+    write_prediction_set(output, track(watched(), "predicting", len(reader)), task.protocol, provenance)
     write_text(output / CASES_FILE, OmegaConf.to_yaml(cases, resolve=True))
-    trivial = fit_trivial(trained, task)
-    answers = (trivial.predict(reader[index]) for index in range(len(reader)))
-    write_prediction_set(output / BASELINE_FOLDER, answers, task.protocol, {"baseline": "mean position, mean mask"})
+    if baseline.exists():
+        trivial = TrivialPredictor.load(baseline)
+        answers = (trivial.answer(case_id, *shape) for case_id, shape in shapes.items())
+        write_prediction_set(output / BASELINE_FOLDER, answers, task.protocol, {"baseline": "mean position, mean mask"})
     return output
 
 
@@ -180,18 +202,6 @@ def predict(
         with torch.inference_mode():
             outputs = network(batch["image"].to(where))
         yield from task.decode({name: value.float().cpu() for name, value in outputs.items()}, batch)
-
-
-def fit_trivial(trained: DictConfig, task: Task) -> TrivialPredictor:
-    """The trivial predictor of a run: mean positions and masks of its own training samples."""
-    count = int(trained.baseline_samples)
-    if trained.data.kind == "on_disk":
-        reader: Reader = open_checked(trained.data.train, task, "data.train")
-        count = min(count, len(reader))
-    else:
-        source = build_sources(trained)["train"]
-        reader = prepare(build_reader(trained, task, source, "train", count, int(trained.seed)))
-    return TrivialPredictor.fit(reader[index] for index in range(count))
 
 
 def identity(cfg: DictConfig) -> DictConfig:

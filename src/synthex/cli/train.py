@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from synthex.cli.build import build_readers, build_task, plain, prepare
 from synthex.cli.evaluate import score
 from synthex.cli.predict import (
+    BASELINE_FILE,
     CONFIG_FILE,
     cases_config,
     config_hash,
@@ -22,9 +23,10 @@ from synthex.cli.predict import (
     write_predictions,
 )
 from synthex.cli.settings import choose
-from synthex.cli.terminal import quiet_libraries
+from synthex.cli.terminal import quiet_libraries, track
 from synthex.core import ConfigError, Reader, Task, derive_seed, write_text
 from synthex.data import LearningDataset, SyntheticReader, collate
+from synthex.evaluation import TrivialPredictor
 from synthex.learning import (
     DataModule,
     SupervisedModule,
@@ -56,6 +58,7 @@ def main(cfg: DictConfig) -> float | None:
             prepare(reader)
     fit(cfg, task, readers, run, checkpoint)
     log.info("trained: weights in %s", find_weights(run))
+    keep_baseline(run / BASELINE_FILE, readers["train"], int(cfg.baseline_samples))
     return test(cfg, task, run) if cfg.test else None
 
 
@@ -78,6 +81,8 @@ def enter_run(run: Path, cfg: DictConfig, task: Task) -> Path | None:
     if cfg.resume == "never":
         for path in (*(run / "checkpoints").glob("*.ckpt"), run / "metrics.csv", run / "summary.json"):
             path.unlink(missing_ok=True)
+    if checkpoint is None:
+        (run / BASELINE_FILE).unlink(missing_ok=True)
     write_text(run / CONFIG_FILE, OmegaConf.to_yaml(wanted, resolve=True))
     return checkpoint
 
@@ -144,6 +149,16 @@ def fit(cfg: DictConfig, task: Task, readers: dict[str, Reader], run: Path, chec
         raise
 
 
+def keep_baseline(path: Path, train: Reader, samples: int) -> None:
+    """Keep the trivial predictor of a run's first training samples; predictions need the data no more."""
+    count = samples if isinstance(train, SyntheticReader) else min(samples, len(train))
+    if count == 0:
+        path.unlink(missing_ok=True)
+    elif not path.exists() or TrivialPredictor.load(path).samples != count:
+        found = (train[index] for index in range(count))
+        TrivialPredictor.fit(track(found, "averaging for the baseline", count)).save(path)
+
+
 def describe(task: Task, readers: dict[str, Reader], network: torch.nn.Module, trainer: pl.Trainer, run: Path) -> None:
     """Log what is about to be trained, on what, where."""
     log.info("task      %s: %d structures, %d landmarks", task.name, *map(len, names(task)))
@@ -178,7 +193,18 @@ def test(cfg: DictConfig, task: Task, run: Path) -> float | None:
         cases = test_cases(cfg, trained, ct)
         reader = open_cases(cases, task)
         folder = run / "predictions" / cases.name
-        write_predictions(folder, network, task, reader, trained, cases, weights, device, int(trained.data.batch_size))
+        write_predictions(
+            folder,
+            network,
+            task,
+            reader,
+            trained,
+            cases,
+            weights,
+            run / BASELINE_FILE,
+            device=device,
+            batch_size=int(trained.data.batch_size),
+        )
         result = score(folder, task, reader, output)
         primary = result.summary.get(task.protocol.primary) if primary is None else primary
     return primary

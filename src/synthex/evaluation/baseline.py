@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from jaxtyping import Float
 
-from synthex.core import ConfigError, Prediction, Sample
+from synthex.core import ConfigError, InputError, Prediction, Sample, atomic_path
 from synthex.core.arrays import Flags, Landmarks2, MaskStack
 
 DEFAULT_GRID = 192
@@ -26,11 +28,13 @@ class TrivialPredictor:
         positions: L x 2, (column, row) as fractions of image width and height; NaN if never visible.
         visible_share: L shares in [0, 1].
         masks: S x G x G bool on a grid that covers the whole image.
+        samples: How many training samples it is made of.
     """
 
     positions: Landmarks2
     visible_share: Float[np.ndarray, "L"]
     masks: MaskStack
+    samples: int = 0
 
     @classmethod
     def fit(cls, samples: Iterable[Sample], grid: int = DEFAULT_GRID) -> "TrivialPredictor":
@@ -60,16 +64,43 @@ class TrivialPredictor:
             raise ConfigError("the trivial predictor needs at least one training sample, got none")
         positions = np.where(seen[:, None] > 0, sums / np.maximum(seen, 1)[:, None], np.nan)
         best = np.stack([_best_cut(mean) for mean in masks / total]) if len(masks) else masks.astype(bool)
-        return cls(positions, seen / np.maximum(known, 1), best)
+        return cls(positions, seen / np.maximum(known, 1), best, total)
 
     def predict(self, sample: Sample) -> Prediction:
         """The same answer for every image, scaled to its size."""
         height, width = sample.image.shape
+        return self.answer(sample.case_id, height, width)
+
+    def answer(self, case_id: str, height: int, width: int) -> Prediction:
+        """The answer for an image of ``height`` rows and ``width`` columns, which need not exist."""
         points = self.positions * (width, height)
         present: Flags = np.isfinite(points[:, 0]) & (self.visible_share >= 0.5)
-        return Prediction(
-            sample.case_id, points, self.visible_share.copy(), present, resample_masks(self.masks, height, width)
-        )
+        masks = resample_masks(self.masks, height, width)
+        return Prediction(case_id, points, self.visible_share.copy(), present, masks)
+
+    def save(self, path: str | Path) -> None:
+        """Write it to an ``.npz`` file, so that later predictions do without the training data."""
+        with atomic_path(path) as temporary:
+            np.savez_compressed(
+                temporary,
+                positions=self.positions,
+                visible_share=self.visible_share,
+                masks=self.masks,
+                samples=np.array(self.samples),
+            )
+
+    @classmethod
+    def load(cls, path: str | Path) -> "TrivialPredictor":
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            InputError: The file is damaged.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                return cls(file["positions"], file["visible_share"], file["masks"], int(file["samples"]))
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+            raise InputError(path, "is not a saved baseline", "delete it; `synthex train` makes it anew") from error
 
 
 def resample_masks(masks: MaskStack, height: int, width: int) -> np.ndarray:
