@@ -18,6 +18,7 @@ def cache_dir(tmp_path_factory) -> Path:
 def tiny(cache_dir, tmp_path, monkeypatch) -> tuple[str, ...]:
     """:data:`TINY` with the shared cache; runs in an empty folder."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SYNTHEX_CACHE", str(cache_dir))  # for commands that take no setting of a training
     return (*TINY, f"paths.cache_dir={cache_dir}")
 
 

@@ -167,6 +167,8 @@ def test_training_says_what_it_does_in_short_lines_and_nothing_else(synthex, tmp
         "output    ",
     ):
         assert words in text
+    assert "to go on after a crash: synthex train trainer=cpu" in text
+    assert f" debug=fast paths.run_dir={tmp_path / 'run'}\n" in text
     assert "epoch 1/1" in text
     assert f"report: {tmp_path / 'run' / 'report.html'}\n" in text
     assert f"figures: {tmp_path / 'run' / 'summary.json'}\n" in text

@@ -18,11 +18,18 @@ def main(cfg: DictConfig) -> None:
     if cfg.predictions is None:
         raise ConfigError("no prediction set given; say which: synthex evaluate outputs/quickstart/predictions/test")
     folder = Path(cfg.predictions).expanduser()
-    cases = read_cases(folder)
-    task = build_task(cases.config)
-    reader = open_checked(cfg.on_disk, task, "on_disk") if cfg.on_disk else open_cases(cases, task)
+    reader: Reader
+    if cfg.on_disk:
+        # A set of another origin has no cases of ours; then the config says the task.
+        described = read_cases(folder).config if (folder / CASES_FILE).exists() else cfg
+        task = build_task(described)
+        reader = open_checked(cfg.on_disk, task, "on_disk")
+    else:
+        cases = read_cases(folder)
+        task = build_task(cases.config)
+        reader = open_cases(cases, task, cfg.paths.cache_dir)
     output = Path(cfg.output).expanduser() if cfg.output else folder / "evaluation"
-    score(folder, task, reader, output, int(cfg.seed))
+    score(folder, task, reader, output, int(cfg.seed), allow_partial=bool(cfg.allow_partial))
 
 
 def read_cases(folder: Path) -> DictConfig:
@@ -35,7 +42,7 @@ def read_cases(folder: Path) -> DictConfig:
     if not path.exists():
         if not folder.exists():
             raise InputError(folder, "does not exist", "give a folder that `synthex predict` wrote")
-        raise InputError(path, "is missing", "copy it from a set of `synthex predict` on the same cases")
+        raise InputError(path, "is missing", "copy it from a set of `synthex predict`, or give on_disk=<folder>")
     cases = read_yaml(path, "predict again")
     missing = [key for key in ("kind", "split", "count", "name", "config") if key not in cases]
     if missing:
@@ -43,12 +50,14 @@ def read_cases(folder: Path) -> DictConfig:
     return cases
 
 
-def score(predictions: Path, task: Task, reader: Reader, output: Path, seed: int = 0) -> Evaluation:
+def score(
+    predictions: Path, task: Task, reader: Reader, output: Path, seed: int = 0, *, allow_partial: bool = False
+) -> Evaluation:
     """Evaluate, write tables, pictures and report to ``output``, and print the table."""
     found = read_prediction_set(predictions, task.protocol)
     trivial = predictions / BASELINE_FOLDER
     baseline: Any = read_prediction_set(trivial, task.protocol) if trivial.exists() else None
-    result = evaluate(found, reader, task.protocol, baseline, seed=seed)
+    result = evaluate(found, reader, task.protocol, baseline, seed=seed, allow_partial=allow_partial)
     write_evaluation(output, result)
     console.print(terminal_table(result))
     console.print(f"report: {output / 'report.html'}", soft_wrap=True)

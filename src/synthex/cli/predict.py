@@ -1,7 +1,7 @@
 """``synthex predict``: a trained run applied to cases, as a prediction set."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from yaml import YAMLError
 
 from synthex.cli.build import build_reader, build_sources, build_task, open_checked, plain, prepare, real_source
 from synthex.cli.settings import choose
+from synthex.cli.subjects import check_subjects, fingerprints, read_subjects
 from synthex.cli.terminal import console, quiet_libraries, track
 from synthex.core import ConfigError, InputError, Prediction, Reader, Task, derive_seed, write_text
 from synthex.data import SPLITS, LearningDataset, collate
@@ -29,6 +30,12 @@ NOT_IDENTITY = (
 )
 """Settings that do not touch a run's weights: they may change when it is resumed, or its folder moved."""
 
+MAKE_CASES = ("task", "carm", "views", "simulation", "seed")
+"""Settings that decide simulated cases, beside ``data``."""
+
+LOADING = ("batch_size", "workers", "samples_per_epoch", "cases")
+"""Settings of ``data`` that say how cases are loaded or how many, not what they are."""
+
 
 def main(cfg: DictConfig) -> None:
     """Predict the cases that ``cfg`` names with the run ``cfg.run``."""
@@ -37,10 +44,10 @@ def main(cfg: DictConfig) -> None:
         raise ConfigError("no run given; say which: synthex predict outputs/quickstart")
     run, weights = locate_run(Path(cfg.run).expanduser())
     trained = load_config(run)
-    cases = cases_config(cfg, trained)
+    cases = cases_config(cfg, trained, read_subjects(run))
     output = Path(cfg.output).expanduser() if cfg.output else run / "predictions" / cases.name
     task = build_task(trained)
-    reader = open_cases(cases, task)
+    reader = open_cases(cases, task, trained.paths.cache_dir)
     network = load_network(trained, task, weights)
     write_predictions(
         output,
@@ -98,27 +105,59 @@ def read_yaml(path: Path, remedy: str) -> DictConfig:
     return cfg
 
 
-def cases_config(cfg: DictConfig, trained: DictConfig) -> DictConfig:
-    """What is predicted, complete in itself, so that ``evaluate`` can make the same cases again."""
+def cases_config(
+    cfg: DictConfig, trained: DictConfig, subjects: Mapping[str, Mapping[str, str]] | None = None
+) -> DictConfig:
+    """What is predicted, complete in itself, so that ``evaluate`` can make the same cases again.
+
+    It is written beside predictions, which are passed on, so it names no folder but the one with the cases.
+
+    Args:
+        cfg: What ``predict`` was asked for.
+        trained: Config of the run.
+        subjects: Fingerprints of the run's subjects by split, where they are files.
+    """
     chosen = [name for name in ("ct", "meshes", "on_disk") if cfg[name] is not None]
     if len(chosen) > 1:
         raise ConfigError(f"{' and '.join(chosen)} are both set; give one of them")
     choose("split", cfg.split, SPLITS)
-    cases = OmegaConf.create(plain(trained))
     kind = chosen[0] if chosen else "split"
-    count = cfg.cases if cfg.cases is not None else (cases.data.cases.test if "cases" in cases.data else None)
-    name = cfg.split if kind == "split" else kind
-    if kind == "ct" and cfg.label_names is not None:
-        cases.data.label_names = cfg.label_names
-    if kind in ("ct", "meshes") and cases.data.kind != "synthetic":
+    data = plain(trained.data)
+    if kind in ("ct", "meshes") and data["kind"] != "synthetic":
         raise ConfigError(f"{kind}= needs a run trained with data=synthetic, which says how views are simulated")
-    what = {"kind": kind, "split": cfg.split, "folder": cfg[kind] if chosen else None, "count": count, "name": name}
-    return OmegaConf.create(what | {"config": cases})
+    count = cfg.cases if cfg.cases is not None else data.get("cases", {}).get("test")
+    if kind == "ct" and cfg.label_names is not None:
+        data["label_names"] = cfg.label_names
+    for name in LOADING:
+        data.pop(name, None)
+    unused = SPLITS if kind == "on_disk" else tuple(split for split in SPLITS if split != cfg.split)
+    if kind != "split" and data["kind"] == "synthetic":
+        data["ct"] = data["meshes"] = None
+    if kind == "meshes":
+        data["label_names"] = None
+    for name in unused if data["kind"] == "on_disk" else ():
+        data[name] = None
+    config = {name: plain(trained[name]) for name in MAKE_CASES if name in trained} | {"data": data}
+    cases = {
+        "kind": kind,
+        "split": cfg.split,
+        "folder": cfg[kind] if chosen else None,
+        "count": count,
+        "name": cfg.split if kind == "split" else kind,
+        "subjects": dict(subjects[cfg.split]) if kind == "split" and subjects and cfg.split in subjects else None,
+        "config": config,
+    }
+    return OmegaConf.create(cases)
 
 
-def open_cases(cases: DictConfig, task: Task) -> Reader:
-    """The reader that :func:`cases_config` describes."""
-    cfg, count = cases.config, None if cases.count is None else int(cases.count)
+def open_cases(cases: DictConfig, task: Task, cache_dir: str) -> Reader:
+    """The reader that :func:`cases_config` describes; prepared volumes are kept in ``cache_dir``.
+
+    Raises:
+        ConfigError: The split's CTs or meshes are not those of the training.
+    """
+    count = None if cases.count is None else int(cases.count)
+    cfg = OmegaConf.create(plain(cases.config) | {"paths": {"cache_dir": cache_dir}})
     if cases.kind == "on_disk":
         return open_checked(cases.folder, task, "on_disk")
     if cfg.data.kind == "on_disk":
@@ -131,6 +170,10 @@ def open_cases(cases: DictConfig, task: Task) -> Reader:
         # A training stream is endless: its first cases, under the run's own seed.
         seed = int(cfg.seed) if cases.split == "train" else seed
         source = build_sources(cfg)[cases.split]
+        if cases.get("subjects") is not None:
+            check_subjects(
+                fingerprints(source), cases.subjects, "predict all of them with ct=<folder> or meshes=<folder>"
+            )
         return prepare(build_reader(cfg, task, source, cases.split, count, seed))
     source = real_source(cfg, **{cases.kind: cases.folder})
     return prepare(build_reader(cfg, task, source, cases.kind, count, seed))

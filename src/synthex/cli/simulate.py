@@ -1,14 +1,18 @@
 """``synthex simulate``: simulated radiographs with their labels, on disk."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig
 from torch.utils.data import DataLoader, Dataset
 
 from synthex.cli.build import build_reader, build_sources, build_task, plain, prepare
+from synthex.cli.predict import LOADING, MAKE_CASES
 from synthex.cli.settings import choose
+from synthex.cli.subjects import fingerprints, from_files
 from synthex.cli.terminal import console, quiet_libraries, track
-from synthex.core import ConfigError, Reader, write_json
+from synthex.core import AnatomySource, ConfigError, Reader, derive_seed, write_json
 from synthex.data import SPLITS, Staging, write_folder, write_hdf5
 from synthex.learning import limit_worker_threads
 
@@ -43,9 +47,7 @@ def main(cfg: DictConfig) -> None:
     seed = int(cfg.seed) if cfg.split == "train" else int(cfg.data.eval_seed)
     reader = build_reader(cfg, task, source, cfg.split, count, seed)
     output = Path(cfg.output).expanduser()
-    keys = ("task", "views", "carm", "simulation", "data")
-    request = {key: plain(cfg[key]) for key in keys} | {"seed": seed, "split": cfg.split, "count": count}
-    staging = Staging(output, request | {"format": cfg.format})
+    staging = Staging(output, request(cfg, source, seed))
     done = output / "done.json"
     if done.exists():
         staging.clear()  # a run killed here left it
@@ -75,3 +77,21 @@ def main(cfg: DictConfig) -> None:
     write_json(done, {"count": count})
     staging.clear()
     console.print(f"{count} radiographs: " + ", ".join(str(path) for path in written), soft_wrap=True)
+
+
+def request(cfg: DictConfig, source: AnatomySource, seed: int) -> dict[str, Any]:
+    """What is exported, complete but for the user's folders: exports are passed on."""
+    data = {key: value for key, value in plain(cfg.data).items() if key not in (*LOADING, "normalization")}
+    for key in ("ct", "meshes", "label_names"):
+        # The names of known numberings are no folders of anybody's.
+        if data[key] is not None and Path(data[key]).expanduser().exists():
+            data[key] = short_hash(str(Path(data[key]).expanduser().resolve()))
+    if from_files(cfg):
+        data["subjects"] = short_hash(json.dumps(fingerprints(source), sort_keys=True))
+    found = {key: plain(cfg[key]) for key in MAKE_CASES} | {"data": data, "seed": seed}
+    return found | {"split": cfg.split, "count": int(cfg.count), "format": cfg.format}
+
+
+def short_hash(text: str) -> str:
+    """A hash that is equal where ``text`` is, and does not give it away."""
+    return f"{derive_seed(text):032x}"[:16]

@@ -1,11 +1,13 @@
 """``synthex train``: simulate, learn, test, report."""
 
 import logging
+import shlex
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
@@ -23,6 +25,7 @@ from synthex.cli.predict import (
     write_predictions,
 )
 from synthex.cli.settings import choose
+from synthex.cli.subjects import keep_subjects, read_subjects
 from synthex.cli.terminal import quiet_libraries, track
 from synthex.core import ConfigError, Reader, Task, derive_seed, write_text
 from synthex.data import LearningDataset, SyntheticReader, collate
@@ -51,8 +54,9 @@ def main(cfg: DictConfig) -> float | None:
     task = build_task(cfg)
     checkpoint = enter_run(run, cfg, task)
     readers = build_readers(cfg, task)
+    keep_subjects(run, cfg, readers, resumed=checkpoint is not None)
     if cfg.test and cfg.test_ct is not None:  # a bad file shows now, not after a night of training
-        open_cases(test_cases(cfg, load_config(run), cfg.test_ct), task)
+        open_cases(test_cases(run, load_config(run), cfg.test_ct), task, cfg.paths.cache_dir)
     for reader in readers.values():
         if isinstance(reader, SyntheticReader):
             prepare(reader)
@@ -145,7 +149,7 @@ def fit(cfg: DictConfig, task: Task, readers: dict[str, Reader], run: Path, chec
     try:
         trainer.fit(module, datamodule=datamodule, ckpt_path=str(checkpoint) if checkpoint else None, weights_only=True)
     except SystemExit:  # how Lightning answers Ctrl-C
-        log.info("stopped; the same command with paths.run_dir=%s goes on from its last checkpoint", run)
+        log.info("stopped; to go on: %s", continuing(run))
         raise
 
 
@@ -172,6 +176,14 @@ def describe(task: Task, readers: dict[str, Reader], network: torch.nn.Module, t
     log.info("network   %s, %.1f million parameters", type(network).__name__, parameters)
     log.info("device    %s, precision %s", trainer.strategy.root_device, trainer.precision)
     log.info("output    %s", run)
+    log.info("to go on after a crash: %s", continuing(run))
+
+
+def continuing(run: Path) -> str:
+    """The shell command that goes on with this run, whose default folder has a new name every second."""
+    overrides = list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else []
+    kept = [override for override in overrides if override.split("=")[0] not in ("paths.run_dir", "resume")]
+    return shlex.join(["synthex", "train", *kept, f"paths.run_dir={run}"])
 
 
 def names(task: Task) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -190,8 +202,8 @@ def test(cfg: DictConfig, task: Task, run: Path) -> float | None:
     if cfg.test_ct is not None:
         wanted.append((cfg.test_ct, run / "ct"))
     for ct, output in wanted:
-        cases = test_cases(cfg, trained, ct)
-        reader = open_cases(cases, task)
+        cases = test_cases(run, trained, ct)
+        reader = open_cases(cases, task, cfg.paths.cache_dir)
         folder = run / "predictions" / cases.name
         write_predictions(
             folder,
@@ -210,10 +222,10 @@ def test(cfg: DictConfig, task: Task, run: Path) -> float | None:
     return primary
 
 
-def test_cases(cfg: DictConfig, trained: DictConfig, ct: str | None) -> DictConfig:
+def test_cases(run: Path, trained: DictConfig, ct: str | None) -> DictConfig:
     """The cases of a test after training: the run's own, or DRRs of the CTs in a folder."""
     request = {"split": "test", "ct": ct, "meshes": None, "on_disk": None, "cases": None, "label_names": None}
-    return cases_config(OmegaConf.create(request), trained)
+    return cases_config(OmegaConf.create(request), trained, read_subjects(run))
 
 
 def has_split(trained: DictConfig, split: str) -> bool:
