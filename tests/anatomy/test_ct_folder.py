@@ -1,5 +1,6 @@
 """Folders of CTs are understood by their written rules, checked before use, and never name a patient."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from generators.ct_files import (
 )
 
 from synthex.anatomy.ct_folder import CtFolder
+from synthex.anatomy.io.discovery import SubjectFiles
 from synthex.core import AnatomySource, ConfigError, InputError
 
 INSIDE = {"FH-l": (-2.0, 30.0, 40.0)}
@@ -123,6 +125,34 @@ def test_fingerprint_follows_files_and_options(tmp_path: Path) -> None:
     assert CtFolder(folder, structures="all").fingerprint("ct-01") != first
     (folder / "points.mrk.json").write_text((folder / "points.mrk.json").read_text() + " ")
     assert CtFolder(folder).fingerprint("ct-01") != first
+
+
+@pytest.mark.parametrize("name", ["ct.mhd", "ct.nhdr"])
+def test_fingerprint_follows_detached_voxels_of_any_name(tmp_path: Path, name: str) -> None:
+    write_itk(tmp_path / name, ct_values(), ras_affine())
+    voxels = next(file for file in tmp_path.iterdir() if file.name != name)
+    voxels = voxels.rename(tmp_path / f"other name{''.join(voxels.suffixes)}")
+    lines = (tmp_path / name).read_text().splitlines()
+    keys = ("ElementDataFile = ", "data file: ")
+    lines = [next((key + voxels.name for key in keys if line.startswith(key)), line) for line in lines]
+    (tmp_path / name).write_text("\n".join(lines) + "\n")
+    source = CtFolder(tmp_path)
+    source.load("ct-01")
+    first = source.fingerprint("ct-01")
+    voxels.touch()
+    os.utime(voxels, ns=(0, 0))
+    assert source.fingerprint("ct-01") != first
+
+
+@pytest.mark.parametrize(
+    ("value", "followed"),
+    [("slice%03d.raw 1 2 1", ["slice001.raw", "slice002.raw"]), ("LIST", ["notes", "slice001.raw", "slice002.raw"])],
+)
+def test_voxels_in_several_files_are_followed(tmp_path: Path, value: str, followed: list[str]) -> None:
+    for name in ("slice001.raw", "slice002.raw", "notes"):
+        (tmp_path / name).write_bytes(b"")
+    (tmp_path / "ct.mhd").write_text(f"NDims = 3\nElementDataFile = {value}\n")
+    assert [file.name for file in SubjectFiles("a", tmp_path / "ct.mhd").all_files()[1:]] == followed
 
 
 def _check(path: Path) -> None:

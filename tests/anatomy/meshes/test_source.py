@@ -1,5 +1,8 @@
 """Folders of bone surfaces as subjects, good and bad."""
 
+import os
+import shutil
+
 import numpy as np
 import pytest
 import trimesh
@@ -14,7 +17,7 @@ from synthex.core import AnatomySource, ConfigError, InputError
 def toy(tmp_path_factory):
     folder = write_toy_pelvis(tmp_path_factory.mktemp("meshes") / "toy")
     source = MeshFolder(folder, spacing_mm=3.0)
-    return source, source.load("toy")
+    return source, source.load("mesh-01")
 
 
 def _label(anatomy, point):
@@ -30,7 +33,7 @@ def _hu(anatomy, point):
 def test_labels_landmarks_and_absent(toy):
     source, anatomy = toy
     assert isinstance(source, AnatomySource)
-    assert source.subject_ids() == ("toy",)
+    assert source.subject_ids() == ("mesh-01",)
     assert _label(anatomy, (-110, 0, 0)) == 5
     assert _label(anatomy, (110, 0, 0)) == 6
     assert _label(anatomy, (-65, 0, 100)) == 1
@@ -66,11 +69,12 @@ def test_joints_are_open(toy):
     assert 2.5 < distances.min() < 7
 
 
-def test_seed_changes_the_body_but_not_the_bones(toy, tmp_path):
-    source, anatomy = toy
+def test_seed_changes_the_body_but_not_the_bones(tmp_path):
+    source = MeshFolder(write_toy_pelvis(tmp_path / "toy"), spacing_mm=3.0, keep_names=True)
+    anatomy = source.load("toy")
     again = source.load("toy")
     np.testing.assert_array_equal(again.ct.data, anatomy.ct.data)
-    other = MeshFolder(write_toy_pelvis(tmp_path / "toy"), spacing_mm=3.0, seed=1)
+    other = MeshFolder(tmp_path / "toy", spacing_mm=3.0, seed=1, keep_names=True)
     loaded = other.load("toy")
     assert loaded.ct.data.shape != anatomy.ct.data.shape or not np.array_equal(loaded.ct.data, anatomy.ct.data)
     counts = [np.bincount(a.labels.data.ravel(), minlength=7)[1:] for a in (anatomy, loaded)]
@@ -79,11 +83,19 @@ def test_seed_changes_the_body_but_not_the_bones(toy, tmp_path):
 
 def test_fingerprint_follows_the_files(tmp_path):
     folder = write_toy_pelvis(tmp_path / "s")
-    before = MeshFolder(folder).fingerprint("s")
-    assert before == MeshFolder(folder).fingerprint("s")
-    assert before != MeshFolder(folder, seed=1).fingerprint("s")
+    before = MeshFolder(folder).fingerprint("mesh-01")
+    assert before == MeshFolder(folder).fingerprint("mesh-01")
+    assert before != MeshFolder(folder, seed=1).fingerprint("mesh-01")
     write_bone(folder, "sacrum.ply", box_at((0, -60, 60), (70, 40, 80)))
-    assert MeshFolder(folder).fingerprint("s") != before
+    assert MeshFolder(folder).fingerprint("mesh-01") != before
+
+
+def test_fingerprint_tells_equal_files_of_two_folders_apart(tmp_path):
+    folder = write_toy_pelvis(tmp_path / "one" / "s")
+    copy = shutil.copytree(folder, tmp_path / "two" / "s")
+    for path in folder.iterdir():
+        os.utime(copy / path.name, ns=(path.stat().st_atime_ns, path.stat().st_mtime_ns))
+    assert MeshFolder(folder).fingerprint("mesh-01") != MeshFolder(copy).fingerprint("mesh-01")
 
 
 @pytest.mark.parametrize("suffix", ["stl", "obj"])
@@ -92,8 +104,9 @@ def test_other_formats_and_folder_of_subjects(tmp_path, suffix):
     write_toy_pelvis(tmp_path / "a", suffix=suffix)
     (tmp_path / "notes").mkdir()
     source = MeshFolder(tmp_path, spacing_mm=6.0)
-    assert source.subject_ids() == ("a", "b")
-    assert set(np.unique(source.load("b").labels.data)) == set(range(7))
+    assert source.subject_ids() == ("mesh-01", "mesh-02")
+    assert MeshFolder(tmp_path, keep_names=True).subject_ids() == ("a", "b")
+    assert set(np.unique(source.load("mesh-02").labels.data)) == set(range(7))
 
 
 def test_lps_surfaces_and_inverted_normals(tmp_path):
@@ -103,16 +116,16 @@ def test_lps_surfaces_and_inverted_normals(tmp_path):
         mesh.vertices = mesh.vertices * (-1, -1, 1)
         mesh.export(path)
     with pytest.raises(InputError, match="set frame=LPS"):
-        MeshFolder(folder).load("s")
+        MeshFolder(folder).load("mesh-01")
     hip = trimesh.load(folder / "pelvis_left.ply")
     hip.invert()
     hip.export(folder / "pelvis_left.ply")
-    anatomy = MeshFolder(folder, spacing_mm=6.0, frame="LPS").load("s")
+    anatomy = MeshFolder(folder, spacing_mm=6.0, frame="LPS").load("mesh-01")
     assert _label(anatomy, (-65, 0, 100)) == 1
 
 
 def test_region_all_holds_every_bone(tmp_path):
-    anatomy = MeshFolder(write_toy_pelvis(tmp_path / "s"), spacing_mm=6.0, region="all").load("s")
+    anatomy = MeshFolder(write_toy_pelvis(tmp_path / "s"), spacing_mm=6.0, region="all").load("mesh-01")
     bone = anatomy.ct.world_from_ijk.apply(np.argwhere(anatomy.labels.data == 5).astype(float))
     assert bone[:, 2].min() < -230
 
@@ -120,7 +133,7 @@ def test_region_all_holds_every_bone(tmp_path):
 def test_without_landmarks_nothing_is_annotated(tmp_path):
     folder = write_toy_pelvis(tmp_path / "s")
     (folder / "landmarks.mrk.json").unlink()
-    anatomy = MeshFolder(folder, spacing_mm=6.0).load("s")
+    anatomy = MeshFolder(folder, spacing_mm=6.0).load("mesh-01")
     assert not anatomy.landmarks
     assert not anatomy.absent
 
@@ -133,7 +146,7 @@ def _open_mesh():
 
 def _error(folder):
     with pytest.raises(InputError) as caught:
-        MeshFolder(folder).load("s")
+        MeshFolder(folder).load("mesh-01")
     message = str(caught.value)
     assert "\n" not in message
     return message

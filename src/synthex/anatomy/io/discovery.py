@@ -19,6 +19,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from synthex.anatomy.io.headers import detached_voxels
 from synthex.anatomy.io.images import is_dicom, require_readable, volume_stem, volume_suffix
 from synthex.core import InputError
 
@@ -176,8 +177,8 @@ def _folders(folder: Path) -> list[Path]:
 
 
 def _detached_voxels(header: Path) -> list[Path]:
-    """The raw file beside a detached header."""
-    if volume_suffix(header) not in (".mhd", ".nhdr"):
+    """The voxel files of a detached header; none where it cannot be read, which its own reader says."""
+    try:
+        return detached_voxels(header)
+    except OSError:
         return []
-    names = (volume_stem(header) + suffix for suffix in (".raw", ".zraw", ".raw.gz"))
-    return [header.with_name(name) for name in names if header.with_name(name).is_file()]

@@ -9,6 +9,7 @@ MetaImage: itk.org/Wiki/MetaIO).
 import gzip
 import io
 import math
+import re
 import struct
 import zlib
 from dataclasses import dataclass
@@ -164,6 +165,31 @@ def verify_compressed_voxels(path: Path) -> None:
             raise InputError(path, "the file is truncated or damaged", TRUNCATED) from error
     if not stream.eof:
         raise InputError(path, "the file is truncated: it ends before the last voxel", TRUNCATED)
+
+
+def detached_voxels(path: Path) -> list[Path]:
+    """The files that an NRRD or MetaImage header says its voxels lie in; none where they follow the header.
+
+    For a numbered pattern (``slice%03d.raw 1 10 1``) every file that fits it, for a list every file beside
+    the header.
+
+    Raises:
+        OSError: The header cannot be read.
+    """
+    if not path.name.lower().endswith((".nrrd", ".nhdr", ".mha", ".mhd")):
+        return []
+    nrrd = path.name.lower().endswith((".nrrd", ".nhdr"))
+    fields = _text_header(path, b"", ":" if nrrd else "=")
+    value = fields.get("data file", fields.get("datafile", "")) if nrrd else fields.get("elementdatafile", "")
+    if not value or (not nrrd and value.upper() == "LOCAL"):
+        return []
+    if value.upper().startswith("LIST"):
+        return sorted(entry for entry in path.parent.iterdir() if entry.is_file() and entry != path)
+    named = path.parent / value
+    if named.is_file() or "%" not in value:
+        return [named] if named.is_file() else []
+    pattern = path.parent / re.sub(r"%\d*d", "*", value.split()[0])
+    return sorted(entry for entry in pattern.parent.glob(pattern.name) if entry.is_file())
 
 
 def check_nrrd_header(path: Path) -> None:

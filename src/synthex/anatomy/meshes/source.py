@@ -34,6 +34,8 @@ class MeshFolder:
         frame: ``RAS`` or ``LPS``, the frame of the surfaces; landmarks state their own.
         labelled_vertebrae: Levels that count as the structure ``vertebrae``; others are bone without label.
         seed: Seed of what is invented.
+        keep_names: Use folder names as subject ids. By default they are ``mesh-01``, ``mesh-02``, … in sorted
+            order, because folder names often identify the patient.
 
     Raises:
         ConfigError: A setting out of range.
@@ -48,6 +50,7 @@ class MeshFolder:
         frame: str = "RAS",
         labelled_vertebrae: Sequence[str] = ("L3", "L4", "L5"),
         seed: int = 0,
+        keep_names: bool = False,
     ) -> None:
         if not 0.3 <= spacing_mm <= 10:
             raise ConfigError(f"spacing_mm={spacing_mm} must lie in 0.3 to 10")
@@ -60,10 +63,15 @@ class MeshFolder:
         self.frame = frame
         self.labelled_vertebrae = tuple(labelled_vertebrae)
         self.seed = seed
-        self._folders = _subject_folders(Path(root))
+        folders = _subject_folders(Path(root))
+        width = max(2, len(str(len(folders))))
+        self._folders = {
+            name if keep_names else f"mesh-{index:0{width}d}": folder
+            for index, (name, folder) in enumerate(folders.items(), start=1)
+        }
 
     def subject_ids(self) -> tuple[str, ...]:
-        """Names of the subject folders, sorted."""
+        """All subjects, in the sorted order of their folders' names."""
         return tuple(self._folders)
 
     def load(self, subject_id: str) -> Anatomy:
@@ -99,10 +107,11 @@ class MeshFolder:
         )
 
     def fingerprint(self, subject_id: str) -> str:
-        """Changes with the files (name, size, time), the settings and the code's version."""
+        """Changes with the files (path, size, time), the settings and the code's version."""
         folder = self._folders[subject_id]
         files = sorted(p for p in folder.iterdir() if p.suffix.lower() in (*SUFFIXES, ".json"))
-        stats = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+        # With the whole path: archives unpack with equal names and times, and sizes may agree by chance.
+        stats = [(str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
         settings = (self.spacing_mm, self.region, self.frame, self.labelled_vertebrae, self.seed, _VERSION)
         return hashlib.blake2b(repr((subject_id, stats, settings)).encode(), digest_size=16).hexdigest()
 
@@ -136,7 +145,7 @@ class MeshFolder:
 
 
 def _subject_folders(root: Path) -> dict[str, Path]:
-    """Subject name to folder, sorted by name."""
+    """Folder name to folder, sorted by name."""
     remedy = f"give a folder with bone surfaces ({', '.join(SUFFIXES)}), or a folder of such folders"
     if not root.is_dir():
         raise InputError(root, "is not a folder", remedy)
