@@ -81,5 +81,8 @@ def generator(seed: int) -> np.random.Generator:
 
 
 def attenuation(unit: Image, frame: Frame) -> Image:
-    """The image on [0, 1] with air at 0 and bone bright, in either domain; its own inverse."""
+    """The image on [0, 1] with air at 0 and bone bright, in either domain; its own inverse.
+
+    By the domain alone: after an inversion earlier in the chain air is at 1, as it is in the original.
+    """
     return unit if frame.domain == "log" else 1 - unit

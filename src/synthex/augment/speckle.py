@@ -46,10 +46,11 @@ class CoarseSaltAndPepper(PixelOperation):
 
 
 class PixelDropout(PixelOperation):
-    """A ``fraction`` of the pixels show air.
+    """A ``fraction`` of the pixels take the value that air has before any inversion.
 
-    The original writes 0, which is air only where bone is bright. Air is the minimum in the ``log``
-    domain and the maximum in the ``intensity`` domain.
+    The original writes 0, which is air only where bone is bright. The value is the image's minimum in the
+    ``log`` domain and its maximum in the ``intensity`` domain. After an inversion in the same chain that is
+    the value of the densest pixel, as it is in the original.
     """
 
     name = "pixel_dropout"
@@ -60,7 +61,7 @@ class PixelDropout(PixelOperation):
 
 
 class CoarseDropout(PixelOperation):
-    """A ``fraction`` of the cells of a grid at ``resolution`` of the image's size show air.
+    """A ``fraction`` of the cells of a grid at ``resolution`` of the image's size take :class:`PixelDropout`'s value.
 
     imgaug's law; ``A.CoarseDropout`` cuts a number of holes instead.
     """
