@@ -31,7 +31,7 @@ def build():
 '''
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def cache(tmp_path_factory):
     return f"paths.cache_dir={tmp_path_factory.mktemp('cache')}"
 
