@@ -263,7 +263,10 @@ def test_an_unknown_case_is_named(folder):
 @pytest.mark.parametrize(
     ("broken", "problem"),
     [
-        ({"landmarks": np.zeros((2, 2))}, "the task has 4 landmarks"),
+        (
+            {"landmarks": np.zeros((2, 2)), "confidence": np.ones(2), "present": np.ones(2, dtype=bool)},
+            "the task has 4 landmarks",
+        ),
         ({"masks": np.zeros((1, 4, 4), dtype=bool)}, "the task has 3 structures"),
         ({"confidence": np.full(4, np.nan)}, "confidence must lie in"),
         ({"landmarks": np.full((4, 2), np.nan)}, "flagged present but has no position"),
