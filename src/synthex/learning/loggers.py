@@ -88,7 +88,7 @@ class CsvLogger(Logger):
 
 
 def wandb_logger(save_dir: str | Path, project: str = "synthex", mode: str | None = None, **options: Any) -> Logger:
-    """Weights & Biases, offline unless the environment or ``mode`` asks for more: nothing leaves the machine by accident.
+    """Weights & Biases, offline unless the environment or ``mode`` asks for more: nothing leaks by accident.
 
     Args:
         save_dir: Folder of the run's files.
