@@ -141,3 +141,14 @@ def test_an_absent_landmark_weighs_less_but_is_still_taught():
     assert float(less) == pytest.approx(0.25 * float(full))
     less.backward()
     assert (heatmaps.grad > 0).all()
+
+
+def test_a_landmark_seldom_shown_counts_as_much_as_one_always_shown():
+    generator = torch.Generator().manual_seed(4)
+    same = torch.randn(1, 1, *SIZE, generator=generator).expand(4, 2, *SIZE).clone().requires_grad_()
+    shown = torch.ones(4, 2, dtype=torch.bool)
+    shown[1:, 1] = False
+    batch = {"landmarks": torch.full((4, 2, 2), 12.0), "visible": shown, "annotated": torch.ones_like(shown)}
+    DiceHeatmapLoss(SIGMA, absent_weight=0.0)({"heatmaps": same}, batch)["loss"].backward()
+    assert torch.allclose(same.grad[:, 0].sum(dim=0), same.grad[0, 1], atol=1e-7)
+    assert not same.grad[1:, 1].any()

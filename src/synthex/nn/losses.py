@@ -20,7 +20,8 @@ class DiceHeatmapLoss(nn.Module):
     not in the image is taught as absent (there the sign of epsilon rewarded false positives); so is an
     absent landmark (there it gave no gradient); the height of a heatmap is taught, because correlation
     alone is free of scale, so that height can mean presence; a constant heatmap has a finite gradient.
-    What is not annotated contributes nothing.
+    Every landmark counts alike, however seldom the batch shows it: the images with it and those without it
+    are averaged apart. What is not annotated contributes nothing.
 
     Args:
         sigma_px: Standard deviation of the target Gaussians in network pixels.
@@ -31,9 +32,9 @@ class DiceHeatmapLoss(nn.Module):
             where Dice is flat.
         amplitude_weight: Weight of the squared error to the peak-1 Gaussian within the heatmap term,
             relative to the Gaussian's energy (an all-zero heatmap costs 1).
-        absent_weight: Weight of that error where a landmark is absent. Below 1, because a landmark that is
-            seldom in the image is absent in most: with 1 its heatmap is taught to be empty before it is
-            taught where to peak, and stays empty (the hip's ASIS, seen in a fifth of the images).
+        absent_weight: Weight of the images without a landmark. Below 1, because a landmark that is hard to
+            find is otherwise taught to be absent before it is taught where to peak, and stays so (the hip's
+            ASIS, at the image's border if in it at all).
         dice_smooth: Epsilon of the Dice ratio as a fraction of the image's pixels.
     """
 
@@ -80,13 +81,19 @@ class DiceHeatmapLoss(nn.Module):
             shown = taught & batch["visible"]
             sigma_px = self.sigma_px if self.pixel_mm is None else self.sigma_px * self.pixel_mm / batch["pixel_mm"]
             correlation, amplitude = heatmap_losses(outputs["heatmaps"].float(), batch["landmarks"], shown, sigma_px)
-            height = self.amplitude_weight * torch.where(shown, 1.0, self.absent_weight) * amplitude
-            each = torch.where(shown, correlation, 0.0) + height
-            parts["heatmap"] = torch.where(taught, each, 0.0).sum() / taught.sum().clamp(min=1)
+            height = self.amplitude_weight * amplitude
+            seen = _mean_over_images(correlation + height, shown)
+            empty = self.absent_weight * _mean_over_images(height, taught & ~shown)
+            parts["heatmap"] = (seen + empty).sum() / taught.any(dim=0).sum().clamp(min=1)
             terms.append((self.heatmap_weight, parts["heatmap"]))
         scale = sum(weight for weight, _ in terms) if len(terms) == 1 else 1.0
         parts["loss"] = torch.stack([weight / scale * term if scale else term for weight, term in terms]).sum()
         return parts
+
+
+def _mean_over_images(values: Float[Tensor, "B L"], used: Bool[Tensor, "B L"]) -> Float[Tensor, "L"]:
+    """Mean of each column over the rows where it is ``used``; 0 where it never is."""
+    return torch.where(used, values, 0.0).sum(dim=0) / used.sum(dim=0).clamp(min=1)
 
 
 def mask_losses(
