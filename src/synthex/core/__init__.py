@@ -18,6 +18,7 @@ from synthex.core.protocols import (
 )
 from synthex.core.sample import Domain, Prediction, Radiograph, Sample
 from synthex.core.seeds import derive_rng, derive_seed
+from synthex.core.solid import Solid
 from synthex.core.transforms import Affine, Rigid
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "Sample",
     "Scene",
     "Simulator",
+    "Solid",
     "Targets",
     "Task",
     "UserError",

@@ -7,6 +7,7 @@ from types import MappingProxyType
 import numpy as np
 
 from synthex.core.arrays import Point3, VoxelArray
+from synthex.core.solid import Solid
 from synthex.core.transforms import Affine
 
 
@@ -85,7 +86,9 @@ class Scene:
     Attributes:
         anatomy: The subject.
         record: JSON values that say how the scene was made (subject, variant, …).
+        solids: Instruments and implants; where two overlap, the later one displaces the earlier.
     """
 
     anatomy: Anatomy
     record: Mapping[str, object] = field(default_factory=dict)
+    solids: tuple[Solid, ...] = ()

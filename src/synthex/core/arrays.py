@@ -1,8 +1,8 @@
 """Shape and dtype aliases shared by every package.
 
 Letters: ``I J K`` voxels along the volume's axes, ``H W`` image rows and columns, ``S`` structures,
-``L`` landmarks, ``N`` points, ``B`` batch. World points are RAS millimetres; image points are
-(column, row) pixels with pixel centres at +0.5.
+``L`` landmarks, ``N`` points or solids, ``M`` materials or other quantities, ``B`` batch. World points are
+RAS millimetres; image points are (column, row) pixels with pixel centres at +0.5.
 """
 
 import numpy as np
@@ -16,6 +16,8 @@ Points2 = Float[np.ndarray, "N 2"]
 Image = Float32[np.ndarray, "H W"]
 MaskStack = Bool[np.ndarray, "S H W"]
 PathStack = Float32[np.ndarray, "S H W"]
+SolidStack = Float32[np.ndarray, "N H W"]
+QuantityStack = Float32[np.ndarray, "M H W"]
 Landmarks2 = Float[np.ndarray, "L 2"]
 Flags = Bool[np.ndarray, "L"]
 VoxelArray = Num[np.ndarray, "I J K"]
@@ -35,5 +37,7 @@ __all__ = [
     "Point3",
     "Points2",
     "Points3",
+    "QuantityStack",
+    "SolidStack",
     "VoxelArray",
 ]

@@ -10,7 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from synthex.core.anatomy import Anatomy, Scene
-from synthex.core.arrays import Flags, Landmarks2, MaskStack, PathStack
+from synthex.core.arrays import Flags, Landmarks2, MaskStack, PathStack, SolidStack
 from synthex.core.camera import Camera
 from synthex.core.sample import Prediction, Radiograph, Sample
 
@@ -46,19 +46,22 @@ class Rendering:
         radiograph: The simulated image.
         label_path_mm: S x H x W, length of each pixel's ray inside each structure, mm.
         record: JSON values of everything that was drawn for the image (dose, kVp, …).
+        solid_path_mm: N x H x W, the same for each of the scene's solids; N is 0 without solids.
     """
 
     radiograph: Radiograph
     label_path_mm: PathStack
     record: Mapping[str, Any] = field(default_factory=dict)
+    solid_path_mm: SolidStack = field(default_factory=lambda: np.zeros((0, 1, 1), dtype=np.float32))
 
 
 @runtime_checkable
 class Simulator(Protocol):
     """A realism level.
 
-    Contract: ``label_path_mm`` is bit-identical at every level for the same scene and camera; only the
-    pixels change. All randomness comes from ``rng``.
+    Contract: ``label_path_mm`` and ``solid_path_mm`` are bit-identical at every level for the same scene and
+    camera; only the pixels change. Solids do not shorten the paths of labels: a structure is where it is,
+    with or without a screw in it. All randomness comes from ``rng``.
     """
 
     def __call__(self, scene: Scene, camera: Camera, label_ids: Sequence[int], rng: np.random.Generator) -> Rendering:

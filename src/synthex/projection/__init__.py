@@ -1,5 +1,6 @@
 """Line integrals through volumes: a fast CPU kernel and its plain PyTorch twin."""
 
+from synthex.projection.hu_table import FIRST_HU, HuTable
 from synthex.projection.projector import Backend, Projection, default_threads, project
 
-__all__ = ["Backend", "Projection", "default_threads", "project"]
+__all__ = ["FIRST_HU", "Backend", "HuTable", "Projection", "default_threads", "project"]

@@ -9,8 +9,9 @@ from typing import Literal
 
 import numpy as np
 
-from synthex.core import Camera, Volume
-from synthex.core.arrays import Image, PathStack
+from synthex.core import Camera, Solid, Volume
+from synthex.core.arrays import Image, PathStack, QuantityStack, SolidStack
+from synthex.projection.hu_table import HuTable
 from synthex.projection.rays import IndexRays
 
 Backend = Literal["auto", "numba", "torch"]
@@ -23,11 +24,18 @@ class Projection:
     Attributes:
         water_path_mm: H x W float32, integral of max(HU + 1000, 0) / 1000: the mm of water that weigh the
             same. Every voxel is clamped before interpolation; outside the grid there is air.
-        label_path_mm: S x H x W float32, mm of the ray in each label (nearest voxel at the same samples).
+        label_path_mm: S x H x W float32, mm of the ray in each label (nearest voxel at the same samples);
+            solids do not shorten them.
+        quantity_mm: M x H x W float32, integral of each quantity of the HU table (unit of the table times mm);
+            M is 0 without a table.
+        solid_path_mm: N x H x W float32, mm of the ray in each solid; what lies inside a solid counts neither in
+            ``water_path_mm`` nor in ``quantity_mm``.
     """
 
     water_path_mm: Image
     label_path_mm: PathStack
+    quantity_mm: QuantityStack
+    solid_path_mm: SolidStack
 
 
 def project(
@@ -36,6 +44,8 @@ def project(
     label_ids: Sequence[int],
     camera: Camera,
     *,
+    table: HuTable | None = None,
+    solids: Sequence[Solid] = (),
     backend: Backend = "auto",
     threads: int | None = None,
 ) -> Projection:
@@ -47,6 +57,8 @@ def project(
         labels: Structure ids, uint8, on the grid of ``ct``; None when ``label_ids`` is empty.
         label_ids: Labels wanted, in the order of the channels of the result; 0 is what has no label.
         camera: Any camera; the source may be inside the volume.
+        table: Quantities per HU to integrate beside water.
+        solids: Bodies that displace the voxels they lie in.
         backend: ``numba`` (what ``auto`` means on a CPU) or ``torch``, the slow differentiable twin of
             :mod:`synthex.projection.reference`.
         threads: CPU threads; None is one in a child process (data loading) and all cores otherwise.
@@ -57,10 +69,11 @@ def project(
     """
     ids = [int(label) for label in label_ids]
     _check(ct, labels, ids)
-    if backend == "torch":
+    solid_path = np.zeros((len(solids), camera.height, camera.width), dtype=np.float32)
+    if backend == "torch" or table is not None:
         from synthex.projection.reference import project_reference
 
-        return Projection(*project_reference(ct, labels, ids, camera))
+        return Projection(*project_reference(ct, labels, ids, camera, table), solid_path)
     if backend not in ("auto", "numba"):
         raise ValueError(f"projection backend is 'auto', 'numba' or 'torch', got {backend!r}")
     return _project_numba(ct, labels, ids, camera, default_threads() if threads is None else max(1, threads))
@@ -126,7 +139,7 @@ def _project_numba(ct: Volume, labels: Volume | None, ids: list[int], camera: Ca
         bounds = np.linspace(0, camera.height, min(4 * threads, camera.height) + 1).astype(int).tolist()
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(run, bounds[:-1], bounds[1:]))
-    return Projection(water, paths)
+    return Projection(water, paths, *(np.zeros((0, camera.height, camera.width), dtype=np.float32) for _ in range(2)))
 
 
 def _flat(data: np.ndarray, order: tuple[int, ...]) -> np.ndarray:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from synthex.core import Camera, Volume
+from synthex.projection.hu_table import FIRST_HU, HuTable
 
 
 def joseph(
@@ -24,6 +25,7 @@ def joseph(
     sdd_mm: float,
     *,
     nearest: bool = False,
+    table: Tensor | None = None,
     chunk: int = 8192,
 ) -> Tensor:
     """Line integrals of a volume along every pixel's ray from the source to the detector.
@@ -37,10 +39,12 @@ def joseph(
         width: Columns.
         sdd_mm: Depth at which rays end, mm.
         nearest: Take the nearest voxel of the plane instead of the bilinear blend.
+        table: N x M; every sample (of a volume of one channel) is looked up in it, linearly between rows and
+            clamped to its ends, and the M quantities are integrated instead.
         chunk: Rays worked on at a time.
 
     Returns:
-        C x H x W integrals, in the dtype of ``volume``.
+        C x H x W integrals (M x H x W with a table), in the dtype of ``volume``.
     """
     dtype = volume.dtype
     rotation, translation = camera_from_world[:3, :3], camera_from_world[:3, 3]
@@ -55,16 +59,18 @@ def joseph(
     lengths = torch.linalg.norm(world, dim=1)
     # Ties go to the earlier axis, as argmax does.
     dominant = directions.detach().abs().argmax(dim=1)
-    image = volume.new_zeros(len(volume), height * width)
+    image = volume.new_zeros(len(volume) if table is None else table.shape[1], height * width)
     for axis in range(3):
         for rays in torch.nonzero(dominant == axis)[:, 0].split(chunk):
-            total = _along_axis(volume, axis, source, directions[rays], sdd_mm, nearest)
+            total = _along_axis(volume, axis, source, directions[rays], sdd_mm, nearest, table)
             image = image.index_copy(1, rays, total * (lengths[rays] / directions[rays, axis].abs()))
     return image.reshape(-1, height, width)
 
 
-def _along_axis(volume: Tensor, axis: int, source: Tensor, directions: Tensor, sdd_mm: float, nearest: bool) -> Tensor:
-    """Sum of the samples on all planes across ``axis``: C x N for N rays."""
+def _along_axis(
+    volume: Tensor, axis: int, source: Tensor, directions: Tensor, sdd_mm: float, nearest: bool, table: Tensor | None
+) -> Tensor:
+    """Sum of the samples on all planes across ``axis``: C x N (with a table M x N) for N rays."""
     axis_u, axis_v = (other for other in range(3) if other != axis)
     slabs = volume.movedim(1 + axis, 1)
     planes = torch.arange(slabs.shape[1])
@@ -73,7 +79,7 @@ def _along_axis(volume: Tensor, axis: int, source: Tensor, directions: Tensor, s
     u = source[axis_u] + depth * directions[:, axis_u]
     v = source[axis_v] + depth * directions[:, axis_v]
     corner_u, corner_v = torch.floor(u.detach() + 0.5 * nearest), torch.floor(v.detach() + 0.5 * nearest)
-    total = volume.new_zeros(len(volume), len(directions))
+    samples = volume.new_zeros(len(volume), *depth.shape)
     for step_u in range(1 if nearest else 2):
         for step_v in range(1 if nearest else 2):
             index_u, index_v = corner_u + step_u, corner_v + step_v
@@ -83,14 +89,22 @@ def _along_axis(volume: Tensor, axis: int, source: Tensor, directions: Tensor, s
             values = slabs[:, planes[:, None], at_u, at_v] * inside
             if not nearest:
                 values = values * ((1 - (u - index_u).abs()) * (1 - (v - index_v).abs()))
-            total = total + values.sum(dim=1)
-    return total
+            samples = samples + values
+    return samples.sum(dim=1) if table is None else look_up(samples[0], table).sum(dim=1)
+
+
+def look_up(values: Tensor, table: Tensor) -> Tensor:
+    """Rows of an N x M table at fractional row numbers of any shape, linear between rows: M x that shape."""
+    at = values.clamp(0, len(table) - 1)
+    row = at.detach().floor().clamp(max=len(table) - 2).long()
+    fraction = (at - row)[..., None]
+    return (table[row] * (1 - fraction) + table[row + 1] * fraction).movedim(-1, 0)
 
 
 def project_reference(
-    ct: Volume, labels: Volume | None, label_ids: Sequence[int], camera: Camera
-) -> tuple[np.ndarray, np.ndarray]:
-    """The two arrays of :class:`~synthex.projection.projector.Projection`, computed in float64."""
+    ct: Volume, labels: Volume | None, label_ids: Sequence[int], camera: Camera, table: HuTable | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Arrays of :class:`~synthex.projection.projector.Projection` in its order, computed in float64."""
     view = (
         torch.from_numpy(ct.world_from_ijk.inverse().matrix.copy()),
         torch.from_numpy(camera.camera_from_world.matrix.copy()),
@@ -99,11 +113,14 @@ def project_reference(
         camera.width,
         camera.sdd_mm,
     )
-    density = torch.from_numpy(np.maximum(np.asarray(ct.data, dtype=np.float64) + 1000, 0) / 1000)
-    water = joseph(density[None], *view)[0]
+    above_air = torch.from_numpy(np.maximum(np.asarray(ct.data, dtype=np.float64) - FIRST_HU, 0))
+    water = joseph(above_air[None], *view)[0] / 1000
+    quantities = torch.zeros(0, camera.height, camera.width)
+    if table is not None:
+        quantities = joseph(above_air[None], *view, table=torch.from_numpy(table.values.astype(np.float64)))
     if labels is None or not label_ids:
         paths = np.zeros((0, camera.height, camera.width), dtype=np.float32)
     else:
         channels = np.stack([np.asarray(labels.data) == label for label in label_ids]).astype(np.float64)
         paths = joseph(torch.from_numpy(channels), *view, nearest=True).numpy().astype(np.float32)
-    return water.numpy().astype(np.float32), paths
+    return water.numpy().astype(np.float32), paths, quantities.numpy().astype(np.float32)

@@ -38,8 +38,10 @@ class Naive:
     def __call__(self, scene: Scene, camera: Camera, label_ids: Sequence[int], rng: np.random.Generator) -> Rendering:
         """Image ``scene``; draws nothing from ``rng``."""
         anatomy = scene.anatomy
-        projection = project(anatomy.ct, anatomy.labels, label_ids, camera, threads=self.threads)
+        projection = project(anatomy.ct, anatomy.labels, label_ids, camera, solids=scene.solids, threads=self.threads)
         attenuation = projection.water_path_mm * np.float32(self.mu_water_per_mm)
         image = attenuation if self.domain == "log" else np.exp(-attenuation)
         record = {"level": "naive", "mu_water_per_mm": self.mu_water_per_mm}
-        return Rendering(Radiograph(image, self.domain, camera), projection.label_path_mm, record)
+        return Rendering(
+            Radiograph(image, self.domain, camera), projection.label_path_mm, record, projection.solid_path_mm
+        )
