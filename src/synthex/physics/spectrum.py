@@ -1,0 +1,151 @@
+"""X-ray spectra: tungsten tubes, filtration, half-value layers, and few-bin spectra for speed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
+
+import numpy as np
+from scipy.optimize import brentq
+
+from synthex.core import ConfigError
+from synthex.physics.attenuation import (
+    EnergyArray,
+    air_energy_absorption,
+    linear_attenuation_per_mm,
+    load_table,
+    mass_attenuation,
+)
+from synthex.physics.grouping import group_edges
+
+STANDARD_FILTRATION: Mapping[str, float] = MappingProxyType({"aluminium": 2.5})
+"""mm; the least total filtration of a tube above 70 kV (IEC 60601-1-3)."""
+
+_UGY_PER_KEV_PER_MM2_CM2_G = 1.602176634e-16 * 1e2 * 1e3 * 1e6  # keV to J, 1/mm2 to 1/cm2, 1/g to 1/kg, Gy to uGy
+
+
+@dataclass(frozen=True, eq=False)
+class Spectrum:
+    """Photons of an X-ray beam by energy.
+
+    Attributes:
+        energies_kev: Centres of the bins, rising, shape (E,).
+        fluence: Photons per mm2 per mAs at 1 m in each bin (not per keV), shape (E,).
+
+    Raises:
+        ConfigError: Shapes differ, energies do not rise, a fluence is negative, or all are 0.
+    """
+
+    energies_kev: EnergyArray
+    fluence: EnergyArray
+
+    def __post_init__(self) -> None:
+        energies = np.array(self.energies_kev, dtype=np.float64)
+        fluence = np.array(self.fluence, dtype=np.float64)
+        if energies.ndim != 1 or energies.shape != fluence.shape or not (np.diff(energies) > 0).all():
+            raise ConfigError("a spectrum needs rising energies and one fluence for each; correct the lists")
+        if not (np.isfinite(fluence).all() and (fluence >= 0).all() and fluence.sum() > 0):
+            raise ConfigError("a spectrum needs finite fluences of at least 0 that are not all 0; correct the list")
+        energies.setflags(write=False)
+        fluence.setflags(write=False)
+        object.__setattr__(self, "energies_kev", energies)
+        object.__setattr__(self, "fluence", fluence)
+
+    def total(self) -> float:
+        """Photons per mm2 per mAs at 1 m."""
+        return float(self.fluence.sum())
+
+    def mean_energy_kev(self) -> float:
+        """Mean energy of a photon in keV."""
+        return float(self.fluence @ self.energies_kev / self.fluence.sum())
+
+    def air_kerma_ugy(self) -> float:
+        """Air kerma in uGy per mAs at 1 m."""
+        return float(self.fluence @ self._kerma_weights())
+
+    def filtered(self, thickness_mm: Mapping[str, float | int]) -> "Spectrum":
+        """The beam behind sheets of material: name to thickness in mm.
+
+        Raises:
+            ConfigError: Unknown material or a negative thickness.
+        """
+        exponent = np.zeros(len(self.energies_kev))
+        for name, thickness in thickness_mm.items():
+            if not thickness >= 0:
+                raise ConfigError(f"filter of {thickness} mm {name}; give a thickness of at least 0")
+            exponent += linear_attenuation_per_mm(name, self.energies_kev) * thickness
+        return Spectrum(self.energies_kev, self.fluence * np.exp(-exponent))
+
+    def hvl_mm(self, order: int = 1, material: str = "aluminium") -> float:
+        """Half-value layer in mm: what halves the air kerma (order 1), or halves it once more (order 2)."""
+        if order not in (1, 2):
+            raise ConfigError(f"half-value layer of order {order}; choose 1 or 2")
+        per_mm = linear_attenuation_per_mm(material, self.energies_kev)
+        weights = self.fluence * self._kerma_weights()
+
+        def layer(fraction: float) -> float:
+            # The hardest photon gives the greatest thickness that can be needed.
+            most = -np.log(fraction) / per_mm[weights > 0].min()
+            return float(brentq(lambda t: weights @ np.exp(-per_mm * t) - fraction * weights.sum(), 0.0, 1.01 * most))
+
+        return layer(0.5) if order == 1 else layer(0.25) - layer(0.5)
+
+    def grouped(self, bins: int) -> "Spectrum":
+        """The same beam in at most ``bins`` bins, chosen so that what passes a patient changes least.
+
+        The photons of each group are kept, at their mean energy, so the total and the mean energy are
+        exact. With 24 bins the detected signal behind 0 to 40 cm of water, 3 cm of bone and metal is within
+        0.5 % of the full spectrum (tested); the module ``grouping`` says how edges are chosen.
+
+        Raises:
+            ConfigError: Fewer than 8 bins, too few to keep K edges apart.
+        """
+        if bins < 8:
+            raise ConfigError(f"a spectrum of {bins} groups is too coarse; use at least 8")
+        if bins >= np.count_nonzero(self.fluence):
+            return self
+        water, bone = (mass_attenuation(name, self.energies_kev) for name in ("water", "cortical_bone"))
+        edges = group_edges(self.energies_kev, self.fluence, water, bone, bins)
+        photons = np.add.reduceat(self.fluence, edges)
+        energy = np.add.reduceat(self.fluence * self.energies_kev, edges)
+        filled = photons > 0
+        return Spectrum(energy[filled] / photons[filled], photons[filled])
+
+    def _kerma_weights(self) -> np.ndarray:
+        """Air kerma (uGy) of one photon per mm2, by energy."""
+        return self.energies_kev * air_energy_absorption(self.energies_kev) * _UGY_PER_KEV_PER_MM2_CM2_G
+
+
+@lru_cache(maxsize=1)
+def _tungsten_tables() -> Mapping[str, np.ndarray]:
+    return load_table("tungsten")
+
+
+def tungsten_spectrum(kvp: float | int, filtration_mm: Mapping[str, float | int] = STANDARD_FILTRATION) -> Spectrum:
+    """The spectrum of a tungsten tube, anode angle 12 degrees, on the central axis.
+
+    SpekPy 2.5.4 (Poludniowski et al. 2021, Med Phys 48:3630; Bujila et al. 2020, Phys Med 75:44), tabulated
+    unfiltered every 2 kV. Between tabulated voltages the bremsstrahlung is interpolated at equal fractions of
+    the tube voltage, so that its end moves with it; the lines keep their energies. Photons below 10 keV
+    are left out: behind 1 mm of aluminium they carry less than 1e-4 of the air kerma.
+
+    Args:
+        kvp: Tube voltage, 40 to 150 kV.
+        filtration_mm: Total filtration, material name to mm.
+
+    Raises:
+        ConfigError: A voltage outside the table, an unknown material, a negative thickness.
+    """
+    table = _tungsten_tables()
+    tabulated, energies = table["kvp"], table["energies_kev"]
+    if not tabulated[0] <= kvp <= tabulated[-1]:
+        raise ConfigError(f"tube voltage {kvp} kV; choose {tabulated[0]:g} to {tabulated[-1]:g}")
+    high = int(np.clip(np.searchsorted(tabulated, kvp), 1, len(tabulated) - 1))
+    share = (kvp - tabulated[high - 1]) / (tabulated[high] - tabulated[high - 1])
+    density = np.zeros(len(energies))
+    for row, weight in ((high - 1, 1 - share), (high, share)):
+        scaled = energies * (tabulated[row] / kvp)
+        bremsstrahlung = np.interp(scaled, energies, table["bremsstrahlung_per_kev"][row])
+        density += weight * (np.where(energies < kvp, bremsstrahlung, 0.0) + table["lines_per_kev"][row])
+    spectrum = Spectrum(energies, density * (energies[1] - energies[0]))
+    return spectrum.filtered(filtration_mm)
