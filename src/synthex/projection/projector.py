@@ -13,6 +13,7 @@ from synthex.core import Camera, Solid, Volume
 from synthex.core.arrays import Image, PathStack, QuantityStack, SolidStack
 from synthex.projection.hu_table import HuTable
 from synthex.projection.rays import IndexRays
+from synthex.projection.solids import displace, trace_solids
 
 Backend = Literal["auto", "numba", "torch"]
 
@@ -69,14 +70,19 @@ def project(
     """
     ids = [int(label) for label in label_ids]
     _check(ct, labels, ids)
-    solid_path = np.zeros((len(solids), camera.height, camera.width), dtype=np.float32)
     if backend == "torch" or table is not None:
         from synthex.projection.reference import project_reference
 
-        return Projection(*project_reference(ct, labels, ids, camera, table), solid_path)
+        return Projection(*project_reference(ct, labels, ids, camera, table, solids))
     if backend not in ("auto", "numba"):
         raise ValueError(f"projection backend is 'auto', 'numba' or 'torch', got {backend!r}")
-    return _project_numba(ct, labels, ids, camera, default_threads() if threads is None else max(1, threads))
+    threads = default_threads() if threads is None else max(1, threads)
+    plain = _project_numba(ct, labels, ids, camera, threads)
+    if not solids:
+        return plain
+    rays = trace_solids(solids, camera)
+    water, quantity = displace(plain.water_path_mm, plain.quantity_mm, rays, ct, camera, table, threads)
+    return Projection(water, plain.label_path_mm, quantity, rays.path_mm)
 
 
 def default_threads() -> int:
