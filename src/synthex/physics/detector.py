@@ -153,7 +153,8 @@ def scintillator_mtf(frequency_per_mm: Float[np.ndarray, "..."], h_mm2: float) -
 def scintillator_blur(signal: Image, pixel_mm: float, h_mm2: float = SCINTILLATOR_H_MM2) -> Image:
     """Spread light in the scintillator: the exact transfer :func:`scintillator_mtf`, rotationally symmetric.
 
-    The image goes on mirrored past its border, so a constant stays constant. Acts on the pixels' grid: what the
+    The image goes on mirrored past its border, so a constant stays constant (and noise in the outermost pixels,
+    where it meets its mirror image, is a little stronger). Acts on the pixels' grid: what the
     light's spread keeps beyond the Nyquist frequency is not folded back.
 
     Raises:
