@@ -70,19 +70,20 @@ def project(
     """
     ids = [int(label) for label in label_ids]
     _check(ct, labels, ids)
-    if backend == "torch" or table is not None:
+    if backend not in ("auto", "numba", "torch"):
+        raise ValueError(f"projection backend is 'auto', 'numba' or 'torch', got {backend!r}")
+    if backend == "torch":
         from synthex.projection.reference import project_reference
 
         return Projection(*project_reference(ct, labels, ids, camera, table, solids))
-    if backend not in ("auto", "numba"):
-        raise ValueError(f"projection backend is 'auto', 'numba' or 'torch', got {backend!r}")
     threads = default_threads() if threads is None else max(1, threads)
-    plain = _project_numba(ct, labels, ids, camera, threads)
-    if not solids:
-        return plain
-    rays = trace_solids(solids, camera)
-    water, quantity = displace(plain.water_path_mm, plain.quantity_mm, rays, ct, camera, table, threads)
-    return Projection(water, plain.label_path_mm, quantity, rays.path_mm)
+    water, label_path, quantity = _project_numba(ct, labels, ids, camera, table, threads)
+    solid_path = np.zeros((0, camera.height, camera.width), dtype=np.float32)
+    if solids:
+        rays = trace_solids(solids, camera)
+        water, quantity = displace(water, quantity, rays, ct, camera, table, threads)
+        solid_path = rays.path_mm
+    return Projection(water, label_path, quantity, solid_path)
 
 
 def default_threads() -> int:
@@ -105,47 +106,83 @@ def _check(ct: Volume, labels: Volume | None, ids: list[int]) -> None:
         raise ValueError(f"labels must be uint8 on the grid of the CT, got {labels.data.dtype} {labels.shape}")
 
 
-def _project_numba(ct: Volume, labels: Volume | None, ids: list[int], camera: Camera, threads: int) -> Projection:
+def _project_numba(
+    ct: Volume, labels: Volume | None, ids: list[int], camera: Camera, table: HuTable | None, threads: int
+) -> tuple[Image, PathStack, QuantityStack]:
     # Imported here: loading Numba takes most of a second, which importing the package should not cost.
-    from synthex.projection.cpu_kernel import project_rows
+    from synthex.projection.cpu_kernel import project_tiles, tiles_of
 
     order = tuple(int(axis) for axis in np.argsort([-abs(stride) for stride in ct.data.strides], kind="stable"))
-    hu = _flat(ct.data, order)
-    shape = np.array(ct.shape, dtype=np.int64)
-    label_voxels, bricks = np.zeros(0, dtype=np.uint8), np.zeros((1, 1, 1), dtype=np.uint8)
+    label_voxels = np.zeros(4, dtype=np.uint8)
     if labels is not None and ids:
         label_voxels = _flat(labels.data, order)
-        bricks = brick_distances(label_voxels, shape[list(order)], skip=0 not in ids)
+        if len(label_voxels) < 4:  # The kernel reads words of four voxels.
+            label_voxels = np.pad(label_voxels, (0, 4 - len(label_voxels)))
     label_voxels.flags.writeable = False
-    slots = np.full(256, len(ids), dtype=np.int64)
+    slots = np.full(257, len(ids), dtype=np.int64)
     slots[ids] = np.arange(len(ids))
+    shape = np.array(ct.shape, dtype=np.int64)
     rays = IndexRays.of(camera, ct.world_from_ijk)
+    upright = packets_upright(rays, camera, order)
     grid = (
-        hu,
+        _flat(ct.data, order),
         label_voxels,
         slots,
-        bricks.reshape(-1),
+        _padded_rows(table),
         shape,
         _strides(shape[list(order)], order),
-        _strides(np.array(bricks.shape), order),
         *(np.ascontiguousarray(part) for part in (rays.source, rays.index_from_pixel, rays.world_from_pixel)),
         rays.max_depth,
+        upright,
     )
-    water = np.empty((camera.height, camera.width), dtype=np.float32)
-    paths = np.empty((len(ids), camera.height, camera.width), dtype=np.float32)
+    image = (camera.height, camera.width)
+    water = np.empty(image, dtype=np.float32)
+    quantities = np.empty((0 if table is None else table.quantities, *image), dtype=np.float32)
+    paths = np.empty((len(ids), *image), dtype=np.float32)
 
-    def run(row0: int, row1: int) -> None:
-        project_rows(*grid, row0, row1, water, paths)  # type: ignore[call-arg]
+    def run(tile0: int, tile1: int) -> None:
+        project_tiles(*grid, tile0, tile1, water, quantities, paths)  # type: ignore[call-arg]
 
-    threads = min(threads, camera.height)
+    tiles = int(tiles_of(*(image if upright else image[::-1])))  # type: ignore[call-arg]
+    threads = min(threads, tiles)
     if threads == 1:
-        run(0, camera.height)
+        run(0, tiles)
     else:
-        # More tiles than threads even out rows that miss the body.
-        bounds = np.linspace(0, camera.height, min(4 * threads, camera.height) + 1).astype(int).tolist()
+        # More parts than threads even out tiles that miss the body.
+        bounds = np.linspace(0, tiles, min(8 * threads, tiles) + 1).astype(int).tolist()
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(run, bounds[:-1], bounds[1:]))
-    return Projection(water, paths, *(np.zeros((0, camera.height, camera.width), dtype=np.float32) for _ in range(2)))
+    return water, paths, quantities
+
+
+def packets_upright(rays: IndexRays, camera: Camera, order: tuple[int, ...]) -> bool:
+    """Whether packets of rays should lie along the image's columns to keep them close in memory.
+
+    Args:
+        rays: The rays in the index space of the volume.
+        camera: Their camera.
+        order: Axes of the volume, the one with the largest stride first.
+    """
+    direction = rays.index_from_pixel @ (camera.width / 2, camera.height / 2, 1)
+    main = int(np.argmax(np.abs(direction)))
+    # How far a pixel to the right or down moves the ray in a voxel plane: along the axis of the
+    # smallest stride in the plane neighbours share cache lines.
+    moves = rays.index_from_pixel[:, :2] - np.outer(direction / direction[main], rays.index_from_pixel[main, :2])
+    near, far = [axis for axis in reversed(order) if axis != main]
+    along_near = np.abs(moves[near]) / (np.abs(moves[near]) + np.abs(moves[far]) + 1e-12)
+    return bool(along_near[1] > along_near[0])
+
+
+def _padded_rows(table: HuTable | None) -> np.ndarray:
+    """The table as the kernel reads it: flat, 8 columns, read-only; empty for None."""
+    from synthex.projection.simd_kernel import QUANTITIES
+
+    if table is None:
+        rows = np.zeros(0, dtype=np.float32)
+    else:
+        rows = np.pad(table.values, ((0, 0), (0, QUANTITIES - table.quantities))).reshape(-1)
+    rows.flags.writeable = False
+    return rows
 
 
 def _flat(data: np.ndarray, order: tuple[int, ...]) -> np.ndarray:
@@ -163,33 +200,3 @@ def _strides(stored_shape: np.ndarray, order: tuple[int, ...]) -> np.ndarray:
     strides = np.empty(3, dtype=np.int64)
     strides[list(order)] = (stored_shape[1] * stored_shape[2], stored_shape[2], 1)
     return strides
-
-
-def brick_distances(labels: np.ndarray, shape: np.ndarray, *, skip: bool = True, cap: int = 4) -> np.ndarray:
-    """How many bricks away, along the farthest axis, the nearest labelled voxel is.
-
-    Args:
-        labels: Flat uint8, C order.
-        shape: Voxels along the stored axes.
-        skip: False gives all zeros: nothing may be skipped because background is wanted too.
-        cap: Largest distance told.
-
-    Returns:
-        uint8, one value a brick: 0 where the brick holds a label, at most ``cap``.
-    """
-    from synthex.projection.cpu_kernel import BRICK_BITS, occupied_bricks
-
-    bricks = np.zeros([(int(n) - 1 >> BRICK_BITS) + 1 for n in shape], dtype=np.uint8)
-    if not skip:
-        return bricks
-    occupied_bricks(labels, shape, bricks)
-    distance = np.zeros_like(bricks)
-    for _ in range(cap):
-        distance += 1 - bricks
-        for axis in range(3):
-            grown, view = bricks.copy(), np.moveaxis(bricks, axis, 0)
-            spread = np.moveaxis(grown, axis, 0)
-            spread[1:] |= view[:-1]
-            spread[:-1] |= view[1:]
-            bricks = grown
-    return distance
