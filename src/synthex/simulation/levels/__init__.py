@@ -1,5 +1,7 @@
 """Realism levels: simulators that differ in their pixels only, never in their targets."""
 
+from synthex.simulation.levels.heuristic import Heuristic
 from synthex.simulation.levels.naive import Naive
+from synthex.simulation.levels.realistic import Realistic
 
-__all__ = ["Naive"]
+__all__ = ["Heuristic", "Naive", "Realistic"]

@@ -7,17 +7,22 @@ import numpy as np
 
 from synthex.core import Camera, Domain, Radiograph, Rendering, Scene
 from synthex.projection import project
+from synthex.simulation.stages import solid_attenuation
 
 MU_WATER_60KEV = 0.02059
 """Attenuation of water at 60 keV in 1/mm: mu/rho 0.2059 cm2/g at 1 g/cm3 (NIST XCOM; Hubbell and
 Seltzer 1995, NISTIR 5632)."""
+
+SOLIDS_KEV = 60.0
+"""Photon energy at which instruments and implants attenuate."""
 
 
 @dataclass(frozen=True)
 class Naive:
     """Everything is water of the density that its HU say; a :class:`synthex.core.Simulator`.
 
-    This is the naive level of Gao et al. (2023, Nature Machine Intelligence 5:294).
+    This is the naive level of Gao et al. (2023, Nature Machine Intelligence 5:294). Solids attenuate as their
+    material does at 60 keV.
 
     Attributes:
         mu_water_per_mm: Linear attenuation of water, 1/mm.
@@ -40,6 +45,8 @@ class Naive:
         anatomy = scene.anatomy
         projection = project(anatomy.ct, anatomy.labels, label_ids, camera, solids=scene.solids, threads=self.threads)
         attenuation = projection.water_path_mm * np.float32(self.mu_water_per_mm)
+        if scene.solids:
+            attenuation = attenuation + solid_attenuation(projection, scene.solids, SOLIDS_KEV)
         image = attenuation if self.domain == "log" else np.exp(-attenuation)
         record = {"level": "naive", "mu_water_per_mm": self.mu_water_per_mm}
         return Rendering(

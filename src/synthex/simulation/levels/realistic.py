@@ -1,0 +1,95 @@
+"""The realistic level: materials, spectrum, scatter, field and detector, each parameter a number or a range."""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from synthex.core import Camera, ConfigError, Domain, Radiograph, Rendering, Scene
+from synthex.physics import transmit
+from synthex.projection import project
+from synthex.simulation.draws import Parameters, image_key
+from synthex.simulation.material_curve import Tissue
+from synthex.simulation.stages import Detector, Field, Scatter, Tube, area_densities, to_domain
+from synthex.simulation.stages.detector import variance_per_signal
+
+
+@dataclass(frozen=True)
+class Realistic:
+    """A polyenergetic radiograph with scatter, noise and a detector; a :class:`synthex.core.Simulator`.
+
+    The chain: HU to densities of materials, area densities along the rays (solids among them), transmission of the
+    spectrum, heel effect and distance, collimation, scatter behind the grid, detector, flat-field correction.
+    What one image drew is in its record.
+
+    Attributes:
+        tissue: How HU are read.
+        tube: Spectrum and dose.
+        scatter: Scatter and grid.
+        field: Heel effect, collimation, gain.
+        detector: Blur, noise, read-out.
+        domain: ``log`` gives ``-ln(I / I0)``, ``intensity`` gives ``I / I0``; I0 is the centre of the open field
+            behind the grid.
+        energy_groups: Groups that the spectrum is reduced to; 24 are exact to 0.5 %.
+        threads: See :func:`synthex.projection.project`.
+    """
+
+    tissue: Tissue = dataclasses.field(default_factory=Tissue)
+    tube: Tube = dataclasses.field(default_factory=Tube)
+    scatter: Scatter = dataclasses.field(default_factory=Scatter)
+    field: Field = dataclasses.field(default_factory=Field)
+    detector: Detector = dataclasses.field(default_factory=Detector)
+    domain: Domain = "log"
+    energy_groups: int = 24
+    threads: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.domain not in ("log", "intensity"):
+            raise ConfigError(f"domain is 'log' or 'intensity', got {self.domain!r}")
+        if self.energy_groups < 8:
+            raise ConfigError(f"energy_groups must be 8 or more, got {self.energy_groups}")
+
+    def groups(self) -> dict[str, Parameters]:
+        """The groups of parameters by name."""
+        return {name: getattr(self, name) for name in ("tissue", "tube", "scatter", "field", "detector")}
+
+    def __call__(self, scene: Scene, camera: Camera, label_ids: Sequence[int], rng: np.random.Generator) -> Rendering:
+        """Image ``scene``; takes one number from ``rng``, from which every stream of the image follows."""
+        key = image_key(rng)
+        drawn = {name: group.draw(key) for name, group in self.groups().items()}
+        ct, labels = scene.anatomy.ct, scene.anatomy.labels
+        projection = project(
+            ct,
+            labels,
+            label_ids,
+            camera,
+            table=self.tissue.curve(drawn["tissue"]),
+            solids=scene.solids,
+            threads=self.threads,
+        )
+        area, materials = area_densities(projection, self.tissue.materials(), scene.solids)
+        beam = self.detector.beam(self.tube.spectrum(drawn["tube"], self.energy_groups), drawn["detector"])
+        primary = transmit(area, materials, beam.spectrum, beam.response(1), beam.response(2))
+        heel = self.field.beam(camera, drawn["tube"])
+        shutters = self.field.shutters(camera, drawn["field"], key)
+        incident = heel if shutters is None else heel * shutters
+        signal = self.scatter.add(primary.signal, incident, camera.pixel_mm, drawn["scatter"])
+        image, floor = self.detector.expose(
+            signal,
+            variance_per_signal(primary.signal, primary.variance_factor),
+            beam,
+            camera,
+            camera.magnification(ct.center_world),
+            drawn["detector"],
+            {**drawn["tube"], "mas": drawn["tube"]["mas"] * drawn["scatter"]["grid_primary"]},
+            key,
+        )
+        image = self.field.flat_fielded(image, heel, camera, drawn["field"], key)
+        record = {"level": "realistic", "metal": self.tissue.metal, **drawn, "collimated": shutters is not None}
+        return Rendering(
+            Radiograph(to_domain(image, self.domain, floor), self.domain, camera),
+            projection.label_path_mm,
+            record,
+            projection.solid_path_mm,
+        )

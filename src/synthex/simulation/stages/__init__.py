@@ -1,0 +1,19 @@
+"""The stages of image formation: parameters with units, and pure functions that realism levels chain."""
+
+from synthex.simulation.stages.bodies import area_densities, solid_attenuation
+from synthex.simulation.stages.detector import Detector
+from synthex.simulation.stages.field import Field
+from synthex.simulation.stages.output import to_domain
+from synthex.simulation.stages.scatter import Scatter
+from synthex.simulation.stages.tube import Beam, Tube
+
+__all__ = [
+    "Beam",
+    "Detector",
+    "Field",
+    "Scatter",
+    "Tube",
+    "area_densities",
+    "solid_attenuation",
+    "to_domain",
+]
