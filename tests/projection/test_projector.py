@@ -113,7 +113,7 @@ def test_result_is_bitwise_the_same_in_a_fresh_process(random_scene, tmp_path):
 
 
 def test_memory_maps_are_read_in_place_by_the_same_kernel(random_scene, tmp_path):
-    from synthex.projection.cpu_kernel import project_tiles
+    from synthex.projection.cpu_kernel import project_packets
 
     ct, labels, camera = random_scene(7)
     expected = project(ct, labels, (1, 2), camera)
@@ -125,7 +125,7 @@ def test_memory_maps_are_read_in_place_by_the_same_kernel(random_scene, tmp_path
     result = project(mapped, mapped_labels, (1, 2), camera)
     np.testing.assert_array_equal(result.water_path_mm, expected.water_path_mm)
     np.testing.assert_array_equal(result.label_path_mm, expected.label_path_mm)
-    assert len(project_tiles.signatures) == 1
+    assert len(project_packets.signatures) == 1
 
 
 def test_inputs_are_not_written(random_scene):

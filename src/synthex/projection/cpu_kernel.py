@@ -22,8 +22,6 @@ from numba import njit
 from synthex.projection.march_kernel import march_edges, march_inner, march_labels
 from synthex.projection.simd_kernel import LANES, QUANTITIES
 
-PACKETS = 4
-"""Neighbouring packets in a tile: they share the cache lines that the next tile along their rays' fan needs."""
 OUTSIDE = 1e-4
 """Samples touch the grid from ``OUTSIDE`` inside one voxel beyond its outermost voxel centres."""
 ROUNDING = 1e-3
@@ -56,13 +54,13 @@ def _dominant(d0, d1, d2):
 
 
 @njit(nogil=True, cache=True)
-def tiles_of(lanes, lines):
-    """Tiles of an image with ``lanes`` pixels along the packets and ``lines`` across."""
-    return ((lanes + LANES - 1) // LANES) * ((lines + PACKETS - 1) // PACKETS)
+def packets_of(lanes, lines):
+    """Packets of an image with ``lanes`` pixels along the packets and ``lines`` across."""
+    return (lanes + LANES - 1) // LANES * lines
 
 
 @njit(nogil=True, cache=True)
-def project_tiles(
+def project_packets(
     hu,
     labels,
     slots,
@@ -74,13 +72,13 @@ def project_tiles(
     world_from_pixel,
     max_depth,
     upright,
-    tile0,
-    tile1,
+    packet0,
+    packet1,
     water,
     quantities,
     paths,
 ):
-    """Fill tiles ``tile0..tile1`` of ``water`` (H, W), ``quantities`` (M, H, W) and ``paths`` (S, H, W) in mm.
+    """Fill packets ``packet0..packet1`` of ``water`` (H, W), ``quantities`` (M, H, W) and ``paths`` (S, H, W) in mm.
 
     ``hu`` int16 and ``labels`` uint8 are flat, read-only and share ``shape`` and ``strides`` (elements);
     ``slots`` (257,) int64 maps a label (256: outside) to its plane in ``paths``, or to S where it is not wanted;
@@ -89,7 +87,7 @@ def project_tiles(
     height, width = water.shape
     wanted, materials = paths.shape[0], quantities.shape[0]
     rows = len(table) // QUANTITIES
-    lanes, across = (height, width) if upright else (width, height)
+    lanes = height if upright else width
     blocks = (lanes + LANES - 1) // LANES
     direction = np.empty((3, LANES))
     length = np.empty(LANES)
@@ -101,12 +99,10 @@ def project_tiles(
     counts = np.empty((wanted + 1, LANES), dtype=np.int64)
     side_counts = np.empty(2, dtype=np.int64)
     side_strides = np.empty(2, dtype=np.int64)
-    for packet in range(tile0 * PACKETS, tile1 * PACKETS):
-        tile = packet // PACKETS
-        line = tile // blocks * PACKETS + packet % PACKETS
-        left = tile % blocks * LANES
-        if line >= across:
-            continue
+    # Along the packets first: the rays of one line of pixels lie in a slab of voxels that stays in the cache.
+    for packet in range(packet0, packet1):
+        line = packet // blocks
+        left = packet % blocks * LANES
         used = min(LANES, lanes - left)
         present = 0
         for lane in range(used):

@@ -110,7 +110,7 @@ def _project_numba(
     ct: Volume, labels: Volume | None, ids: list[int], camera: Camera, table: HuTable | None, threads: int
 ) -> tuple[Image, PathStack, QuantityStack]:
     # Imported here: loading Numba takes most of a second, which importing the package should not cost.
-    from synthex.projection.cpu_kernel import project_tiles, tiles_of
+    from synthex.projection.cpu_kernel import packets_of, project_packets
 
     order = tuple(int(axis) for axis in np.argsort([-abs(stride) for stride in ct.data.strides], kind="stable"))
     label_voxels = np.zeros(4, dtype=np.uint8)
@@ -140,16 +140,16 @@ def _project_numba(
     quantities = np.empty((0 if table is None else table.quantities, *image), dtype=np.float32)
     paths = np.empty((len(ids), *image), dtype=np.float32)
 
-    def run(tile0: int, tile1: int) -> None:
-        project_tiles(*grid, tile0, tile1, water, quantities, paths)  # type: ignore[call-arg]
+    def run(packet0: int, packet1: int) -> None:
+        project_packets(*grid, packet0, packet1, water, quantities, paths)  # type: ignore[call-arg]
 
-    tiles = int(tiles_of(*(image if upright else image[::-1])))  # type: ignore[call-arg]
-    threads = min(threads, tiles)
+    packets = int(packets_of(*(image if upright else image[::-1])))  # type: ignore[call-arg]
+    threads = min(threads, packets)
     if threads == 1:
-        run(0, tiles)
+        run(0, packets)
     else:
-        # More parts than threads even out tiles that miss the body.
-        bounds = np.linspace(0, tiles, min(8 * threads, tiles) + 1).astype(int).tolist()
+        # More parts than threads even out rays that miss the body.
+        bounds = np.linspace(0, packets, min(8 * threads, packets) + 1).astype(int).tolist()
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(run, bounds[:-1], bounds[1:]))
     return water, paths, quantities
