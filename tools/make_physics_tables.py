@@ -20,7 +20,7 @@ ELEMENTS = (  # noqa: SIM905
     "H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Kr Rb Sr Y Zr "
     "Nb Mo Rh Pd Ag Cd In Sn I Xe Cs Ba La Gd Yb Lu Hf Ta W Re Pt Au Pb Bi"
 ).split()
-GRID_KEV = np.arange(10.0, 150.25, 0.5)
+GRID_KEV = np.concatenate([np.arange(10.0, 30.0, 0.25), np.arange(30.0, 150.25, 0.5)])
 EDGE_MARGIN = 1e-6  # relative: how far beside an absorption edge its two values are taken
 
 KVP = np.arange(40, 151, 2)
@@ -28,12 +28,25 @@ BIN_KEV = 0.5
 ANODE_ANGLE_DEG = 12
 
 
+def located_edge(element: str, nominal_kev: float) -> float:
+    """Where the spline of Elam et al. jumps by an edge, keV: up to 0.01 keV from the edge's own energy."""
+    import xraydb
+
+    low, high = nominal_kev - 0.05, nominal_kev + 0.05
+    while high - low > EDGE_MARGIN / 4 * nominal_kev:
+        middle = (low + high) / 2
+        below, at, above = xraydb.mu_elam(element, np.array([low, middle, high]) * 1000, kind="total")
+        low, high = (low, middle) if at / below > above / at else (middle, high)
+    return (low + high) / 2
+
+
 def element_grid(element: str) -> np.ndarray:
     """The energies (keV) at which one element is tabulated: the grid, and both sides of each edge in it."""
     import xraydb
 
-    edges = np.array([edge.energy / 1000 for edge in xraydb.xray_edges(element).values()])
-    edges = edges[(edges > GRID_KEV[0]) & (edges < GRID_KEV[-1])]
+    nominal = np.array([edge.energy / 1000 for edge in xraydb.xray_edges(element).values()])
+    inside = (nominal > GRID_KEV[0]) & (nominal < GRID_KEV[-1])
+    edges = np.array([located_edge(element, float(energy)) for energy in nominal[inside]])
     sides = np.concatenate([edges * (1 - EDGE_MARGIN), edges * (1 + EDGE_MARGIN)])
     # A grid point on an edge would be on one of its sides by chance.
     grid = GRID_KEV[[not np.any(np.abs(edges - energy) < 2 * EDGE_MARGIN * energy) for energy in GRID_KEV]]

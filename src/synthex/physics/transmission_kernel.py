@@ -36,7 +36,7 @@ def exp2_negative(x: np.float32) -> np.float32:
     p = p * f + C2
     p = p * f + C1
     p = p * f + np.float32(1.0)
-    return p * float_from_bits((whole + np.int32(127)) << np.int32(23))
+    return p * float_from_bits((whole + np.int32(127)) << np.int32(23))  # type: ignore[call-arg]
 
 
 @njit(cache=True, nogil=True, fastmath=True)
