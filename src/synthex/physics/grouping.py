@@ -1,8 +1,11 @@
 """Few energies that stand for a whole spectrum so that attenuation changes least."""
 
 import numpy as np
+from jaxtyping import Float
 
 from synthex.physics.attenuation import EnergyArray, mass_attenuation
+
+GroupArray = Float[np.ndarray, "G"]
 
 K_EDGES_KEV = (33.169, 35.985, 50.239, 69.525, 88.005)
 """I, Cs, Gd, W and Pb (xraydb): attenuation or detector response jumps there, so no group spans one."""
@@ -14,7 +17,7 @@ _NARROW_KEV = 1e-6
 """Standard deviation below which a group has one energy."""
 
 
-def group_photons(energies_kev: EnergyArray, fluence: EnergyArray, bins: int) -> tuple[EnergyArray, EnergyArray]:
+def group_photons(energies_kev: EnergyArray, fluence: EnergyArray, bins: int) -> tuple[GroupArray, GroupArray]:
     """At most ``bins`` energies (rising) and their photons, two to a group of neighbouring bins.
 
     Each group's two energies and weights are the two-point Gauss quadrature of its photons: the number of
