@@ -276,11 +276,10 @@ def integrate_spans(
                     continue
                 sums[0, ray] += weight * value
                 if quantities:
-                    at = min(value, float(last_row))
-                    row = min(int(at), last_row - 1)
-                    fraction = at - row
+                    # To the nearest row, as the kernel of the whole ray does: what is taken must be what was added.
+                    row = min(int(np.float32(value) + np.float32(0.5)), last_row)
                     for m in range(quantities):
-                        sums[1 + m, ray] += weight * (table[row, m] * (1.0 - fraction) + table[row + 1, m] * fraction)
+                        sums[1 + m, ray] += weight * table[row, m]
         square = 0.0
         for component in range(3):
             w = world_from_pixel[component, 0] * x + world_from_pixel[component, 1] * y + world_from_pixel[component, 2]
