@@ -73,7 +73,7 @@ def test_other_devices_are_refused():
 def test_a_machine_without_a_gpu_is_told_what_to_do(random_scene):
     ct, _, camera = random_scene(0)
     with pytest.raises(ConfigError, match=r"no CUDA device .* use backend='numba'"):
-        project_cuda(ct, None, (), [camera])
+        project(ct, None, (), camera, backend="cuda")
 
 
 def batch(camera: Camera, count: int) -> list[Camera]:
@@ -97,14 +97,14 @@ def test_device_matches_the_cpu(random_scene, quantities):
     ct, labels, camera = random_scene(3, size=128)
     cameras, table = batch(camera, 8), curve(quantities)
     result = project_cuda(ct, labels, (2, 0, 3), cameras, table=table)
-    for mine, view in zip(result.to_host(), cameras, strict=True):
+    for (water, paths, quantity), view in zip(result.to_host(), cameras, strict=True):
         theirs = project(ct, labels, (2, 0, 3), view, table=table, backend="torch")
         cpu = project(ct, labels, (2, 0, 3), view)
         peak = theirs.water_path_mm.max()
-        np.testing.assert_allclose(mine.water_path_mm, theirs.water_path_mm, atol=1e-4 * peak)
-        np.testing.assert_allclose(mine.quantity_mm, theirs.quantity_mm, atol=1e-4 * theirs.quantity_mm.max())
-        # The device contracts a * b + c, so a sample on the border of two voxels may fall either way.
-        assert (np.abs(mine.label_path_mm - cpu.label_path_mm).max(axis=0) > 1e-3).mean() <= 0.005
+        np.testing.assert_allclose(water, theirs.water_path_mm, atol=1e-4 * peak)
+        np.testing.assert_allclose(quantity, theirs.quantity_mm, atol=1e-4 * theirs.quantity_mm.max())
+        # A sample on the border of two voxels may fall either way.
+        assert (np.abs(paths - cpu.label_path_mm).max(axis=0) > 1e-3).mean() <= 0.005
 
 
 @pytest.mark.gpu
@@ -119,6 +119,16 @@ def test_results_stay_on_the_device_and_volumes_are_not_uploaded_again(random_sc
     assert volumes.get(ct.data, first.water_path_mm.device) is kept
     assert torch.equal(first.water_path_mm, second.water_path_mm)
     assert torch.equal(first.label_path_mm, second.label_path_mm)
+
+
+@pytest.mark.gpu
+def test_the_backend_of_project_is_the_same_kernel(random_scene):
+    ct, labels, camera = random_scene(6)
+    alone = project(ct, labels, (1, 3), camera, table=curve(2), backend="cuda")
+    water, paths, quantity = project_cuda(ct, labels, (1, 3), [camera], table=curve(2)).to_host()[0]
+    np.testing.assert_array_equal(alone.water_path_mm, water)
+    np.testing.assert_array_equal(alone.label_path_mm, paths)
+    np.testing.assert_array_equal(alone.quantity_mm, quantity)
 
 
 @pytest.mark.gpu

@@ -150,4 +150,4 @@ def test_bad_requests_are_refused(random_scene):
     with pytest.raises(ValueError, match="grid"):
         project(ct, Volume(labels.data[:-1], labels.world_from_ijk), (1,), camera)
     with pytest.raises((ValueError, TypeError), match="backend"):
-        project(ct, None, (), camera, backend="cuda")
+        project(ct, None, (), camera, backend="metal")

@@ -3,11 +3,9 @@
 # Numba infers types; annotations would not be read.
 """Numba kernel of the projector for CUDA devices: one thread a ray, a batch of views in one launch.
 
-The samples are those of :mod:`synthex.projection.cpu_kernel` (Joseph 1982, IEEE TMI 1:192) in the same
-arithmetic: what belongs to a ray in float64, what belongs to a sample in float32, the nearest voxels of
-labels in fixed point. Label paths are the CPU's to the last bit but for samples on the very border of two
-voxels, since a device contracts ``a * b + c``. Every thread writes pixels of its own: nothing is atomic and
-results do not depend on the launch.
+The samples are those of Joseph (1982, IEEE TMI 1:192), as in :mod:`synthex.projection.cpu_kernel`: what
+belongs to a ray is computed in float64, what belongs to a sample in float32, and the nearest voxels of labels in
+fixed point. Every thread writes pixels of its own: nothing is atomic and results do not depend on the launch.
 
 The kernel is compiled for each number of quantities, whose loops are unrolled so that the sums stay in
 registers. Voxels are indexed with unsigned integers of 32 bits: Numba would look for negative indices
@@ -196,7 +194,6 @@ def kernel(quantities):
         n = first
         while n <= last:
             if n == inside:
-                # Float32 and increments from the first inner plane, as in the CPU kernel.
                 u0 = np.float32(base_u + inside * slope_u)
                 v0 = np.float32(base_v + inside * slope_v)
                 step_u = np.float32(slope_u)

@@ -15,7 +15,7 @@ from synthex.projection.hu_table import HuTable
 from synthex.projection.rays import IndexRays
 from synthex.projection.solids import displace, trace_solids
 
-Backend = Literal["auto", "numba", "torch"]
+Backend = Literal["auto", "numba", "cuda", "torch"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,24 +60,31 @@ def project(
         camera: Any camera; the source may be inside the volume.
         table: Quantities per HU to integrate beside water.
         solids: Bodies that displace the voxels they lie in.
-        backend: ``numba`` (what ``auto`` means on a CPU) or ``torch``, the slow differentiable twin of
+        backend: ``numba`` (what ``auto`` means), ``cuda`` (for batches, and results that stay on the device, see
+            :func:`synthex.projection.cuda.project_cuda`) or ``torch``, the slow differentiable twin of
             :mod:`synthex.projection.reference`.
         threads: CPU threads; None is one in a child process (data loading) and all cores otherwise.
             The result is bitwise the same for any number.
 
     Raises:
         ValueError: Wrong dtypes, labels on another grid, ids outside 0..255 or twice, unknown backend.
+        UserError: ``cuda`` without a CUDA device that Numba can drive.
     """
     ids = [int(label) for label in label_ids]
     _check(ct, labels, ids)
-    if backend not in ("auto", "numba", "torch"):
-        raise ValueError(f"projection backend is 'auto', 'numba' or 'torch', got {backend!r}")
+    if backend not in ("auto", "numba", "cuda", "torch"):
+        raise ValueError(f"projection backend is 'auto', 'numba', 'cuda' or 'torch', got {backend!r}")
     if backend == "torch":
         from synthex.projection.reference import project_reference
 
         return Projection(*project_reference(ct, labels, ids, camera, table, solids))
     threads = default_threads() if threads is None else max(1, threads)
-    water, label_path, quantity = _project_numba(ct, labels, ids, camera, table, threads)
+    if backend == "cuda":
+        from synthex.projection.cuda import project_cuda
+
+        water, label_path, quantity = project_cuda(ct, labels, ids, [camera], table=table).to_host()[0]
+    else:
+        water, label_path, quantity = _project_numba(ct, labels, ids, camera, table, threads)
     solid_path = np.zeros((0, camera.height, camera.width), dtype=np.float32)
     if solids:
         rays = trace_solids(solids, camera)
