@@ -4,7 +4,7 @@ from synthex.core import ConfigError
 from synthex.physics import MATERIALS, Material, get_material
 
 NAMES = """air water lung adipose soft_tissue muscle blood cortical_bone trabecular_bone pmma aluminium copper titanium
-ti6al4v steel_304 steel_316l nitinol cocrmo iodine iohexol_350 blood_iodine_20 csi""".split()
+ti6al4v steel_304 steel_316l nitinol cocrmo iodine iohexol_350 blood_iodine_20 csi""".split()  # noqa: SIM905
 
 
 def test_has_the_materials_that_scenes_and_tubes_are_made_of():
@@ -26,9 +26,9 @@ def test_dissolved_iodine_keeps_its_concentration():
 
 
 def test_unknown_name_suggests_near_ones():
-    with pytest.raises(ConfigError, match="did you mean .*steel_316l"):
+    with pytest.raises(ConfigError, match=r"did you mean .*steel_316l"):
         get_material("Steel 316")
-    with pytest.raises(ConfigError, match="choose one of: .*water"):
+    with pytest.raises(ConfigError, match=r"choose one of: .*water"):
         get_material("qqqq")
 
 

@@ -39,7 +39,7 @@ def _element_attenuation(element: str, log_energies: np.ndarray) -> np.ndarray:
     """Mass attenuation of one element in cm2/g; elements that do not ship are asked of xraydb."""
     tables = _element_tables()
     if element in tables:
-        # Log-log between points at most 0.5 keV apart: within 3e-4 of the source. Edges lie between points of their own.
+        # Log-log between points at most 0.5 keV apart: within 3e-4 of the source. Edges have points of their own.
         return np.exp(np.interp(log_energies, *tables[element]))
     try:
         xraydb = optional_import("xraydb", extra="physics")

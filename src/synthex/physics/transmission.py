@@ -46,9 +46,10 @@ def transmit(
     """Expected signal and quantum variance behind given amounts of material.
 
     Args:
-        area_density_g_cm2: Integral of density along each pixel's ray, one image a material, M x H x W.
+        area_density_g_cm2: Integral of density along each pixel's ray, one image a material, M x H x W. A
+            ray whose sum would amplify counts as open.
         materials: The material of each image.
-        spectrum: The beam; 24 groups (:meth:`Spectrum.grouped`) are exact to 0.5 %.
+        spectrum: The beam; 24 energies (:meth:`Spectrum.grouped`) stand for it within 0.15 %.
         weights: Mean response of the detector to one incident photon of each energy, shape (E,); None for
             an ideal energy integrator (the energy). With a detection efficiency h it is ``h E``.
         squared_weights: Mean squared response to one incident photon, shape (E,); with efficiency h it

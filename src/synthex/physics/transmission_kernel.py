@@ -10,6 +10,9 @@ from numba.extending import intrinsic
 
 BLOCK = 512  # pixels; three float32 rows of it and the area densities stay in the first-level cache
 
+# Sums may be reordered so that loops vectorise, but infinite amounts keep their meaning: opaque.
+FINITE_OR_NOT = {"reassoc", "contract", "arcp", "nsz"}
+
 # 2^f for f in [-0.5, 0.5]: Taylor's coefficients ln(2)^n / n!; what is cut off is below 1.2e-7.
 C1, C2, C3, C4, C5, C6 = (np.float32(np.log(2) ** n / math.factorial(n)) for n in range(1, 7))
 
@@ -24,7 +27,7 @@ def float_from_bits(typing_context: Any, bits: Any) -> Any:
     return types.float32(types.int32), generate
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@njit(cache=True, nogil=True, fastmath=FINITE_OR_NOT)
 def exp2_negative(x: np.float32) -> np.float32:
     """2^x for -126 <= x <= 0 without branches, so that loops over it vectorise; relative error 3e-7."""
     whole = np.int32(x - np.float32(0.5))
@@ -39,7 +42,7 @@ def exp2_negative(x: np.float32) -> np.float32:
     return p * float_from_bits((whole + np.int32(127)) << np.int32(23))  # type: ignore[call-arg]
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@njit(cache=True, nogil=True, fastmath=FINITE_OR_NOT)
 def attenuate(area: np.ndarray, exponents: np.ndarray, first: np.ndarray, second: np.ndarray, out: np.ndarray) -> None:
     """Fill ``out`` (2, P) with the sums over energies of ``first`` and ``second`` times transmission.
 
@@ -66,7 +69,7 @@ def attenuate(area: np.ndarray, exponents: np.ndarray, first: np.ndarray, second
             a, b = first[e], second[e]
             for p in range(count):
                 # Beyond 2^-120 nothing is left that a float32 sum of signals could show.
-                passed = exp2_negative(max(exponent[p], np.float32(-120.0)))
+                passed = exp2_negative(min(max(exponent[p], np.float32(-120.0)), np.float32(0.0)))
                 sums[0, p] += a * passed
                 sums[1, p] += b * passed
         for p in range(count):
