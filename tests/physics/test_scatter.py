@@ -12,12 +12,68 @@ def slab(tau: float, shape: tuple[int, int] = (96, 120)) -> np.ndarray:
     return np.full(shape, np.exp(-tau), dtype=np.float32)
 
 
+# Monte Carlo of water slabs (tools/fit_scatter_kernel.py): tau, SPR of a wide field, and of one of 169 mm radius
+# (as large as 300 x 300 mm) with gaps of 50, 100 and 200 mm.
+MONTE_CARLO = {
+    60: [
+        (1.421, 0.701, (0.636, 0.534, 0.371)),
+        (2.739, 1.579, (1.401, 1.173, 0.809)),
+        (4.005, 2.722, (2.334, 1.945, 1.341)),
+        (5.237, 4.191, (3.424, 2.849, 1.963)),
+        (6.445, 6.031, (4.728, 3.884, 2.679)),
+        (7.635, 8.297, (6.324, 5.189, 3.564)),
+    ],
+    90: [
+        (1.193, 0.701, (0.620, 0.505, 0.331)),
+        (2.324, 1.652, (1.405, 1.138, 0.745)),
+        (3.419, 2.920, (2.365, 1.910, 1.243)),
+        (4.491, 4.591, (3.512, 2.838, 1.852)),
+        (5.544, 6.649, (4.790, 3.886, 2.548)),
+        (6.584, 9.264, (6.256, 5.064, 3.341)),
+    ],
+    120: [
+        (1.109, 0.711, (0.620, 0.499, 0.318)),
+        (2.171, 1.725, (1.436, 1.151, 0.732)),
+        (3.205, 3.084, (2.428, 1.942, 1.240)),
+        (4.218, 4.905, (3.621, 2.893, 1.862)),
+        (5.215, 7.245, (5.002, 4.019, 2.588)),
+    ],
+}
+
+
+@pytest.mark.parametrize("kvp", MONTE_CARLO)
+def test_ratios_are_those_of_the_monte_carlo(kvp):
+    row, column = np.mgrid[:400, :400] - 199.5
+    disk = (np.hypot(row, column) < 169).astype(np.float32)
+    for number, (tau, wide_field, fields) in enumerate(MONTE_CARLO[kvp]):
+        primary = slab(tau, (400, 400))
+        assert ScatterKernel.for_beam(kvp, 50).slab_spr(primary)[0, 0] == pytest.approx(wide_field, rel=0.012)
+        if number not in (1, 2, 3, 4):  # 10 to 25 cm, where the Gaussians were fitted
+            continue
+        for gap_mm, want, within in zip((50, 100, 200), fields, (0.13, 0.15, 0.19), strict=True):
+            got = scatter(primary, 1.0, ScatterKernel.for_beam(kvp, gap_mm), disk)[200, 200] / primary[200, 200]
+            assert got == pytest.approx(want, rel=within), (tau, gap_mm)
+
+
+def test_a_larger_gap_leaves_less_scatter():
+    primary = slab(4.5, (200, 200))
+    centers = [
+        scatter(primary, PIXEL_MM, ScatterKernel.for_beam(90, gap))[100, 100] for gap in (0, 50, 100, 200, 300, 400)
+    ]
+    assert centers == sorted(centers, reverse=True)
+    assert centers[-1] < 0.4 * centers[0]
+
+
+def test_defaults_are_those_of_a_usual_beam():
+    assert ScatterKernel() == ScatterKernel.for_beam(90, 50)
+
+
 @pytest.mark.parametrize(
     ("kernel", "tau", "spr"),
     [
-        (ScatterKernel(), 1, 0.75),
-        (ScatterKernel(), 4, 3.0),
-        (ScatterKernel(), 8, 6.0),
+        (ScatterKernel(amplitude=0.75, alpha=0), 1, 0.75),
+        (ScatterKernel(amplitude=0.75, alpha=0), 4, 3.0),
+        (ScatterKernel(amplitude=0.75, alpha=0), 8, 6.0),
         (ScatterKernel(amplitude=0.5, alpha=0.1, beta=1.2), 4, 0.5 * np.exp(-0.4) * 4**1.2),
         (ScatterKernel(amplitude=1.2, alpha=-0.2), 8, 10.0),  # 1.2 * exp(1.6) * 8 = 47.5, clamped
     ],
@@ -25,7 +81,7 @@ def slab(tau: float, shape: tuple[int, int] = (96, 120)) -> np.ndarray:
 def test_a_uniform_slab_has_the_closed_forms_ratio(kernel, tau, spr):
     primary = slab(tau)
     np.testing.assert_allclose(kernel.slab_spr(primary), spr, rtol=1e-5)
-    np.testing.assert_allclose(scatter(primary, PIXEL_MM, kernel) / primary, spr, rtol=1e-4)
+    np.testing.assert_allclose(scatter(primary, PIXEL_MM, kernel, beyond=1) / primary, spr, rtol=1e-4)
 
 
 def test_open_field_and_perfect_shadow_scatter_nothing():
@@ -48,7 +104,7 @@ def test_scatter_is_smooth_positive_and_not_more_than_was_lost():
 
 
 def test_a_point_spreads_as_two_gaussians():
-    kernel = ScatterKernel(narrow_mm=20, wide_mm=60, wide_fraction=0.4)
+    kernel = ScatterKernel(0.75, 0, narrow_mm=20, wide_mm=60, wide_fraction=0.4)
     size, pixel_mm = 201, 3.0
     primary = np.ones((size, size), np.float32)
     primary[99:102, 99:102] = np.exp(-2)
@@ -102,13 +158,13 @@ def test_no_beam_no_scatter():
     incident[:, 128:] = 0
     whole = scatter(primary, PIXEL_MM, ScatterKernel())
     half = scatter(primary, PIXEL_MM, ScatterKernel(), incident)
-    np.testing.assert_allclose(half[:, 127:129].mean(), whole.mean() / 2, rtol=0.01)
+    np.testing.assert_allclose(half[:, 127:129].mean(), whole[:, 127:129].mean() / 2, rtol=0.01)
     np.testing.assert_array_equal(scatter(primary, PIXEL_MM, ScatterKernel(), np.zeros_like(primary)), 0)
 
 
 def test_a_beam_that_ends_at_the_border_scatters_half_there_and_a_quarter_in_the_corner():
     primary = slab(2.0, (400, 400))
-    kernel = ScatterKernel(narrow_mm=30, wide_mm=30)
+    kernel = ScatterKernel(0.75, 0, narrow_mm=30, wide_mm=30)
     got = scatter(primary, PIXEL_MM, kernel, beyond=0) / (primary * 1.5)
     assert got[200, 200] == pytest.approx(1, rel=1e-3)
     assert got[0, 200] == pytest.approx(0.5, rel=0.03)

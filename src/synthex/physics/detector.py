@@ -4,6 +4,9 @@ Signals are H x W float32 in units of the open field: 1 is what an unattenuated 
 scintillator panel, in their order: :func:`focal_spot_blur` (before the detector, no noise in it yet),
 :func:`quantum_noise`, :func:`scintillator_blur` (light spreads after the quanta were counted, so it correlates the
 noise), :func:`electronic_noise`, :func:`read_out`.
+
+Whatever thins the beam without changing its energies (collimator, heel effect, distance, grid) multiplies signal and
+variance factor alike; primary and scatter add in both.
 """
 
 import numpy as np

@@ -9,6 +9,14 @@ from synthex.core import ConfigError
 from synthex.core.arrays import Image
 from synthex.physics.smoothing import gaussian_smooth
 
+_KVP = (60.0, 90.0, 120.0)
+_AMPLITUDE = (0.408, 0.488, 0.527)
+_ALPHA = (-0.128, -0.162, -0.186)
+_AIR_GAP_MM = (20.0, 50.0, 100.0, 200.0, 300.0, 400.0)
+_NARROW_MM = (23.0, 24.0, 23.0, 28.0, 36.0, 46.0)
+_WIDE_MM = (93.0, 105.0, 128.0, 180.0, 235.0, 293.0)
+_WIDE_FRACTION = (0.74, 0.81, 0.87, 0.90, 0.90, 0.90)
+
 
 @dataclass(frozen=True)
 class ScatterKernel:
@@ -19,29 +27,45 @@ class ScatterKernel:
     spread by two concentric Gaussians. Their kernel leaves the Gaussians unnormalised; here each has unit sum,
     so that ``A`` is a scatter-to-primary ratio (SPR).
 
-    The defaults are our choice, since published fits hold for one scanner and its grid. Without a grid they give
-    an SPR of 0.75 behind tau = 1, 3 behind tau = 4 and 4.5 behind tau = 6; behind a mediastinum between bright
-    lungs about 6 (86 % scatter), where Niklason et al. (1981, Med Phys 8:677) measured 90 %, and about 1 behind
-    the lungs. Widths are in the detector plane: they grow with the gap between patient and detector.
+    The numbers come from our Monte Carlo of water slabs of 5 to 30 cm (``tools/fit_scatter_kernel.py``). The SPR
+    of its wide slabs is the form with ``beta`` 1 to within 1 %. The Gaussians are a compromise between slabs of
+    10 to 25 cm: the SPR in the middle of a field of 30 x 30 cm is within 13 % for a gap of 5 cm between patient and
+    detector, 15 % for 10 cm and 19 % for 20 cm. Behind a mediastinum between lungs they give about 88 % scatter;
+    Niklason et al. (1981, Med Phys 8:677) measured 90 %. The defaults are :meth:`for_beam`'s at 90 kV and 5 cm.
 
     Attributes:
-        amplitude: ``A``, the SPR of a wide slab at tau = 1; 0.3 to 1.2 is sensible.
-        alpha: Exponent of P; 0 to 0.1 (below 0 the SPR of thick parts explodes).
-        beta: Exponent of tau; 0.8 to 1.3. 1 is scatter in proportion to the interactions on the way.
-        narrow_mm: Standard deviation of the narrow Gaussian at the detector, mm; 15 to 40.
-        wide_mm: Standard deviation of the wide Gaussian at the detector, mm; 60 to 150.
-        wide_fraction: Part of the scatter in the wide Gaussian, 0.3 to 0.7.
-        max_spr: Limit of the SPR of any slab, so that no draw of the other numbers makes an image of
-            scatter alone.
+        amplitude: ``A``, the SPR of a wide thin slab over its tau; 0.41 at 60 kV, 0.53 at 120.
+        alpha: Exponent of P; below 0, since multiple scatter and hardening make thick parts scatter more.
+        beta: Exponent of tau; 1 is scatter in proportion to the interactions on the way.
+        narrow_mm: Standard deviation of the narrow Gaussian at the detector, mm.
+        wide_mm: Standard deviation of the wide Gaussian at the detector, mm.
+        wide_fraction: Part of the scatter in the wide Gaussian.
+        max_spr: Limit of the SPR of any slab. The form rises without end and was fitted to water up to
+            SPR 10; bone and metal of the same attenuation scatter less.
     """
 
-    amplitude: float | int = 0.75
-    alpha: float | int = 0.0
+    amplitude: float | int = 0.488
+    alpha: float | int = -0.162
     beta: float | int = 1.0
-    narrow_mm: float | int = 25.0
-    wide_mm: float | int = 100.0
-    wide_fraction: float | int = 0.5
+    narrow_mm: float | int = 24.0
+    wide_mm: float | int = 105.0
+    wide_fraction: float | int = 0.81
     max_spr: float | int = 10.0
+
+    @classmethod
+    def for_beam(cls, kvp: float, air_gap_mm: float) -> "ScatterKernel":
+        """The kernel of water for a tube voltage and a gap between patient and detector.
+
+        Fitted at 60, 90 and 120 kV (3.5, 4.0 and 4.3 mm Al), and 20 to 400 mm; linear between, constant beyond.
+        Scatter fans out over the gap, so that a beam no larger than the detector loses it past the borders.
+        """
+        return cls(
+            amplitude=float(np.interp(kvp, _KVP, _AMPLITUDE)),
+            alpha=float(np.interp(kvp, _KVP, _ALPHA)),
+            narrow_mm=float(np.interp(air_gap_mm, _AIR_GAP_MM, _NARROW_MM)),
+            wide_mm=float(np.interp(air_gap_mm, _AIR_GAP_MM, _WIDE_MM)),
+            wide_fraction=float(np.interp(air_gap_mm, _AIR_GAP_MM, _WIDE_FRACTION)),
+        )
 
     def __post_init__(self) -> None:
         for name in ("amplitude", "beta", "max_spr"):
@@ -98,7 +122,7 @@ def scatter(
     pixel_mm: float,
     kernel: ScatterKernel,
     incident: Image | None = None,
-    beyond: float = 1.0,
+    beyond: float = 0.0,
 ) -> Image:
     """Scatter at the detector, in units of the primary's open field.
 
@@ -111,8 +135,9 @@ def scatter(
         kernel: The kernel.
         incident: H x W intensity of the beam that enters (collimation, heel effect), 1 for a full beam: where no
             beam enters, nothing scatters. None is 1 everywhere.
-        beyond: What scatters past the image's border, per axis: 1 is the patient and beam going on (mirrored;
-            right for a cut-out of a larger field), 0 is a beam that ends at the border.
+        beyond: What scatters past the image's border, per axis: 0 is a beam that ends there, as regulations
+            want it to end at the detector; 1 is patient and beam going on (mirrored), for an image that is a
+            part of the field, and makes a uniform slab's SPR that of :meth:`ScatterKernel.slab_spr`.
 
     Returns:
         H x W, 0 or more.
