@@ -61,9 +61,14 @@ def _first_bins(energies_kev: EnergyArray, fluence: EnergyArray, groups: int) ->
     used = np.flatnonzero(fluence)
     k_edges = np.searchsorted(energies_kev, K_EDGES_KEV)
     k_edges = k_edges[(k_edges > used[0]) & (k_edges <= used[-1])]
-    for even in range(groups, 0, -1):
-        cuts = np.searchsorted(need, need[-1] * np.arange(1, even) / even)
-        first = np.unique(np.concatenate([[0], cuts, k_edges]))
-        if len(first) <= groups:
-            break
+    even = groups
+    # K edges cut groups of their own; take even ones away until all fit.
+    while len(first := _with_even_cuts(need, k_edges, even)) > groups:
+        even -= 1
     return first
+
+
+def _with_even_cuts(need: np.ndarray, k_edges: np.ndarray, even: int) -> np.ndarray:
+    """First bins of ``even`` groups of equal need, cut once more at each K edge."""
+    cuts = np.searchsorted(need, need[-1] * np.arange(1, even) / even)
+    return np.unique(np.concatenate([[0], cuts, k_edges]))
