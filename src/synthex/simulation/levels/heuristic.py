@@ -1,13 +1,13 @@
 """The heuristic level: air is told from anatomy by a linear threshold on HU, then rays are cast as naively."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
 
 from synthex.core import Camera, ConfigError, Domain, Radiograph, Rendering, Scene
-from synthex.projection import FIRST_HU, HuTable, project
+from synthex.projection import FIRST_HU, HuTable, Projection, project
 from synthex.simulation.draws import Limits, Parameters, Setting, image_key
 from synthex.simulation.levels.naive import MU_WATER_60KEV, SOLIDS_KEV
 from synthex.simulation.stages import solid_attenuation
@@ -29,12 +29,14 @@ class Heuristic(Parameters):
         mu_water_per_mm: Attenuation per 1000 HU, 1/mm.
         domain: ``log`` gives the line integral of attenuation, ``intensity`` gives exp(-that), in (0, 1].
         threads: See :func:`synthex.projection.project`.
+        projector: Projects the scene; another one with the same results may stand in (``data.render=device``).
     """
 
     hu_lower: Annotated[Setting, Limits(-1000, 200, "HU")] = -500
     mu_water_per_mm: Annotated[Setting, Limits(1e-4, 1, "1/mm")] = MU_WATER_60KEV
     domain: Domain = "log"
     threads: int | None = None
+    projector: Callable[..., Projection] = project
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -45,7 +47,7 @@ class Heuristic(Parameters):
         """Image ``scene``; solids keep their whole attenuation at 60 keV."""
         drawn = self.draw(image_key(rng))
         ct, labels = scene.anatomy.ct, scene.anatomy.labels
-        projection = project(
+        projection = self.projector(
             ct,
             labels,
             label_ids,

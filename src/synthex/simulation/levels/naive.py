@@ -1,12 +1,12 @@
 """The naive level: ray casting with one photon energy and one material, no noise and no scatter."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from synthex.core import Camera, Domain, Radiograph, Rendering, Scene
-from synthex.projection import project
+from synthex.projection import Projection, project
 from synthex.simulation.stages import solid_attenuation
 
 MU_WATER_60KEV = 0.02059
@@ -28,11 +28,13 @@ class Naive:
         mu_water_per_mm: Linear attenuation of water, 1/mm.
         domain: ``log`` gives the line integral of attenuation, ``intensity`` gives exp(-that), in (0, 1].
         threads: See :func:`synthex.projection.project`.
+        projector: Projects the scene; another one with the same results may stand in (``data.render=device``).
     """
 
     mu_water_per_mm: float | int = MU_WATER_60KEV
     domain: Domain = "log"
     threads: int | None = None
+    projector: Callable[..., Projection] = project
 
     def __post_init__(self) -> None:
         if not self.mu_water_per_mm > 0:
@@ -43,7 +45,9 @@ class Naive:
     def __call__(self, scene: Scene, camera: Camera, label_ids: Sequence[int], rng: np.random.Generator) -> Rendering:
         """Image ``scene``; draws nothing from ``rng``."""
         anatomy = scene.anatomy
-        projection = project(anatomy.ct, anatomy.labels, label_ids, camera, solids=scene.solids, threads=self.threads)
+        projection = self.projector(
+            anatomy.ct, anatomy.labels, label_ids, camera, solids=scene.solids, threads=self.threads
+        )
         attenuation = projection.water_path_mm * np.float32(self.mu_water_per_mm)
         if scene.solids:
             attenuation = attenuation + solid_attenuation(projection, scene.solids, SOLIDS_KEV)
