@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
+import trimesh
 
-from synthex.core import Simulator, derive_rng
+from synthex.core import Scene, Simulator, Solid, derive_rng
 from synthex.geometry import CArm, View
 from synthex.simulation import Naive, visible_masks
 
@@ -47,6 +48,19 @@ def test_nothing_is_drawn(scene):
     rng = derive_rng(0)
     Naive()(scene, CAMERA, (), rng)
     assert rng.random() == derive_rng(0).random()
+
+
+def test_a_solid_displaces_water_and_attenuates_as_its_material(scene):
+    ball = trimesh.creation.icosphere(subdivisions=4, radius=10)
+    solid = Solid("ball", ball.vertices, ball.faces, "titanium", density_g_cm3=4.0)
+    with_ball = Naive()(Scene(scene.anatomy, {}, (solid,)), CAMERA, (3,), derive_rng(0))
+    without = Naive()(scene, CAMERA, (3,), derive_rng(0))
+    np.testing.assert_array_equal(with_ball.label_path_mm, without.label_path_mm)
+    more = with_ball.radiograph.image - without.radiograph.image
+    path = with_ball.solid_path_mm[0]
+    # mu/rho of titanium at 60 keV is 0.7660 cm2/g (NIST); water of 0.02059 per mm gives way to it.
+    assert path.max() == pytest.approx(20, rel=0.02)
+    np.testing.assert_allclose(more, path * (0.7660 * 4.0 / 10 - 0.02059), atol=0.02)
 
 
 def test_bad_settings_are_refused():

@@ -84,16 +84,16 @@ def checked(name: str, setting: Setting, limits: Limits) -> float | tuple[float,
     """
     unit = f" {limits.unit}" if limits.unit else ""
     values = [setting] if isinstance(setting, Number) else setting
-    if isinstance(values, str) or not isinstance(values, Sequence) or not 1 <= len(values) <= 2:
+    if isinstance(values, str) or not isinstance(values, Sequence) or (values is setting and len(values) != 2):
         raise ConfigError(f"{name} is a number or a range [low, high], got {setting!r}")
     for value in values:
         if isinstance(value, bool) or not isinstance(value, Number) or not math.isfinite(value):
             raise ConfigError(f"{name} is a number or a range [low, high] of finite numbers, got {value!r}")
         if not limits.low <= value <= limits.high:
             raise ConfigError(f"{name} must lie in {limits.low:g}..{limits.high:g}{unit}, got {value:g}")
-    if len(values) == 1:
-        return float(values[0])
-    low, high = float(values[0]), float(values[1])
+    low, high = float(values[0]), float(values[-1])
+    if isinstance(setting, Number):
+        return low
     if low > high:
         raise ConfigError(f"{name} is an inverted range [{low:g}, {high:g}]; write [{high:g}, {low:g}]")
     if limits.log and low <= 0:

@@ -1,18 +1,18 @@
 """The realistic level: materials, spectrum, scatter, field and detector, each parameter a number or a range."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from synthex.core import Camera, ConfigError, Domain, Radiograph, Rendering, Scene
 from synthex.physics import transmit
-from synthex.projection import project
+from synthex.projection import Projection, project
 from synthex.simulation.draws import Parameters, image_key
 from synthex.simulation.material_curve import Tissue
 from synthex.simulation.stages import Detector, Field, Scatter, Tube, area_densities, to_domain
-from synthex.simulation.stages.detector import variance_per_signal
+from synthex.simulation.stages.detector import quantum_ratio
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class Realistic:
             behind the grid.
         energy_groups: Groups that the spectrum is reduced to; 24 are exact to 0.5 %.
         threads: See :func:`synthex.projection.project`.
+        projector: Projects the scene; another one with the same results may stand in (``data.render=device``).
     """
 
     tissue: Tissue = dataclasses.field(default_factory=Tissue)
@@ -43,6 +44,7 @@ class Realistic:
     domain: Domain = "log"
     energy_groups: int = 24
     threads: int | None = None
+    projector: Callable[..., Projection] = project
 
     def __post_init__(self) -> None:
         if self.domain not in ("log", "intensity"):
@@ -59,7 +61,7 @@ class Realistic:
         key = image_key(rng)
         drawn = {name: group.draw(key) for name, group in self.groups().items()}
         ct, labels = scene.anatomy.ct, scene.anatomy.labels
-        projection = project(
+        projection = self.projector(
             ct,
             labels,
             label_ids,
@@ -70,17 +72,25 @@ class Realistic:
         )
         area, materials = area_densities(projection, self.tissue.materials(), scene.solids)
         beam = self.detector.beam(self.tube.spectrum(drawn["tube"], self.energy_groups), drawn["detector"])
-        primary = transmit(area, materials, beam.spectrum, beam.response(1), beam.response(2))
+        primary = transmit(area, materials, beam.spectrum, beam.weights, beam.squared_weights)
         heel = self.field.beam(camera, drawn["tube"])
         shutters = self.field.shutters(camera, drawn["field"], key)
         incident = heel if shutters is None else heel * shutters
-        signal = self.scatter.add(primary.signal, incident, camera.pixel_mm, drawn["scatter"])
+        magnification = camera.magnification(ct.center_world)
+        signal = self.scatter.add(
+            primary.signal,
+            incident,
+            camera.pixel_mm,
+            camera.sdd_mm * (1 - 1 / magnification),
+            drawn["scatter"],
+            drawn["tube"],
+        )
         image, floor = self.detector.expose(
             signal,
-            variance_per_signal(primary.signal, primary.variance_factor),
+            quantum_ratio(primary.signal, primary.variance_factor),
             beam,
             camera,
-            camera.magnification(ct.center_world),
+            magnification,
             drawn["detector"],
             {**drawn["tube"], "mas": drawn["tube"]["mas"] * drawn["scatter"]["grid_primary"]},
             key,

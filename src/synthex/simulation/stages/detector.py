@@ -10,6 +10,7 @@ from synthex.core.arrays import Image
 from synthex.physics import Spectrum, mass_attenuation
 from synthex.physics.detector import (
     electronic_noise,
+    energy_integrating_response,
     focal_spot_blur,
     quanta_per_pixel,
     quantum_efficiency,
@@ -32,6 +33,8 @@ class Detector(Parameters):
     Attributes:
         scintillator_mm: Thickness of the CsI layer; 0.4 to 0.6 mm on C-arm and radiography panels.
         packing: Part of the layer that is CsI; needles fill some 75 %.
+        swank: Squared mean over mean square of the light of one quantum (Swank 1973, J Appl Phys 44:4199): below 1
+            it adds to the quantum noise. The range is our choice for CsI.
         mtf_h_mm2: H in the scintillator's MTF 1 / (1 + H f^2); 0.4 to 1.0.
         glare_fraction: Light spread far over the panel; 0 to 0.05.
         glare_mm: Standard deviation of that spread; 10 to 50 mm.
@@ -44,6 +47,7 @@ class Detector(Parameters):
 
     scintillator_mm: Annotated[Setting, Limits(0.05, 3, "mm")] = (0.4, 0.6)
     packing: Annotated[Setting, Limits(0.1, 1)] = 0.75
+    swank: Annotated[Setting, Limits(0.1, 1)] = (0.85, 0.95)
     mtf_h_mm2: Annotated[Setting, Limits(0, 10, "mm^2")] = (0.4, 1.0)
     glare_fraction: Annotated[Setting, Limits(0, 0.5)] = (0, 0.03)
     glare_mm: Annotated[Setting, Limits(1, 500, "mm")] = (10, 50)
@@ -52,14 +56,16 @@ class Detector(Parameters):
     bits: Annotated[Setting, Limits(6, 24)] = 14
 
     def beam(self, spectrum: Spectrum, drawn: dict[str, float]) -> Beam:
-        """The spectrum with the efficiency of the scintillator at each of its energies."""
+        """The spectrum, and what the scintillator makes of each of its energies."""
         csi = mass_attenuation("csi", spectrum.energies_kev)
-        return Beam(spectrum, quantum_efficiency(csi, drawn["scintillator_mm"], drawn["packing"]))
+        efficiency = quantum_efficiency(csi, drawn["scintillator_mm"], drawn["packing"])
+        response = energy_integrating_response(spectrum.energies_kev, efficiency, drawn["swank"])
+        return Beam(spectrum, efficiency, *response)
 
     def expose(
         self,
         signal: Image,
-        variance_factor: Image,
+        variance_per_signal: Image,
         beam: Beam,
         camera: Camera,
         magnification: float,
@@ -71,7 +77,8 @@ class Detector(Parameters):
 
         Args:
             signal: Expected signal in units of the open field.
-            variance_factor: Quantum variance of each pixel's signal over its mean, times incident quanta.
+            variance_per_signal: Quantum variance of each pixel's signal over its mean, times the incident quanta of
+                the open field; scatter is taken to be of the same quanta as the primary.
             beam: What the detector sees of the beam that reaches it.
             camera: Gives pixel pitch and distance.
             magnification: Of the patient, for the focal spot.
@@ -87,7 +94,8 @@ class Detector(Parameters):
         incident = quanta_per_pixel(beam.spectrum.total(), tube["mas"], pixel_mm, camera.sdd_mm)
         detected = incident * beam.detected_share()
         image = focal_spot_blur(signal, pixel_mm, tube["focal_spot_mm"], max(magnification, 1.0))
-        image = quantum_noise(image, incident, derive_rng(key, "detector", "quanta"), variance_factor)
+        variance = variance_per_signal * np.maximum(image, 0)
+        image = quantum_noise(image, incident, derive_rng(key, "detector", "quanta"), variance)
         image = scintillator_blur(image, pixel_mm, drawn["mtf_h_mm2"])
         if drawn["glare_fraction"] > 0:
             image = veiling_glare(image, pixel_mm, drawn["glare_fraction"], drawn["glare_mm"])
@@ -98,7 +106,7 @@ class Detector(Parameters):
         return read_out(image, drawn["saturation"], bits), max(level, 1 / detected)
 
 
-def variance_per_signal(signal: Image, variance: Image) -> Image:
+def quantum_ratio(signal: Image, variance: Image) -> Image:
     """Quantum variance over mean signal; that of the open field where nothing passes."""
     least = np.float32(1e-12)
     return np.where(signal > least, variance / np.maximum(signal, least), variance.max() + least).astype(np.float32)

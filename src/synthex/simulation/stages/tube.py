@@ -17,14 +17,14 @@ class Beam:
     Attributes:
         spectrum: The beam in few energy groups; photons per mm2 and mAs at 1 m.
         efficiency: Part of the photons of each group that the scintillator stops, shape (E,).
+        weights: Mean signal of one incident photon of each group, keV, shape (E,).
+        squared_weights: Mean squared signal, keV^2, shape (E,).
     """
 
     spectrum: Spectrum
     efficiency: Float[np.ndarray, "E"]
-
-    def response(self, power: int = 1) -> Float[np.ndarray, "E"]:
-        """Mean signal (mean squared signal for ``power`` 2) per incident photon, keV: a panel adds up energies."""
-        return self.efficiency * self.spectrum.energies_kev**power
+    weights: Float[np.ndarray, "E"]
+    squared_weights: Float[np.ndarray, "E"]
 
     def detected_share(self) -> float:
         """Part of the photons of the open field that are detected."""
