@@ -151,7 +151,7 @@ def test_the_level_has_the_targets_of_the_others_and_its_own_pixels(faked, scene
     (ct, seen, settings, seed), (*_, again) = faked
     assert ct is scene.anatomy.ct
     assert seen is camera
-    assert settings == Settings("90KV_AL40", 0.1, True, 500, 0.0)
+    assert settings == Settings("90KV_AL40", 0.1, True, 500, 1.0)
     assert seed == again == log.record["noise_seed"]
 
 

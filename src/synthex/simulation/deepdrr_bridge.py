@@ -18,6 +18,8 @@ MATERIALS = {"air": 0, "soft tissue": 1, "bone": 2}
 AIR_TO_HU = -800
 BONE_ABOVE_HU = 350
 """DeepDRR's thresholds: air up to -800 HU, bone above 350 HU, soft tissue between."""
+SKIN = (1, 2)
+"""Voxels of air before and behind the CT on each axis: what the fall to air needs, shifted by up to one voxel."""
 
 _ALL_HU = np.arange(-(2**15), 2**15)
 
@@ -77,11 +79,13 @@ def device_of(camera: Camera) -> Any:
     return devices.CameraProjectionDevice(geo.CameraProjection(intrinsics, pose), pixel_size=camera.pixel_mm)
 
 
-def volume_of(ct: Volume, voxel_shift: float | int = 0.0) -> Any:
-    """A ``deepdrr.Volume`` of densities and materials at the place of the CT.
+def volume_of(ct: Volume, voxel_shift: float | int = 1.0) -> Any:
+    """A ``deepdrr.Volume`` of densities and materials at the place of the CT, in a skin of air.
 
-    The voxel size goes into ``anatomical_from_IJK`` and everything else into ``world_from_anatomical``,
-    because DeepDRR takes the largest element of a column for the spacing, which is wrong for oblique axes.
+    The air has DeepDRR do at the borders of the grid what our projector does: values fall to air within one
+    voxel, where DeepDRR alone goes on with the last voxel and stops after half a one. The voxel size goes into
+    ``anatomical_from_IJK`` and everything else into ``world_from_anatomical``, because DeepDRR takes the largest
+    element of a column for the spacing, which is wrong for oblique axes.
 
     Args:
         ct: Hounsfield units, int16.
@@ -89,14 +93,14 @@ def volume_of(ct: Volume, voxel_shift: float | int = 0.0) -> Any:
             :class:`synthex.simulation.levels.deepdrr.DeepDRR`.
     """
     package, geo = optional_import("deepdrr", EXTRA), optional_import("deepdrr.geo", EXTRA)
-    back = np.eye(4)
-    back[:3, 3] = -voxel_shift
+    inner = np.eye(4)
+    inner[:3, 3] = -SKIN[0] - voxel_shift
     scale = np.diag((*ct.spacing_mm, 1.0))
     return package.Volume(
-        density_g_cm3(ct.data),
-        (dict(MATERIALS), material_ids(ct.data)),
+        np.pad(density_g_cm3(ct.data), SKIN),
+        (dict(MATERIALS), np.pad(material_ids(ct.data), SKIN)),
         anatomical_from_IJK=geo.FrameTransform(scale),
-        world_from_anatomical=geo.FrameTransform(ct.world_from_ijk.matrix @ back @ np.linalg.inv(scale)),
+        world_from_anatomical=geo.FrameTransform(ct.world_from_ijk.matrix @ inner @ np.linalg.inv(scale)),
     )
 
 

@@ -29,7 +29,7 @@ class Settings:
     step_mm: float | int = 0.1
     noise: bool = False
     photon_count: int = 10000
-    voxel_shift: float | int = 0.0
+    voxel_shift: float | int = 1.0
 
 
 @dataclass(frozen=True, eq=False)

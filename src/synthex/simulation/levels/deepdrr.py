@@ -23,18 +23,18 @@ class DeepDRR:
     DeepDRR tells air, soft tissue and bone apart by HU thresholds, integrates a polyenergetic beam and, where
     asked, adds photon noise; it has no scatter and an ideal detector. Paths of labels come from our own
     projector, so that targets are those of every other level. Needs the optional package (GPL-3), CuPy, nvcc
-    and an NVIDIA GPU; what is missing is said on construction, before any work. Its images have been compared
-    with ours nowhere yet: the checks of the pictures need a GPU.
+    and an NVIDIA GPU; what is missing is said on construction, before any work.
 
     Attributes:
         spectrum: One of :data:`SPECTRA`.
         step_mm: Distance between samples along a ray, mm; DeepDRR's default is 0.1.
         noise: Add DeepDRR's photon noise (its own default is False).
         photon_count: Photons that reach a pixel behind nothing; DeepDRR's default is 10000.
-        voxel_shift: Voxels by which DeepDRR is told that the CT lies further back along i, j and k. Read, not
-            measured: version 1.2.2 seems to sample voxel n - 1 where n is meant, which 1 would mend. The test
-            of the hot voxel in ``tests/simulation/test_deepdrr_rendering.py`` measures it; until it has run on
-            a GPU, 0 leaves the package as it is.
+        voxel_shift: Voxels by which DeepDRR is told that the CT lies further back along i, j and k. Version
+            1.2.2 reads voxel n - 1 where the ray is in voxel n, so that its image is of a CT one voxel further
+            on; 1 mends that. Measured with its own kernel compiled for a CPU, where CUDA's documented rules of
+            texture reads stand in for the GPU (``tests/simulation/test_deepdrr_rendering.py``, which repeats it
+            on a GPU); 0 leaves the package as it is.
         domain: ``intensity`` gives detected energy over that behind nothing, ``log`` minus its logarithm.
         threads: For the paths of labels; see :func:`synthex.projection.project`.
     """
@@ -43,7 +43,7 @@ class DeepDRR:
     step_mm: float | int = 0.1
     noise: bool = True
     photon_count: int = 10000
-    voxel_shift: float | int = 0.0
+    voxel_shift: float | int = 1.0
     domain: Domain = "log"
     threads: int | None = None
 
