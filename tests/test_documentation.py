@@ -8,6 +8,7 @@ import pytest
 
 from synthex.cli.app import MODULES, named
 from synthex.cli.compose import compose
+from synthex.cli.main import second_words
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -28,7 +29,7 @@ def commands():
 
 @pytest.mark.parametrize("words", list(commands()))
 def test_every_command_in_the_documentation_composes(words):
-    command = " ".join(words[:2]) if words[0] == "data" else words[0]
+    command = " ".join(words[:2]) if second_words(words[0]) else words[0]
     assert command in MODULES
     rest = [named(command, word) for word in words[len(command.split()) :] if word not in FLAGS]
     compose(command.replace(" ", "_"), rest, sweep="--multirun" in words)

@@ -34,6 +34,8 @@ def test_help_imports_nothing_heavy():
         (["trian"], ["synthex trian", "did you mean `synthex train`"]),
         (["xyz"], ["there is no such command", "simulate"]),
         (["data"], ["synthex data inspect PATH"]),
+        (["benchmark"], ["synthex benchmark projection", "synthex benchmark datamodule"]),
+        (["benchmark", "projction"], ["projction", "synthex benchmark projection"]),
         (["train", "trianer.max_epochs=3"], ["trianer.max_epochs", "did you mean trainer.max_epochs"]),
         (["train", "augmnt=strong"], ["augmnt", "did you mean augment"]),
         (["train", "augment=strnog"], ["augment=strnog", "did you mean strong", "extreme, none, regular, strong"]),
@@ -101,6 +103,9 @@ def test_cfg_job_prints_the_composed_config(capfd, tmp_path, monkeypatch):
     [
         ("synthex tr", "train "),
         ("synthex data ", "inspect "),
+        ("synthex bench", "benchmark "),
+        ("synthex benchmark d", "datamodule "),
+        ("synthex benchmark projection pee", "peers="),
         ("synthex train augment=", "augment=strong"),
         ("synthex train augm", "augment="),
         ("synthex train trainer.max_ep", "trainer.max_epochs="),

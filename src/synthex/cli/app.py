@@ -26,6 +26,8 @@ MODULES = {
     "predict": "synthex.cli.predict",
     "evaluate": "synthex.cli.evaluate",
     "data inspect": "synthex.cli.inspect",
+    "benchmark projection": "synthex.cli.benchmark_projection",
+    "benchmark datamodule": "synthex.cli.benchmark_datamodule",
 }
 """Module of each command; it has ``main(cfg)``, and its primary config is named like the command."""
 

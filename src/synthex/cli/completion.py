@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from synthex.cli.main import COMMANDS
+from synthex.cli.main import COMMANDS, second_words
 
 BASH = """_synthex() {
     local line="${COMP_LINE:0:$COMP_POINT}"
@@ -36,9 +36,10 @@ def candidates(line: str) -> list[str]:
     if len(words) <= 1:
         names = sorted({name.split(" ")[0] for name in COMMANDS})
         return [f"{name} " for name in names if name.startswith(words[0] if words else "")]
-    if words[0] == "data" and len(words) == 2:
-        return ["inspect "] if "inspect".startswith(words[1]) else []
-    command = "data inspect" if words[0] == "data" else words[0]
+    second = second_words(words[0])
+    if second and len(words) == 2:
+        return [f"{word} " for word in second if word.startswith(words[1])]
+    command = f"{words[0]} {words[1]}" if second else words[0]
     if command not in COMMANDS or command == "completion":
         return []
     return _hydra_candidates(command.replace(" ", "_"), words[-1])

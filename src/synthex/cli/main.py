@@ -13,6 +13,8 @@ COMMANDS = {
     "predict": "apply a trained run to cases and write a prediction set",
     "evaluate": "score a prediction set: tables, figures, report",
     "data inspect": "say what is understood of a CT, a label map or a folder, and draw it",
+    "benchmark projection": "time our projector, a plain loop and the installed peers on one scene",
+    "benchmark datamodule": "time the simulation of training batches, and weigh its memory",
     "completion": 'print the shell script for tab completion: eval "$(synthex completion bash)"',
 }
 
@@ -41,10 +43,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         from synthex.cli.completion import complete
 
         return complete(rest)
-    if command == "data":
-        if not rest or rest[0] != "inspect":
-            return _fail(f"synthex data {rest[0] if rest else ''}: the data command is `synthex data inspect PATH`")
-        command, rest = "data inspect", rest[1:]
+    if second := second_words(command):
+        if not rest or rest[0] not in second:
+            return _fail(f"synthex {command} {rest[0] if rest else ''}: {_second(command, second)}")
+        command, rest = f"{command} {rest[0]}", rest[1:]
     if command not in COMMANDS:
         return _fail(_unknown(command))
     if "--help" not in rest and os.environ.get("COLUMNS") is None and not sys.stdout.isatty():
@@ -63,6 +65,17 @@ def usage() -> str:
     width = max(map(len, COMMANDS)) + 2
     lines = "\n".join(f"  {name:<{width}}{text}" for name, text in COMMANDS.items())
     return USAGE.format(version=__version__, commands=lines)
+
+
+def second_words(word: str) -> tuple[str, ...]:
+    """What may follow the first word of a command of two words."""
+    return tuple(name.partition(" ")[2] for name in COMMANDS if name.startswith(f"{word} "))
+
+
+def _second(command: str, second: Sequence[str]) -> str:
+    if command == "data":
+        return "the data command is `synthex data inspect PATH`"
+    return "the commands are " + " and ".join(f"`synthex {command} {word}`" for word in second)
 
 
 def _unknown(command: str) -> str:

@@ -8,6 +8,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from synthex.cli.build import build_reader, build_sources, build_task
+from synthex.cli.preview_grid import preview_grid
 from synthex.cli.settings import choose
 from synthex.cli.terminal import console, quiet_libraries, track
 from synthex.core import ConfigError, Sample, atomic_path, derive_rng
@@ -18,22 +19,29 @@ matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
+LAYOUTS = ("sheet", "grid")
+
 
 def main(cfg: DictConfig) -> None:
-    """Draw ``cfg.count`` samples clean (labels drawn in) and augmented, and describe them."""
+    """Draw ``cfg.count`` samples clean (labels drawn in) and augmented, or the grid, and describe them."""
     quiet_libraries()
     choose("split", cfg.split, SPLITS)
+    choose("layout", cfg.layout, LAYOUTS)
     if cfg.data.kind != "synthetic":
         raise ConfigError("preview needs data=synthetic")
     task = build_task(cfg)
     seed = int(cfg.seed) if cfg.split == "train" else int(cfg.data.eval_seed)
+    output = Path(cfg.output).expanduser()
+    if cfg.layout == "grid":
+        count = int(cfg.grid.case) + 1
+        preview_grid(cfg, build_reader(cfg, task, build_sources(cfg)[cfg.split], cfg.split, count, seed), output)
+        return
     reader = build_reader(cfg, task, build_sources(cfg)[cfg.split], cfg.split, int(cfg.count), seed)
     augment = instantiate(cfg.augment)
     pairs = []
     for index in track(range(len(reader)), "simulating"):
         clean = reader[index]
         pairs.append((clean, augment(clean, derive_rng(seed, cfg.split, index, "augment"))))
-    output = Path(cfg.output).expanduser()
     draw_sheet(output, pairs, task.vocabulary.landmarks, min(int(cfg.columns), len(pairs)))
     visible = np.mean([clean.visible.sum() for clean, _ in pairs])
     covered = np.mean([clean.masks.mean(axis=(1, 2)) for clean, _ in pairs], axis=0)

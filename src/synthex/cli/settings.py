@@ -16,7 +16,9 @@ INTEGERS: dict[str, int | None] = {
     **dict.fromkeys(("data.size", "data.batch_size", "data.samples_per_epoch", "data.variants"), 1),
     **dict.fromkeys((f"data.phantoms.{split}" for split in ("train", "val", "test")), 1),
     **dict.fromkeys(("data.cases.val", "data.cases.test", "cases", "count", "columns", "batch_size"), 1),
-    **dict.fromkeys(("data.workers", "workers", "baseline_samples"), 0),
+    **dict.fromkeys(("rounds", "threads", "samples", "profile_samples", "size", "grid.draws"), 1),
+    **dict.fromkeys(("data.workers", "workers", "baseline_samples", "stress.subjects", "grid.case"), 0),
+    **dict.fromkeys(("twin_size", "materials", "masks"), 0),
 }
 """Whole numbers, and the least that makes sense (None: any)."""
 

@@ -1,0 +1,217 @@
+"""``synthex preview layout=grid``: one case at levels x kVp x dose x draws, side by side and in figures."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+from scipy.ndimage import convolve
+
+from synthex.cli.benchmark_table import print_rows
+from synthex.cli.build import plain
+from synthex.cli.compose import compose, nearest, options
+from synthex.cli.terminal import console, track
+from synthex.core import Camera, ConfigError, Rendering, Scene, Simulator, atomic_path, derive_rng
+from synthex.core.arrays import Image
+from synthex.data import SyntheticReader, normalize, to_log
+
+matplotlib.use("Agg")
+
+from matplotlib import pyplot as plt
+
+MOST_IMAGES = 200
+DPI = 110
+LAPLACIAN = np.array(((1, -2, 1), (-2, 4, -2), (1, -2, 1)), dtype=np.float32)
+"""Insensitive to planes and, nearly, to edges: the mask of Immerkaer (1996)."""
+
+COLUMNS = {
+    "level": "level",
+    "kvp": "kV",
+    "mas": "mAs",
+    "draw": "draw",
+    "min": "min",
+    "median": "median",
+    "max": "max",
+    "snr": "SNR",
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One image of the grid.
+
+    Attributes:
+        level: Option of the config group ``simulation``.
+        simulation: Its config, with the cell's parameters.
+        kvp: Tube voltage, kV; None where the level has none.
+        mas: Dose, mAs; None where the level has none.
+        draw: Number of the draw, from 1.
+    """
+
+    level: str
+    simulation: DictConfig
+    kvp: float | None = None
+    mas: float | None = None
+    draw: int = 1
+
+    @property
+    def caption(self) -> str:
+        """Level, voltage, dose and draw, as far as the level knows them."""
+        parts = [self.level]
+        parts += [] if self.kvp is None else [f"{self.kvp:g} kV"]
+        parts += [] if self.mas is None else [f"{self.mas:g} mAs"]
+        return ", ".join(parts) + ("" if self.draw == 1 else f", draw {self.draw}")
+
+
+@dataclass(frozen=True)
+class _Draw:
+    """A simulator whose other parameters and noise are those of draw number ``draw``."""
+
+    simulator: Simulator
+    draw: int
+
+    def __call__(self, scene: Scene, camera: Camera, label_ids: Sequence[int], rng: np.random.Generator) -> Rendering:
+        if self.draw == 1:  # what training would see
+            return self.simulator(scene, camera, label_ids, rng)
+        return self.simulator(scene, camera, label_ids, derive_rng(int(rng.integers(2**62)), "draw", self.draw))
+
+
+def preview_grid(cfg: DictConfig, reader: SyntheticReader, output: Path) -> None:
+    """Simulate case ``grid.case`` once a cell, write the picture, print the figures."""
+    rows = cells(cfg)
+    count = sum(map(len, rows))
+    if count > MOST_IMAGES:
+        raise ConfigError(
+            f"grid: {count} images are more than the {MOST_IMAGES} that can be looked at; give fewer values"
+        )
+    case = int(cfg.grid.case)
+    images: dict[int, Image] = {}
+    figures: list[dict[str, Any]] = []
+    for cell in track([cell for row in rows for cell in row], "simulating", total=count):
+        reader.simulator = _Draw(instantiate(cell.simulation), cell.draw)
+        image = to_log(reader[case])
+        images[id(cell)] = image
+        figures.append(figures_of(cell, image))
+    draw_grid(output, [[(cell.caption, images[id(cell)]) for cell in row] for row in rows])
+    print_rows(f"Case {reader.case_id(case)}, line integrals", COLUMNS, figures)
+    console.print("SNR: 5th to 95th percentile of the line integrals over their noise (estimated as Immerkaer, 1996)")
+    console.print(f"picture: {output}")
+
+
+def cells(cfg: DictConfig) -> list[list[Cell]]:
+    """Rows of the grid: the levels without a tube side by side, then a row a level and dose.
+
+    Raises:
+        ConfigError: A level that does not exist, or values that are no numbers.
+    """
+    levels = _listed(cfg, "levels", str)
+    kvps, doses = _listed(cfg, "kvp", int | float), _listed(cfg, "mas", int | float)
+    without: list[Cell] = []
+    rows: list[list[Cell]] = []
+    for level in levels:
+        simulation = level_config(cfg, level)
+        kvp_key, mas_key = find_key(simulation, "kvp"), find_key(simulation, "mas")
+        if kvp_key is None and mas_key is None:
+            without.append(Cell(level, simulation))
+            continue
+        for mas in doses if mas_key else [None]:
+            rows.append([])
+            for kvp in kvps if kvp_key else [None]:
+                chosen = {key: value for key, value in ((kvp_key, kvp), (mas_key, mas)) if key is not None}
+                with_parameters = _with(simulation, chosen)
+                rows[-1] += [Cell(level, with_parameters, kvp, mas, 1 + n) for n in range(int(cfg.grid.draws))]
+    return [without, *rows] if without else rows
+
+
+def level_config(cfg: DictConfig, level: str) -> DictConfig:
+    """Config of a level: the one in ``cfg.simulation`` with its overrides, where that is the level, else a fresh one.
+
+    Raises:
+        ConfigError: There is no such level.
+    """
+    known = options("simulation")
+    if level not in known:
+        raise ConfigError(f"grid.levels: there is no level {level!r}; {nearest(level, known)}")
+    found = compose("train", [f"simulation={level}"]).simulation
+    return cfg.simulation if cfg.simulation.get("_target_") == found["_target_"] else found
+
+
+def find_key(node: DictConfig, name: str, prefix: str = "") -> str | None:
+    """Dotted key of the first setting called ``name``."""
+    for key in map(str, node):
+        if key == name:
+            return prefix + key
+        if isinstance(node[key], DictConfig) and (found := find_key(node[key], name, f"{prefix}{key}.")):
+            return found
+    return None
+
+
+def _with(simulation: DictConfig, values: Mapping[str, Any]) -> DictConfig:
+    changed = OmegaConf.create(plain(simulation))
+    for key, value in values.items():
+        OmegaConf.update(changed, key, value)
+    return changed
+
+
+def _listed(cfg: DictConfig, name: str, kind: Any) -> list[Any]:
+    values = plain(cfg.grid[name])
+    values = values if isinstance(values, list) else [values]
+    if not values or not all(isinstance(value, kind) and not isinstance(value, bool) for value in values):
+        raise ConfigError(f"grid.{name}={cfg.grid[name]}: give one value or a list of them, as in grid.{name}=[…]")
+    return values
+
+
+def figures_of(cell: Cell, image: Image) -> dict[str, Any]:
+    """The row of an image in the terminal's table."""
+    low, high = np.percentile(image, (5, 95))
+    noise = noise_of(image)
+    return {
+        "level": cell.level,
+        "kvp": cell.kvp,
+        "mas": cell.mas,
+        "draw": cell.draw,
+        "min": float(image.min()),
+        "median": float(np.median(image)),
+        "max": float(image.max()),
+        "snr": float(high - low) / noise if noise > 0 else None,
+    }
+
+
+def noise_of(image: Image) -> float:
+    """Standard deviation of white noise in an image (Immerkaer 1996, Computer Vision and Image Understanding 64:300).
+
+    The mean of ``|image * LAPLACIAN|`` over the inner pixels, times sqrt(pi / 2) / 6. Fine structure adds to it,
+    and what blurs the noise lowers it.
+    """
+    response = np.abs(convolve(image.astype(np.float64), LAPLACIAN))[1:-1, 1:-1]
+    return float(response.mean() * np.sqrt(np.pi / 2) / 6) if response.size else 0.0
+
+
+def draw_grid(output: Path, rows: Sequence[Sequence[tuple[str, Image]]]) -> None:
+    """Write the captioned images, each in the contrast of its own 0.5 to 99.5 percentiles, no pixel lost."""
+    columns = max(map(len, rows))
+    size = max(max(image.shape) for row in rows for _, image in row)
+    inches = max(2.2, size / DPI)
+    figure, axes = plt.subplots(
+        len(rows), columns, figsize=(inches * columns, (inches + 0.2) * len(rows)), squeeze=False
+    )
+    for axis in axes.flat:
+        axis.axis("off")
+    for axis, (caption, image) in _places(axes, rows):
+        shown = normalize(image)
+        low, high = np.percentile(shown, (0.5, 99.5))
+        axis.imshow(shown, cmap="gray", vmin=low, vmax=high, interpolation="nearest")
+        axis.set_title(caption, fontsize=8, pad=3)
+    figure.tight_layout(pad=0.3)
+    with atomic_path(output) as path:
+        figure.savefig(path, dpi=DPI, format="png")
+    plt.close(figure)
+
+
+def _places(axes: np.ndarray, rows: Sequence[Sequence[tuple[str, Image]]]) -> Iterator[tuple[Any, tuple[str, Image]]]:
+    for row, images in zip(axes, rows, strict=True):
+        yield from zip(row, images, strict=False)
