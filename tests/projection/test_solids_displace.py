@@ -112,6 +112,20 @@ def test_parts_of_a_ray_add_up_to_all_of_it(seed, backend):
     assert np.abs(together.water_path_mm).max() < 1e-5 * plain.water_path_mm.max()
 
 
+@pytest.mark.parametrize("seed", range(2))
+def test_a_blended_table_is_taken_out_as_the_twin_does(seed):
+    ct, camera = around_source(seed)
+    parts = [solid_of(lumpy(np.random.default_rng(seed), 40.0)), solid_of(trimesh.creation.box((20, 300, 5)))]
+    plain, expected = (
+        project(ct, None, (), camera, table=curve(seed), solids=solids, backend="torch") for solids in ((), parts)
+    )
+    rays = trace_solids(parts, camera)
+    assert len(rays.pixels) > 200
+    got = displace(plain.water_path_mm, plain.quantity_mm, rays, ct, camera, curve(seed), blend=True)
+    np.testing.assert_allclose(got[0], expected.water_path_mm, atol=2e-5)
+    np.testing.assert_allclose(got[1], expected.quantity_mm, atol=2e-5)
+
+
 @pytest.mark.parametrize("backend", ["numba", "torch"])
 def test_water_for_water_changes_nothing(backend):
     # Where the body is water around a solid, its path is exactly what is missing.

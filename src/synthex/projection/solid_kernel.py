@@ -209,6 +209,7 @@ def integrate_spans(
     max_depth,
     width,
     table,
+    blend,
     hit,
     spans,
     near,
@@ -219,7 +220,8 @@ def integrate_spans(
 ):
     """Fill ``sums[:, ray0:ray1]`` with the integrals over the spans of each ray.
 
-    Row 0 is the water path, row 1 + m quantity m of ``table`` (N, M). The sample of a plane counts by the part
+    Row 0 is the water path, row 1 + m quantity m of ``table`` (N, M): blended between its rows, or else the nearest
+    row's. The sample of a plane counts by the part
     of its slab (half a plane to either side) that the span covers; a span from the source or to the
     detector takes in the rest of the slab there, so that spans that make up a ray add up to all of it.
     """
@@ -276,10 +278,19 @@ def integrate_spans(
                     continue
                 sums[0, ray] += weight * value
                 if quantities:
-                    # To the nearest row, as the kernel of the whole ray does: what is taken must be what was added.
-                    row = min(int(np.float32(value) + np.float32(0.5)), last_row)
+                    # As the kernel of the whole ray does: what is taken must be what was added.
+                    if blend:
+                        at = min(value, float(last_row))
+                        row = min(int(at), last_row - 1)
+                        fraction = at - row
+                    else:
+                        row = min(int(np.float32(value) + np.float32(0.5)), last_row)
+                        fraction = 0.0
                     for m in range(quantities):
-                        sums[1 + m, ray] += weight * table[row, m]
+                        here = float(table[row, m])
+                        if blend:
+                            here += fraction * (table[row + 1, m] - here)
+                        sums[1 + m, ray] += weight * here
         square = 0.0
         for component in range(3):
             w = world_from_pixel[component, 0] * x + world_from_pixel[component, 1] * y + world_from_pixel[component, 2]

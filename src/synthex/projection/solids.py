@@ -78,6 +78,8 @@ def displace(
     camera: Camera,
     table: HuTable | None = None,
     threads: int = 1,
+    *,
+    blend: bool = False,
 ) -> tuple[Image, QuantityStack]:
     """Line integrals without what lies inside solids.
 
@@ -89,12 +91,14 @@ def displace(
         camera: The camera of all of these.
         table: The table of ``quantity_mm``; None where M is 0.
         threads: Python threads to share the rays.
+        blend: ``quantity_mm`` was looked up linearly between the rows of the table (CUDA) rather than in the nearest
+            row (the CPU kernel).
 
     Returns:
         New arrays in place of the first two. Rounding below 0 is cut off (quantities too, where the table
         has no negative value).
     """
-    inside = integrals_in_solids(solid_rays, ct, camera, table, threads).astype(np.float32)
+    inside = integrals_in_solids(solid_rays, ct, camera, table, threads, blend=blend).astype(np.float32)
     rows, columns = np.divmod(solid_rays.pixels, camera.width)
     water, quantity = water_mm.copy(), quantity_mm.copy()
     water[rows, columns] = np.maximum(water[rows, columns] - inside[0], 0)
@@ -106,7 +110,13 @@ def displace(
 
 
 def integrals_in_solids(
-    solid_rays: SolidRays, ct: Volume, camera: Camera, table: HuTable | None = None, threads: int = 1
+    solid_rays: SolidRays,
+    ct: Volume,
+    camera: Camera,
+    table: HuTable | None = None,
+    threads: int = 1,
+    *,
+    blend: bool = False,
 ) -> Float[np.ndarray, "Q R"]:
     """The volume's integrals over the spans of each ray: row 0 the water path in mm, row 1 + m quantity m."""
     from synthex.projection.solid_kernel import integrate_spans
@@ -125,6 +135,7 @@ def integrals_in_solids(
             rays.max_depth,
             camera.width,
             values,
+            blend,
             solid_rays.pixels,
             solid_rays.spans,
             solid_rays.near,
