@@ -20,17 +20,17 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float32
 from torch.utils.data import get_worker_info
 
 from synthex.core import Affine, Camera, ConfigError, Solid, Volume
-from synthex.core.arrays import Image, PathStack, QuantityStack
 from synthex.data import SyntheticReader
 from synthex.projection import HuTable, Projection, project
 from synthex.projection.cuda import DeviceVolumes, cuda_device, project_cuda
 from synthex.projection.solids import displace, trace_solids
 
-Arrays = tuple[Image, PathStack, QuantityStack]
-"""Water, label paths and quantities of one view, as in :class:`synthex.projection.Projection`."""
+Channels = Float32[np.ndarray, "C H W"]
+"""Water, label paths and quantities of one view, in this order."""
 
 PATIENCE_S = 1.0
 """How often a waiting worker looks whether the training process is still there."""
@@ -81,6 +81,12 @@ class ProjectionRequest:
     camera: Camera
     table: HuTable | None
 
+    @property
+    def answer_shape(self) -> tuple[int, int, int]:
+        """Channels (water, labels, quantities), rows and columns of the answer."""
+        quantities = 0 if self.table is None else self.table.quantities
+        return 1 + len(self.label_ids) + quantities, self.camera.height, self.camera.width
+
 
 class DeviceRenderer:
     """Requests to projections on a CUDA device, in a stream of its own.
@@ -100,14 +106,14 @@ class DeviceRenderer:
         # Of high priority: a projection is short, and training has the next batches already.
         self._stream = torch.cuda.Stream(self.device, priority=-1) if self.device.type == "cuda" else None
 
-    def __call__(self, requests: Sequence[ProjectionRequest]) -> list[Arrays]:
+    def __call__(self, requests: Sequence[ProjectionRequest]) -> list[Channels]:
         """Answers in the order of the requests; those on one volume are projected in one launch."""
         together: defaultdict[Any, list[int]] = defaultdict(list)
         for number, request in enumerate(requests):
             rows = None if request.table is None else request.table.values.shape
             size = (request.camera.height, request.camera.width)
             together[request.ct, request.labels, request.label_ids, size, rows].append(number)
-        answers: dict[int, Arrays] = {}
+        answers: dict[int, Channels] = {}
         with torch.cuda.stream(self._stream):
             # All launches first, so that the device works while the first results are copied.
             launched = [
@@ -145,7 +151,7 @@ class ProjectionServer:
         ConfigError: There are no workers to serve.
     """
 
-    def __init__(self, workers: int, render: Callable[[Sequence[ProjectionRequest]], list[Arrays]]) -> None:
+    def __init__(self, workers: int, render: Callable[[Sequence[ProjectionRequest]], list[Channels]]) -> None:
         if workers < 1:
             raise ConfigError("data.render=device needs loader processes to serve; set data.workers to 1 or more")
         pipes = [multiprocessing.Pipe() for _ in range(workers)]
@@ -173,11 +179,15 @@ class ProjectionServer:
                 return
             asked = [(pipe, pipe.recv()) for pipe in self._ours if pipe in ready]
             try:
-                answers: list[Any] = self._render([request for _, (_, request) in asked])
+                answers = self._render([request for _, (_, request) in asked])
             except Exception as error:  # whatever it is, those who wait must be told, and will raise it
-                answers = [f"{type(error).__name__}: {error}"] * len(asked)
-            for (pipe, (ticket, _)), answer in zip(asked, answers, strict=True):
-                pipe.send((ticket, answer))
+                for pipe, (ticket, _) in asked:
+                    pipe.send((ticket, f"{type(error).__name__}: {error}"))
+                continue
+            for (pipe, (ticket, _)), channels in zip(asked, answers, strict=True):
+                # Bare bytes after the ticket: pickled, they would take several times as long.
+                pipe.send((ticket, None))
+                pipe.send_bytes(np.ascontiguousarray(channels).reshape(-1).data)
             self.served += len(asked)
 
 
@@ -216,7 +226,8 @@ class WorkerProjector:
             return project(ct, labels, label_ids, camera, table=table, solids=solids, threads=threads)
         ids = tuple(int(label) for label in label_ids)
         request = ProjectionRequest(ct_file, label_file, ct.world_from_ijk, ids, camera, table)
-        water, label_path, quantity = self._ask(self._pipes[worker.id], request)
+        channels = self._ask(self._pipes[worker.id], request)
+        water, label_path, quantity = channels[0], channels[1 : 1 + len(ids)], channels[1 + len(ids) :]
         solid_path = np.zeros((0, camera.height, camera.width), dtype=np.float32)
         if solids:
             rays = trace_solids(solids, camera)
@@ -224,7 +235,7 @@ class WorkerProjector:
             solid_path = rays.path_mm
         return Projection(water, label_path, quantity, solid_path)
 
-    def _ask(self, pipe: Connection, request: ProjectionRequest) -> Arrays:
+    def _ask(self, pipe: Connection, request: ProjectionRequest) -> Channels:
         # A worker that was ended early may have left an answer unread for the next of its number.
         self._tickets += 1
         ticket = (multiprocessing.current_process().pid, self._tickets)
@@ -234,12 +245,15 @@ class WorkerProjector:
             while not pipe.poll(PATIENCE_S):
                 if self._closed.is_set() or (parent is not None and not parent.is_alive()):
                     raise RuntimeError("the training process no longer projects for its loader")
-            found, answer = pipe.recv()
-            if found != ticket:
-                continue
-            if isinstance(answer, str):
-                raise RuntimeError(f"the training process could not project: {answer}")
-            return answer
+            found, problem = pipe.recv()
+            if found == ticket and problem is not None:
+                raise RuntimeError(f"the training process could not project: {problem}")
+            if found == ticket:
+                channels = np.empty(request.answer_shape, dtype=np.float32)
+                pipe.recv_bytes_into(channels.reshape(-1).data)
+                return channels
+            if problem is None:
+                pipe.recv_bytes()
 
 
 def with_projector(reader: SyntheticReader, projector: Callable[..., Projection]) -> SyntheticReader:
@@ -254,5 +268,5 @@ def with_projector(reader: SyntheticReader, projector: Callable[..., Projection]
             f"data.render=device: {type(simulator).__name__} does its own projections; use data.render=worker"
         )
     changed = copy.copy(reader)
-    changed.simulator = dataclasses.replace(simulator, projector=projector)  # type: ignore[type-var]
+    changed.simulator = dataclasses.replace(simulator, projector=projector)  # type: ignore[assignment, type-var]
     return changed

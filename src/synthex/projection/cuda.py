@@ -13,7 +13,6 @@ from jaxtyping import Float32
 from torch import Tensor
 
 from synthex.core import Camera, ConfigError, MissingExtraError, Volume
-from synthex.core.arrays import Image, PathStack, QuantityStack
 from synthex.projection.hu_table import FIRST_HU, HuTable
 from synthex.projection.projector import _check
 from synthex.projection.rays import IndexRays
@@ -40,11 +39,9 @@ class DeviceProjection:
     label_path_mm: Float32[Tensor, "B S H W"]
     quantity_mm: Float32[Tensor, "B M H W"]
 
-    def to_host(self) -> list[tuple[Image, PathStack, QuantityStack]]:
-        """Each view's arrays in host memory, once the device has finished them; one copy for all."""
-        whole = torch.cat((self.water_path_mm[:, None], self.label_path_mm, self.quantity_mm), dim=1).cpu().numpy()
-        wanted = 1 + self.label_path_mm.shape[1]
-        return [(view[0], view[1:wanted], view[wanted:]) for view in whole]
+    def to_host(self) -> Float32[np.ndarray, "B C H W"]:
+        """Water, labels and quantities one after the other, in one copy, once the device has finished them."""
+        return torch.cat((self.water_path_mm[:, None], self.label_path_mm, self.quantity_mm), dim=1).cpu().numpy()
 
 
 class DeviceVolumes:
