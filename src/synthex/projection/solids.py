@@ -57,7 +57,8 @@ def trace_solids(solids: Sequence[Solid], camera: Camera) -> SolidRays:
     starts = np.zeros(camera.height * camera.width + 1, dtype=np.int64)
     depths, codes = order_by_pixel(pixels, depths, codes, starts)
     path = np.zeros((len(solids), camera.height * camera.width), dtype=np.float32)
-    around = np.array([winding_number(solid, camera.source_world) for solid in solids], dtype=np.int64)
+    source = camera.source_world
+    around = np.array([winding_number(solid, source) for solid in solids], dtype=np.int64)
     # Mirrored pixels turn every triangle's winding, as the kernel sees it, the other way.
     around *= int(np.sign(camera.intrinsics[0, 0]))
     hit_pixels, near, far = np.empty(len(depths), dtype=np.int64), np.empty_like(depths), np.empty_like(depths)
