@@ -19,7 +19,7 @@ import math
 import numpy as np
 from numba import njit
 
-from synthex.projection.march_kernel import march_edges, march_inner, march_labels
+from synthex.projection.march_kernel import OUTSIDE_LABEL, close_labels, march_edges, march_inner
 from synthex.projection.simd_kernel import LANES, QUANTITIES
 
 OUTSIDE = 1e-4
@@ -60,6 +60,67 @@ def packets_of(lanes, lines):
 
 
 @njit(nogil=True, cache=True)
+def _aim(left, line, used, upright, index_from_pixel, world_from_pixel, direction, length, axes):
+    """Directions of a packet's rays in voxels, their dominant axes and the mm between planes; the axes as bits."""
+    present = 0
+    for lane in range(LANES):
+        axes[lane] = -1
+        if lane >= used:
+            continue
+        x, y = (line + 0.5, left + lane + 0.5) if upright else (left + lane + 0.5, line + 0.5)
+        for k in range(3):
+            direction[k, lane] = index_from_pixel[k, 0] * x + index_from_pixel[k, 1] * y + index_from_pixel[k, 2]
+        axes[lane] = _dominant(direction[0, lane], direction[1, lane], direction[2, lane])
+        present |= 1 << axes[lane]
+        w0 = world_from_pixel[0, 0] * x + world_from_pixel[0, 1] * y + world_from_pixel[0, 2]
+        w1 = world_from_pixel[1, 0] * x + world_from_pixel[1, 1] * y + world_from_pixel[1, 2]
+        w2 = world_from_pixel[2, 0] * x + world_from_pixel[2, 1] * y + world_from_pixel[2, 2]
+        length[lane] = math.sqrt(w0 * w0 + w1 * w1 + w2 * w2) / abs(direction[axes[lane], lane])
+    return present
+
+
+@njit(nogil=True, cache=True)
+def _enter(axis, axis_p, axis_q, shape, inner_planes, source, max_depth, direction, axes, lines, spans):
+    """Fill ``lines`` and ``spans`` of a packet's rays that ``axis`` dominates; the other spans are empty."""
+    count_p, count_q = shape[axis_p], shape[axis_q]
+    for lane in range(LANES):
+        spans[0, lane] = 0
+        spans[1, lane] = -1
+        spans[2, lane] = 0
+        spans[3, lane] = -1
+        if axes[lane] != axis:
+            continue
+        main = direction[axis, lane]
+        slope_p = direction[axis_p, lane] / main
+        slope_q = direction[axis_q, lane] / main
+        base_p = source[axis_p] - source[axis] * slope_p
+        base_q = source[axis_q] - source[axis] * slope_q
+        middle = shape[axis] // 2
+        lines[0, lane] = base_p + middle * slope_p
+        lines[1, lane] = slope_p
+        lines[2, lane] = base_q + middle * slope_q
+        lines[3, lane] = slope_q
+        # Planes between source and detector, then those whose sample touches the grid.
+        near = source[axis]
+        far = source[axis] + max_depth * main
+        first = max(0.0, min(near, far))
+        last = min(shape[axis] - 1.0, max(near, far))
+        first, last = _clip(first, last, base_p, slope_p, -1.0 + OUTSIDE, count_p - OUTSIDE)
+        first, last = _clip(first, last, base_q, slope_q, -1.0 + OUTSIDE, count_q - OUTSIDE)
+        if not first <= last:
+            continue
+        spans[0, lane] = math.ceil(first)
+        spans[1, lane] = math.floor(last)
+        # Planes whose four neighbours are all inside.
+        last = min(last, inner_planes)
+        first, last = _clip(first, last, base_p, slope_p, ROUNDING, count_p - 1.0 - ROUNDING)
+        first, last = _clip(first, last, base_q, slope_q, ROUNDING, count_q - 1.0 - ROUNDING)
+        if first <= last and math.ceil(first) <= math.floor(last):
+            spans[2, lane] = math.ceil(first)
+            spans[3, lane] = math.floor(last)
+
+
+@njit(nogil=True, cache=True)
 def project_packets(
     hu,
     labels,
@@ -86,7 +147,6 @@ def project_packets(
     """
     height, width = water.shape
     wanted, materials = paths.shape[0], quantities.shape[0]
-    rows = len(table) // QUANTITIES
     lanes = height if upright else width
     blocks = (lanes + LANES - 1) // LANES
     direction = np.empty((3, LANES))
@@ -96,25 +156,14 @@ def project_packets(
     spans = np.empty((4, LANES), dtype=np.int32)
     totals = np.empty(LANES, dtype=np.float32)
     sums = np.empty(LANES * QUANTITIES, dtype=np.float32)
+    current = np.empty(LANES, dtype=np.int32)
+    since = np.empty(LANES, dtype=np.int64)
     counts = np.empty((wanted + 1, LANES), dtype=np.int64)
-    side_counts = np.empty(2, dtype=np.int64)
-    side_strides = np.empty(2, dtype=np.int64)
     # Along the packets first: the rays of one line of pixels lie in a slab of voxels that stays in the cache.
     for packet in range(packet0, packet1):
-        line = packet // blocks
-        left = packet % blocks * LANES
+        line, left = packet // blocks, packet % blocks * LANES
         used = min(LANES, lanes - left)
-        present = 0
-        for lane in range(used):
-            x, y = (line + 0.5, left + lane + 0.5) if upright else (left + lane + 0.5, line + 0.5)
-            for k in range(3):
-                direction[k, lane] = index_from_pixel[k, 0] * x + index_from_pixel[k, 1] * y + index_from_pixel[k, 2]
-            axes[lane] = _dominant(direction[0, lane], direction[1, lane], direction[2, lane])
-            present |= 1 << axes[lane]
-            w0 = world_from_pixel[0, 0] * x + world_from_pixel[0, 1] * y + world_from_pixel[0, 2]
-            w1 = world_from_pixel[1, 0] * x + world_from_pixel[1, 1] * y + world_from_pixel[1, 2]
-            w2 = world_from_pixel[2, 0] * x + world_from_pixel[2, 1] * y + world_from_pixel[2, 2]
-            length[lane] = math.sqrt(w0 * w0 + w1 * w1 + w2 * w2) / abs(direction[axes[lane], lane])
+        present = _aim(left, line, used, upright, index_from_pixel, world_from_pixel, direction, length, axes)
         totals[:] = 0
         sums[:] = 0
         counts[:] = 0
@@ -125,87 +174,60 @@ def project_packets(
             axis_q = 1 if axis == 2 else 2
             if strides[axis_q] < strides[axis_p]:
                 axis_p, axis_q = axis_q, axis_p
-            side_counts[0] = shape[axis_p]
-            side_counts[1] = shape[axis_q]
-            side_strides[0] = strides[axis_p]
-            side_strides[1] = strides[axis_q]
-            paired = side_strides[0] == 1
+            side_counts = (shape[axis_p], shape[axis_q])
+            side_strides = (strides[axis_p], strides[axis_q])
+            stride = strides[axis]
             middle = shape[axis] // 2
             # Words of two voxels along the main axis would reach over the end from the last plane.
-            inner_planes = shape[axis] - 1 if paired else shape[axis] - 2
-            start, stop, outer_start, outer_stop = shape[axis], 0, shape[axis], 0
+            inner_planes = shape[axis] - 1 if side_strides[0] == 1 else shape[axis] - 2
+            _enter(axis, axis_p, axis_q, shape, inner_planes, source, max_depth, direction, axes, lines, spans)
+            start, stop = shape[axis], 0
             for lane in range(LANES):
-                spans[0, lane] = 0
-                spans[1, lane] = -1
-                spans[2, lane] = 0
-                spans[3, lane] = -1
-                if lane >= used or axes[lane] != axis:
-                    continue
-                main = direction[axis, lane]
-                slope_p = direction[axis_p, lane] / main
-                slope_q = direction[axis_q, lane] / main
-                base_p = source[axis_p] - source[axis] * slope_p
-                base_q = source[axis_q] - source[axis] * slope_q
-                lines[0, lane] = base_p + middle * slope_p
-                lines[1, lane] = slope_p
-                lines[2, lane] = base_q + middle * slope_q
-                lines[3, lane] = slope_q
-                # Planes between source and detector, then those whose sample touches the grid.
-                near = source[axis]
-                far = source[axis] + max_depth * main
-                first = max(0.0, min(near, far))
-                last = min(shape[axis] - 1.0, max(near, far))
-                first, last = _clip(first, last, base_p, slope_p, -1.0 + OUTSIDE, side_counts[0] - OUTSIDE)
-                first, last = _clip(first, last, base_q, slope_q, -1.0 + OUTSIDE, side_counts[1] - OUTSIDE)
-                if not first <= last:
-                    continue
-                spans[0, lane] = math.ceil(first)
-                spans[1, lane] = math.floor(last)
-                outer_start = min(outer_start, spans[0, lane])
-                outer_stop = max(outer_stop, spans[1, lane] + 1)
-                # Planes whose four neighbours are all inside.
-                last = min(last, inner_planes)
-                first, last = _clip(first, last, base_p, slope_p, ROUNDING, side_counts[0] - 1.0 - ROUNDING)
-                first, last = _clip(first, last, base_q, slope_q, ROUNDING, side_counts[1] - 1.0 - ROUNDING)
-                if first <= last and math.ceil(first) <= math.floor(last):
-                    spans[2, lane] = math.ceil(first)
-                    spans[3, lane] = math.floor(last)
+                current[lane] = OUTSIDE_LABEL
+                since[lane] = spans[0, lane]
+                if spans[2, lane] <= spans[3, lane]:
                     start = min(start, spans[2, lane])
                     stop = max(stop, spans[3, lane] + 1)
-            stride = strides[axis]
-            march_edges(hu, lines, spans, middle, True, stride, side_counts, side_strides, totals, table, rows, sums)
-            march_inner(
-                hu,
-                lines,
-                spans,
-                middle,
-                start,
-                stop,
-                stride,
-                side_strides[0],
-                side_strides[1],
-                paired,
-                totals,
-                table,
-                rows,
-                sums,
-            )
-            march_edges(hu, lines, spans, middle, False, stride, side_counts, side_strides, totals, table, rows, sums)
-            if wanted:
-                march_labels(
+            for before in (True, False):
+                march_edges(
+                    hu,
                     labels,
+                    table,
                     lines,
                     spans,
                     middle,
-                    outer_start,
-                    outer_stop,
+                    before,
                     stride,
                     side_counts,
-                    side_strides[0],
-                    side_strides[1],
+                    side_strides,
+                    totals,
+                    sums,
                     slots,
+                    current,
+                    since,
                     counts,
                 )
+                if before:
+                    march_inner(
+                        hu,
+                        labels,
+                        table,
+                        lines,
+                        spans,
+                        middle,
+                        start,
+                        stop,
+                        stride,
+                        side_strides,
+                        totals,
+                        sums,
+                        slots,
+                        current,
+                        since,
+                        counts,
+                    )
+            if wanted:
+                close_labels(spans, slots, current, since, counts)
         for lane in range(used):
             row, column = (left + lane, line) if upright else (line, left + lane)
             water[row, column] = np.float32(totals[lane] * length[lane] * 1e-3)

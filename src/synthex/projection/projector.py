@@ -82,7 +82,8 @@ def project(
     if backend == "cuda":
         from synthex.projection.cuda import project_cuda
 
-        water, label_path, quantity = project_cuda(ct, labels, ids, [camera], table=table).to_host()[0]
+        stack = project_cuda(ct, labels, ids, [camera], table=table).to_host()[0]
+        water, label_path, quantity = stack[0], stack[1 : 1 + len(ids)], stack[1 + len(ids) :]
     else:
         water, label_path, quantity = _project_numba(ct, labels, ids, camera, table, threads)
     solid_path = np.zeros((0, camera.height, camera.width), dtype=np.float32)

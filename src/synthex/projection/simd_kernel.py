@@ -85,7 +85,14 @@ _operation(operator.add, None, {floats: ir.IRBuilder.fadd, ints: ir.IRBuilder.ad
 _operation(operator.sub, None, {floats: ir.IRBuilder.fsub, ints: ir.IRBuilder.sub})
 _operation(operator.mul, None, {floats: ir.IRBuilder.fmul, ints: ir.IRBuilder.mul})
 _operation(operator.and_, None, {mask: ir.IRBuilder.and_})
-_operation(operator.ge, mask, {ints: lambda builder, a, b: builder.icmp_signed(">=", a, b)})
+_operation(
+    operator.ge,
+    mask,
+    {
+        floats: lambda builder, a, b: builder.fcmp_ordered(">=", a, b),
+        ints: lambda builder, a, b: builder.icmp_signed(">=", a, b),
+    },
+)
 _operation(operator.ne, mask, {ints: lambda builder, a, b: builder.icmp_signed("!=", a, b)})
 
 
@@ -127,12 +134,6 @@ def to_floats(typing, values):
 def where(typing, chosen, a, b):
     """Lanes of ``a`` where the mask is set, else of ``b``."""
     return a(mask, a, a), lambda context, builder, signature, args: builder.select(*args)
-
-
-@intrinsic
-def below_unsigned(typing, a, b):
-    """``0 <= a < b`` lane by lane, for ``b`` of 0 or more."""
-    return mask(ints, ints), lambda context, builder, signature, args: builder.icmp_unsigned("<", *args)
 
 
 @intrinsic
@@ -214,6 +215,20 @@ def gather_words(typing, array, offset, indices, chosen):
         return builder.call(gather, [addresses, align, args[3], _constant(_INTS, 0)])
 
     return ints(array, types.int64, ints, mask), build
+
+
+@intrinsic
+def prefetch(typing, array, offset):
+    """Ask for the cache line of element ``offset``, which may lie outside the array."""
+
+    def build(context, builder, signature, args):
+        address = builder.bitcast(_address(context, builder, signature.args[0], *args), cgutils.voidptr_t)
+        signature = ir.FunctionType(ir.VoidType(), [address.type, _I32, _I32, _I32])
+        fetch = cgutils.get_or_insert_function(builder.module, signature, "llvm.prefetch.p0")
+        builder.call(fetch, [address, *(ir.Constant(_I32, value) for value in (0, 3, 1))])
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64), build
 
 
 @intrinsic
