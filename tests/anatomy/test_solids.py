@@ -56,6 +56,14 @@ def torn_windings(path):
     trimesh.Trimesh(mesh.vertices, faces, process=False).export(path)
 
 
+def torn_at_a_seam(path):
+    # Four caps on one ring, three of them wound alike: pairs of triangles agree, the surface does not.
+    ring = [(4.0, 0, 0), (0, 4.0, 0), (-4.0, 0, 0), (0, -4.0, 0)]
+    apexes = [(0, 0, z) for z in (2.0, 5.0, -2.0, -5.0)]
+    caps = [[(n, (n + 1) % 4, 4 + cap)[:: -1 if cap == 3 else 1] for n in range(4)] for cap in range(4)]
+    trimesh.Trimesh(ring + apexes, np.concatenate(caps), process=False).export(path)
+
+
 def in_metres(path):
     trimesh.creation.box((0.035, 0.006, 0.006)).export(path)
 
@@ -67,6 +75,7 @@ def in_metres(path):
         (empty_mesh, "no triangles|not a readable mesh"),
         (garbage, "not a readable mesh|no triangles"),
         (torn_windings, "which side is outside"),
+        (torn_at_a_seam, "which side is outside"),
         (in_metres, "0.035 mm long in mm; set unit"),
         (lambda path: None, "no such file"),
     ],
