@@ -14,6 +14,7 @@ import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw
 from scipy import ndimage
+from scipy.stats import wasserstein_distance
 
 from synthex.anatomy.io import read_ct
 from synthex.anatomy.phantom import PelvisPhantoms
@@ -184,7 +185,8 @@ def radial_spectrum(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def curves(target: Path, images: dict[str, np.ndarray], real: dict[str, np.ndarray], chosen: str) -> None:
     """Histograms and radial power spectra of the levels, of one real radiograph, and the range of all of them."""
     camera = CHEST_ARM.binned(SIZE).camera(CHEST_ARM.view(np.zeros(3)))
-    large = [fitted(image, camera) for image in real.values() if min(image.shape) >= camera.height]
+    fit = {name: fitted(image, camera) for name, image in real.items() if min(image.shape) >= camera.height}
+    large = list(fit.values())
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4))
     edges = np.linspace(0, 1, 41)
     middles = (edges[1:] + edges[:-1]) / 2
@@ -203,11 +205,17 @@ def curves(target: Path, images: dict[str, np.ndarray], real: dict[str, np.ndarr
         color, width = styles.get(name, ("k", 1.5))
         left.plot(middles, histogram(image), color=color, linewidth=width, label=name)
         right.loglog(*radial_spectrum(image), color=color, linewidth=width, label=name)
-    left.set(xlabel="grey value between the 1st and 99.7th percentile (bone bright)", ylabel="density", ylim=(0, 5))
+    left.set(xlabel="grey value between the 1st and 99.7th percentile (bone bright)", ylabel="density", ylim=(0, 3))
     right.set(xlabel="cycles per image height", ylabel="power per frequency / total power")
     right.legend(fontsize=8)
     figure.tight_layout()
     figure.savefig(target, dpi=100)
+    references = [image for name, image in fit.items() if name != chosen]
+    for name, image in lines.items():
+        grey = windowed(image).ravel()
+        distance = np.median([wasserstein_distance(grey, windowed(other).ravel()) for other in references])
+        ratio = np.median(radial_spectrum(image)[1][1:96] / np.median(bands[1], axis=0)[1:96])
+        print(f"{name}: median earth mover's distance of grey values {distance:.3f}, power over the median {ratio:.2f}")
 
 
 if __name__ == "__main__":

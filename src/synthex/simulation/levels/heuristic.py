@@ -25,7 +25,7 @@ class Heuristic(Parameters):
 
     Attributes:
         hu_lower: The threshold. The default is our choice: between lung and fat, and such that cortical bone
-            (1400 HU) weighs 3.8 times as much as water, as it does near 40 keV (3.5 g/cm2 for 1.92 g/cm3).
+            (1400 HU) weighs 3.8 times as much as water, as it does at 48 keV.
         mu_water_per_mm: Attenuation per 1000 HU, 1/mm.
         domain: ``log`` gives the line integral of attenuation, ``intensity`` gives exp(-that), in (0, 1].
         threads: See :func:`synthex.projection.project`.
