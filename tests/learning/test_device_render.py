@@ -2,6 +2,7 @@
 
 import pickle
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -82,7 +83,7 @@ def a_wire(anatomy, rng):
     return Scene(anatomy, {}, (Solid("wire", corners + rng.uniform(-9, 9, 3), np.array(faces), "steel_316l"),))
 
 
-@pytest.mark.parametrize(("level", "scene"), [(Naive(), None), (Heuristic(hu_lower=(-600, -300)), a_wire)])
+@pytest.mark.parametrize(("level", "scene"), [(Naive(), a_wire), (Heuristic(hu_lower=(-600, -300)), None)])
 def test_batches_are_those_of_workers_that_project(prepared, level, scene):
     reader = make_reader(prepared, level, scene)
     with ProjectionServer(2, on_cpu) as server:
@@ -109,22 +110,25 @@ def test_outside_of_workers_nothing_is_asked(prepared):
     assert reader.simulator.projector is project
 
 
-def test_an_error_of_the_device_reaches_the_training_loop(prepared):
+def test_an_error_of_the_device_reaches_the_worker(monkeypatch, prepared):
     def broken(requests):
         raise RuntimeError("out of memory")
 
+    monkeypatch.setattr(device_render, "get_worker_info", lambda: SimpleNamespace(id=0))
     with ProjectionServer(1, broken) as server:
         reader = with_projector(make_reader(prepared, Naive()), server.projector)
-        with pytest.raises(RuntimeError, match=r"could not project: RuntimeError: out of memory"):
-            batches(reader, workers=1)
+        for index in (0, 1):
+            with pytest.raises(RuntimeError, match=r"could not project: RuntimeError: out of memory"):
+                reader[index]
 
 
-def test_a_worker_does_not_wait_for_a_service_that_has_ended(prepared):
+def test_a_worker_does_not_wait_for_a_service_that_has_ended(monkeypatch, prepared):
+    monkeypatch.setattr(device_render, "get_worker_info", lambda: SimpleNamespace(id=0))
     server = ProjectionServer(1, on_cpu)
     with server:
         pass
     with pytest.raises(RuntimeError, match="no longer projects"):
-        batches(with_projector(make_reader(prepared, Naive()), server.projector), workers=1)
+        with_projector(make_reader(prepared, Naive()), server.projector)[0]
 
 
 def test_an_answer_meant_for_an_earlier_worker_is_passed_over(prepared):
