@@ -15,6 +15,7 @@ SPHERE = (100.0, 86.63853, 74.29777, 44.32925)
 ELLIPSOID = (60.0, 54.59822, 46.93089, 39.85807)
 CYLINDER = (60.0, 60.07495, 52.06269, 60.24251)
 ALONG_X = trimesh.transformations.rotation_matrix(np.pi / 2, (0, 1, 0))[:3, :3]
+ALONG_Y = trimesh.transformations.rotation_matrix(np.pi / 2, (1, 0, 0))[:3, :3]
 CENTER = (0.0, 0.0, 500.0)
 
 
@@ -58,6 +59,32 @@ def test_chords_of_a_cylinder(solids):
     got = [path_at(solid_of(mesh, CENTER, rotation=ALONG_X), solids.ray_camera(*at)) for at in OFFSETS]
     # 4096 facets are at most R (1 - cos(pi / 4096)) = 9e-6 mm inside the circle, twice along a chord.
     np.testing.assert_allclose(got, CYLINDER, atol=5e-5)
+
+
+def test_walls_of_a_tube(solids):
+    # Outer radius 3 mm, lumen 2 mm, across the beam: a ray d off the axis passes both walls.
+    tube = solid_of(trimesh.creation.annulus(2.0, 3.0, 35.0, sections=512), CENTER, rotation=ALONG_Y)
+    for u in (0.0, 2.0, 3.9, 4.5, 5.8):
+        d = 500 * np.sin(np.arctan(u / 1000))
+        walls = 2 * (np.sqrt(9 - d**2) - np.sqrt(max(4 - d**2, 0)))
+        assert path_at(tube, solids.ray_camera(u, 0)) == pytest.approx(walls, rel=2e-3)
+
+
+def test_mask_of_a_capsule():
+    # Analytic: rays that pass a segment closer than the radius.
+    rng = np.random.default_rng(6)
+    mesh = trimesh.creation.capsule(80.0, 6.0, count=(64, 64))
+    turn, camera = rotation(rng), frontal(200, 200, 1.5)
+    ends = np.array(((0, 0, mesh.bounds[0, 2] + 6), (0, 0, mesh.bounds[1, 2] - 6)))
+    ends = ends @ turn.T + CENTER
+    mask = trace_solids([solid_of(mesh, CENTER, rotation=turn)], camera).path_mm[0] > 0
+    rows, columns = np.mgrid[:200, :200] + 0.5
+    along = np.stack((columns - 100, rows - 100, np.full_like(rows, 1000 / 1.5)), axis=-1)
+    along /= np.linalg.norm(along, axis=-1, keepdims=True)
+    points = ends[0] + np.linspace(0, 1, 201)[:, None] * (ends[1] - ends[0])
+    gap = np.min([np.linalg.norm(point - (along @ point)[..., None] * along, axis=-1) for point in points], axis=0)
+    assert mask.sum() > 1000
+    assert (mask & (gap < 6)).sum() / (mask | (gap < 6)).sum() > 0.99
 
 
 def test_along_the_axis_of_a_cylinder_vertices_count_once():
