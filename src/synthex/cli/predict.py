@@ -33,7 +33,7 @@ NOT_IDENTITY = (
 MAKE_CASES = ("task", "carm", "views", "simulation", "seed")
 """Settings that decide simulated cases, beside ``data``."""
 
-LOADING = ("batch_size", "workers", "samples_per_epoch", "cases")
+LOADING = ("batch_size", "workers", "samples_per_epoch", "cases", "render")
 """Settings of ``data`` that say how cases are loaded or how many, not what they are."""
 
 

@@ -8,7 +8,11 @@ from omegaconf import DictConfig, OmegaConf
 from synthex.cli.compose import nearest
 from synthex.core import ConfigError
 
-CHOICES = {"data.kind": ("synthetic", "on_disk"), "data.normalization": ("zscore", "minmax")}
+CHOICES = {
+    "data.kind": ("synthetic", "on_disk"),
+    "data.normalization": ("zscore", "minmax"),
+    "data.render": ("worker", "device"),
+}
 """Settings with a fixed set of values."""
 
 INTEGERS: dict[str, int | None] = {

@@ -1,7 +1,9 @@
 """``synthex train``: simulate, learn, test, report."""
 
+import contextlib
 import logging
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +34,16 @@ from synthex.data import LearningDataset, SyntheticReader, collate
 from synthex.evaluation import TrivialPredictor
 from synthex.learning import (
     DataModule,
+    DeviceRenderer,
+    ProjectionServer,
     SupervisedModule,
     find_resume_checkpoint,
     find_weights,
     score_batch,
     silence_lightning,
+    with_projector,
 )
+from synthex.projection.cuda import cuda_device
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +56,8 @@ def main(cfg: DictConfig) -> float | None:
     quiet_libraries()
     silence_lightning()
     choose("resume", cfg.resume, ("auto", "never"))
+    if rendered_on_device(cfg):  # a missing GPU shows now, not after volumes have been prepared
+        cuda_device()
     run = Path(cfg.paths.output_dir)
     task = build_task(cfg)
     checkpoint = enter_run(run, cfg, task)
@@ -147,10 +155,33 @@ def fit(cfg: DictConfig, task: Task, readers: dict[str, Reader], run: Path, chec
     trainer: pl.Trainer = instantiate(cfg.trainer, callbacks=callbacks, logger=loggers)
     describe(task, readers, network, trainer, run)
     try:
-        trainer.fit(module, datamodule=datamodule, ckpt_path=str(checkpoint) if checkpoint else None, weights_only=True)
+        with projections(cfg, train, trainer.strategy.root_device):
+            trainer.fit(
+                module, datamodule=datamodule, ckpt_path=str(checkpoint) if checkpoint else None, weights_only=True
+            )
     except SystemExit:  # how Lightning answers Ctrl-C
         log.info("stopped; to go on: %s", continuing(run))
         raise
+
+
+def rendered_on_device(cfg: DictConfig) -> bool:
+    """Whether the training process projects for its workers (data on disk has nothing to project)."""
+    return cfg.data.get("render") == "device"
+
+
+@contextlib.contextmanager
+def projections(cfg: DictConfig, train: LearningDataset, device: torch.device) -> Iterator[None]:
+    """With ``data.render=device``, project on ``device`` for the workers of training while the block runs.
+
+    Raises:
+        ConfigError: There is no CUDA device, no worker to serve, or the simulation level projects by itself.
+    """
+    if not rendered_on_device(cfg) or not isinstance(train.reader, SyntheticReader):
+        yield
+        return
+    with ProjectionServer(int(cfg.data.workers), DeviceRenderer(device)) as server:
+        train.reader = with_projector(train.reader, server.projector)
+        yield
 
 
 def keep_baseline(path: Path, train: Reader, samples: int) -> None:

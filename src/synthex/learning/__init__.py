@@ -7,6 +7,7 @@ from synthex.learning.checkpoints import (
     read_checkpoint,
 )
 from synthex.learning.datamodule import DataModule, limit_worker_threads
+from synthex.learning.device_render import DeviceRenderer, ProjectionServer, with_projector
 from synthex.learning.loggers import CsvLogger, wandb_logger
 from synthex.learning.module import SupervisedModule
 from synthex.learning.sampler import BatchStream
@@ -17,6 +18,8 @@ __all__ = [
     "BatchStream",
     "CsvLogger",
     "DataModule",
+    "DeviceRenderer",
+    "ProjectionServer",
     "SupervisedModule",
     "find_resume_checkpoint",
     "find_weights",
@@ -26,4 +29,5 @@ __all__ = [
     "score_batch",
     "silence_lightning",
     "wandb_logger",
+    "with_projector",
 ]
