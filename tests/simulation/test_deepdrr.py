@@ -129,7 +129,7 @@ def faked(monkeypatch):
         return np.array(((0, 0.25), (1, 1.5)), dtype=np.float32)
 
     monkeypatch.setattr(level, "availability", lambda: None)
-    monkeypatch.setattr(level, "render_intensity", render)
+    monkeypatch.setattr(level, "render_apart", render)
     return asked
 
 

@@ -14,7 +14,7 @@ from synthex.projection import HuTable, project
 from synthex.simulation import Naive, deepdrr_session
 from synthex.simulation.deepdrr_availability import availability
 from synthex.simulation.deepdrr_bridge import MATERIALS, density_g_cm3, material_ids
-from synthex.simulation.deepdrr_session import Settings, render_intensity
+from synthex.simulation.deepdrr_session import Settings, render_intensity, render_test_image
 from synthex.simulation.levels import deepdrr as level
 from synthex.simulation.levels.deepdrr import DeepDRR
 
@@ -91,8 +91,19 @@ def test_pictures_agree_with_our_projector_and_physics(backend, side, angles, sp
     assert np.corrcoef(found.reshape(-1), wanted.reshape(-1))[0, 1] > 0.99
 
 
+def test_the_image_that_availability_renders_passes_and_one_without_water_does_not(backend, monkeypatch):
+    render_test_image()
+    thin = np.vectorize(lambda hu: 1e-3, otypes=[np.float32])
+    monkeypatch.setattr("synthex.simulation.deepdrr_bridge.density_g_cm3", thin)
+    deepdrr_session._held.clear()
+    with pytest.raises(RuntimeError, match="a block of water is 1"):
+        render_test_image()
+
+
 def test_the_level_is_pure_and_has_our_targets(backend, monkeypatch):
     monkeypatch.setattr(level, "availability", lambda: None)
+    if backend == "cpu":  # the kernel is in this process
+        monkeypatch.setattr(level, "render_apart", render_intensity)
     anatomy, camera = make_anatomy(), camera_of("posterior", 10, size=40, pixel_mm=7.0)
     ids = list(anatomy.structures.values())
     simulator = DeepDRR(step_mm=1.0, photon_count=1000)

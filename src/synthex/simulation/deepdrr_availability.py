@@ -69,10 +69,9 @@ def run_apart(source: str, seconds: float | int = PROBE_SECONDS) -> str | None:
     Returns:
         None if it succeeded, else why not: the last line that it wrote to the standard error.
     """
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     try:
         done = subprocess.run(
-            [sys.executable, "-c", source], env=environment, capture_output=True, text=True, timeout=seconds
+            [sys.executable, "-c", source], env=child_environment(), capture_output=True, text=True, timeout=seconds
         )
     except subprocess.TimeoutExpired:
         return f"no answer in {seconds:g} s"
@@ -82,3 +81,8 @@ def run_apart(source: str, seconds: float | int = PROBE_SECONDS) -> str | None:
         return f"the process was ended by signal {-done.returncode}"
     lines = done.stderr.strip().splitlines()
     return " ".join(lines[-1].split()) if lines else f"exit code {done.returncode}"
+
+
+def child_environment() -> dict[str, str]:
+    """The environment of a Python process that imports what this one does."""
+    return dict(os.environ) | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}

@@ -1,14 +1,13 @@
-"""Rendering with the DeepDRR package: one projector is kept on the GPU for the subject at hand."""
+"""Rendering with the DeepDRR package in this process: one projector is kept on the GPU for the subject at hand."""
 
 import contextlib
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from synthex.core import Affine, Camera, Rigid, UserError, Volume, optional_import
+from synthex.core import Affine, Camera, Rigid, Volume, optional_import
 from synthex.core.arrays import Image
 from synthex.simulation.deepdrr_bridge import EXTRA, device_of, open_field_kev, unmirrored, volume_of
 
@@ -34,21 +33,15 @@ class Settings:
 
 @dataclass(frozen=True, eq=False)
 class _Held:
-    """A projector on the GPU, what it was made for, and the process that made it."""
+    """A projector on the GPU, and what it was made for."""
 
     ct: Volume
     settings: Settings
     projector: Any
-    process: int
 
 
 # One projector a process: a subject fills hundreds of MB on the GPU, and consecutive images often share it.
 _held: list[_Held] = []
-
-FORKED = (
-    "simulation=deepdrr cannot use the GPU in a process that loads data ({}); train with data.workers=0, or write "
-    "images first with synthex simulate and train with data=on_disk"
-)
 
 
 def render_intensity(ct: Volume, camera: Camera, settings: Settings, noise_seed: int = 0) -> Image:
@@ -62,18 +55,13 @@ def render_intensity(ct: Volume, camera: Camera, settings: Settings, noise_seed:
 
     Raises:
         MissingExtraError: The package cannot be imported.
-        UserError: CUDA cannot be used in this process: a fork of one that has used it cannot.
     """
-    runtime = optional_import("cupy.cuda.runtime", EXTRA)
     straight, flipped = unmirrored(camera)
     device = device_of(straight)
-    try:
-        projector = _projector(ct, device, settings)
-        projector.device = device
-        with numpy_seed(noise_seed):
-            image = projector.project()
-    except runtime.CUDARuntimeError as error:
-        raise UserError(FORKED.format(error)) from error
+    projector = _projector(ct, device, settings)
+    projector.device = device
+    with numpy_seed(noise_seed):
+        image = projector.project()
     image = np.asarray(image, dtype=np.float32) / np.float32(open_field_kev(projector.spectrum_arr))
     return np.ascontiguousarray(image[:, ::-1] if flipped else image)
 
@@ -93,15 +81,13 @@ def make_projector(ct: Volume, device: Any, settings: Settings) -> Any:
 
 def _projector(ct: Volume, device: Any, settings: Settings) -> Any:
     """The projector that is held, or a new one on the GPU in its stead."""
-    if _held and _held[0].process != os.getpid():
-        raise UserError(FORKED.format("the process that started it has it in use"))
     if _held and _held[0].ct is ct and _held[0].settings == settings:
         return _held[0].projector
     while _held:
         _held.pop().projector.free()
     projector = make_projector(ct, device, settings)
     projector.initialize()
-    _held.append(_Held(ct, settings, projector, os.getpid()))
+    _held.append(_Held(ct, settings, projector))
     return projector
 
 

@@ -8,7 +8,8 @@ import numpy as np
 from synthex.core import Camera, ConfigError, Domain, MissingExtraError, Radiograph, Rendering, Scene
 from synthex.projection import project
 from synthex.simulation.deepdrr_availability import availability
-from synthex.simulation.deepdrr_session import Settings, render_intensity
+from synthex.simulation.deepdrr_server import render_apart
+from synthex.simulation.deepdrr_session import Settings
 
 SPECTRA = ("60KV_AL35", "90KV_AL40", "120KV_AL43")
 """DeepDRR's spectra: 60, 90 and 120 kV behind 3.5, 4.0 and 4.3 mm aluminium."""
@@ -22,8 +23,9 @@ class DeepDRR:
 
     DeepDRR tells air, soft tissue and bone apart by HU thresholds, integrates a polyenergetic beam and, where
     asked, adds photon noise; it has no scatter and an ideal detector. Paths of labels come from our own
-    projector, so that targets are those of every other level. Needs the optional package (GPL-3), CuPy, nvcc
-    and an NVIDIA GPU; what is missing is said on construction, before any work.
+    projector, so that targets are those of every other level. It renders in a process of its own
+    (:mod:`synthex.simulation.deepdrr_server`), one for each process that loads data. Needs the optional
+    package (GPL-3), CuPy, nvcc and an NVIDIA GPU; what is missing is said on construction, before any work.
 
     Attributes:
         spectrum: One of :data:`SPECTRA`.
@@ -64,6 +66,7 @@ class DeepDRR:
 
         Raises:
             ConfigError: The scene has solids, which this level does not draw.
+            UserError: DeepDRR failed, for instance because the GPU's memory is full.
         """
         if scene.solids:
             raise ConfigError(
@@ -73,7 +76,7 @@ class DeepDRR:
         anatomy = scene.anatomy
         settings = Settings(self.spectrum, self.step_mm, self.noise, self.photon_count, self.voxel_shift)
         seed = int(rng.integers(2**32))
-        intensity = render_intensity(anatomy.ct, camera, settings, seed)
+        intensity = render_apart(anatomy.ct, camera, settings, seed)
         image = -np.log(np.maximum(intensity, np.float32(FLOOR))) if self.domain == "log" else intensity
         paths = project(anatomy.ct, anatomy.labels, label_ids, camera, threads=self.threads)
         record = {
