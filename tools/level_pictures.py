@@ -8,10 +8,12 @@ and of radiographs, which may not be published, go to ``--private``, and only th
 
 import argparse
 import csv
+import dataclasses
 from pathlib import Path
 
 import matplotlib
 import numpy as np
+import SimpleITK
 from PIL import Image, ImageDraw
 from scipy import ndimage
 from scipy.stats import wasserstein_distance
@@ -57,6 +59,7 @@ def main() -> None:
     parser.add_argument("--chest", type=Path)
     parser.add_argument("--radiographs", type=Path)
     parser.add_argument("--radiograph", type=Path)
+    parser.add_argument("--raw", type=Path, help="a DICOM of linear intensities, chest at 120 kV, for its latitude")
     parser.add_argument("--output", type=Path, default=Path("docs/images"))
     parser.add_argument("--private", type=Path, default=Path("outputs/level_pictures"))
     arguments = parser.parse_args()
@@ -93,6 +96,23 @@ def chest_pictures(arguments: argparse.Namespace) -> None:
         tiles.append((f"real radiograph {chosen.stem}", fitted(real[chosen.stem], camera)))
         curves(arguments.output / "levels_chest_curves.png", images, real, chosen.stem)
     sheet(arguments.private / "levels_chest.png", tiles, 2)
+    if arguments.raw:
+        latitudes(arguments.raw, anatomy)
+
+
+def latitudes(raw: Path, anatomy: Anatomy) -> None:
+    """Print how far line integrals spread in a raw radiograph, and in simulations of its kind (SDD 1.25 m, 120 kV)."""
+    pixels = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(raw)))[0].astype(np.float64)
+    carm = CArm(rows=SIZE, columns=SIZE, pixel_mm=0.95, sdd_mm=1247, source_isocenter_mm=1000)
+    camera = carm.camera(carm.view(anatomy.ct.center_world))
+    images = {"raw radiograph": -np.log(np.maximum(pixels, 1)), "naive": levels(anatomy, camera, CHEST)["naive"]}
+    for name, transmissions in {"grid": (0.7, 0.1), "no grid": (1, 1)}.items():
+        scatter = Scatter(strength=1, grid_primary=transmissions[0], grid_scatter=transmissions[1])
+        simulator = dataclasses.replace(CHEST, scatter=scatter)
+        images[f"realistic, {name}"] = simulator(Scene(anatomy), camera, (), derive_rng(7)).radiograph.image
+    for name, image in images.items():
+        low, high = np.percentile(image, (5, 95))
+        print(f"{name}: 5th to 95th percentile of the line integrals span {high - low:.2f}")
 
 
 def levels(anatomy: Anatomy, camera: Camera, realistic: Simulator) -> dict[str, np.ndarray]:

@@ -62,12 +62,12 @@ def test_settings_become_floats_and_tuples():
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"kvp": [90, 60]}, r"lamp.kvp is an inverted range \[90, 60\]; write \[60, 90\]"),
-        ({"kvp": 30}, r"lamp.kvp must lie in 40..150 kV, got 30"),
-        ({"kvp": [100, 160]}, r"lamp.kvp must lie in 40..150 kV, got 160"),
-        ({"mas": -1}, r"lamp.mas must lie in 0.001..100 mAs, got -1"),
-        ({"kvp": [60, 70, 80]}, r"lamp.kvp is a number or a range \[low, high\], got"),
-        ({"kvp": [60]}, r"lamp.kvp is a number or a range \[low, high\], got"),
+        ({"kvp": [90, 60]}, r"simulation.lamp.kvp is an inverted range \[90, 60\]; write \[60, 90\]"),
+        ({"kvp": 30}, r"simulation.lamp.kvp must lie in 40..150 kV, got 30"),
+        ({"kvp": [100, 160]}, r"simulation.lamp.kvp must lie in 40..150 kV, got 160"),
+        ({"mas": -1}, r"simulation.lamp.mas must lie in 0.001..100 mAs, got -1"),
+        ({"kvp": [60, 70, 80]}, r"simulation.lamp.kvp is a number or a range \[low, high\], got"),
+        ({"kvp": [60]}, r"simulation.lamp.kvp is a number or a range \[low, high\], got"),
         ({"kvp": [60, float("nan")]}, "finite numbers, got nan"),
         ({"kvp": [True, 80]}, "finite numbers, got True"),
     ],

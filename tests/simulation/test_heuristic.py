@@ -55,7 +55,7 @@ def test_its_line_integral_is_the_projectors(scene):
 
 
 def test_bad_settings_are_refused():
-    with pytest.raises(ConfigError, match=r"heuristic\.hu_lower must lie in"):
+    with pytest.raises(ConfigError, match=r"simulation\.hu_lower must lie in"):
         Heuristic(hu_lower=-1500)
     with pytest.raises(Exception, match="domain"):
         Heuristic(domain="dose")

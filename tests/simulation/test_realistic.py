@@ -220,5 +220,5 @@ def test_bad_settings_are_refused():
         Realistic(domain="dose")
     with pytest.raises(Exception, match="shape"):
         Field(shape="star")
-    with pytest.raises(ConfigError, match=r"tube\.kvp must lie in 40\.\.150 kV, got 200"):
+    with pytest.raises(ConfigError, match=r"simulation\.tube\.kvp must lie in 40\.\.150 kV, got 200"):
         Tube(kvp=(60, 200))

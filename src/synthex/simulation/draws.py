@@ -40,8 +40,13 @@ class Parameters:
 
     def __post_init__(self) -> None:
         for name, limits in _limits(type(self)).items():
-            setting = checked(f"{type(self).__name__.lower()}.{name}", getattr(self, name), limits)
+            setting = checked(f"{self.path()}.{name}", getattr(self, name), limits)
             object.__setattr__(self, name, setting)
+
+    @classmethod
+    def path(cls) -> str:
+        """Where the config has these parameters, for messages."""
+        return f"simulation.{cls.__name__.lower()}"
 
     def draw(self, key: int) -> dict[str, float]:
         """One number for each parameter, in the order of the fields; a number stands for itself.

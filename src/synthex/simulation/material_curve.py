@@ -150,10 +150,11 @@ class Tissue(Parameters):
         get_material(self.metal)
         names = [name for name in self.__dataclass_fields__ if name.endswith("_hu")]
         for below, above in pairwise(names):
-            if self.bounds(below)[1] >= self.bounds(above)[0]:
+            highest, lowest = self.bounds(below)[1], self.bounds(above)[0]
+            if highest >= lowest:
                 raise ConfigError(
-                    f"tissue.{below} can reach {self.bounds(below)[1]:g} HU but must stay below tissue.{above}, "
-                    f"which can be {self.bounds(above)[0]:g}; move one of them"
+                    f"{self.path()}.{below} can reach {highest:g} HU but must stay below {above}, "
+                    f"which can be {lowest:g}; move one of them"
                 )
 
     def materials(self) -> tuple[str, ...]:

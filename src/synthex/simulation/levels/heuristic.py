@@ -41,7 +41,12 @@ class Heuristic(Parameters):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.domain not in ("log", "intensity"):
-            raise ConfigError(f"domain is 'log' or 'intensity', got {self.domain!r}")
+            raise ConfigError(f"simulation.domain is 'log' or 'intensity', got {self.domain!r}")
+
+    @classmethod
+    def path(cls) -> str:
+        """Where the config has these parameters, for messages."""
+        return "simulation"
 
     def __call__(self, scene: Scene, camera: Camera, label_ids: Sequence[int], rng: np.random.Generator) -> Rendering:
         """Image ``scene``; solids keep their whole attenuation at 60 keV."""

@@ -48,9 +48,9 @@ class Realistic:
 
     def __post_init__(self) -> None:
         if self.domain not in ("log", "intensity"):
-            raise ConfigError(f"domain is 'log' or 'intensity', got {self.domain!r}")
+            raise ConfigError(f"simulation.domain is 'log' or 'intensity', got {self.domain!r}")
         if self.energy_groups < 8:
-            raise ConfigError(f"energy_groups must be 8 or more, got {self.energy_groups}")
+            raise ConfigError(f"simulation.energy_groups must be 8 or more, got {self.energy_groups}")
 
     def groups(self) -> dict[str, Parameters]:
         """The groups of parameters by name."""

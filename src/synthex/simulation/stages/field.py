@@ -49,7 +49,7 @@ class Field(Parameters):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.shape not in ("rectangle", "octagon", "circle"):
-            raise ConfigError(f"field.shape is rectangle, octagon or circle, got {self.shape!r}")
+            raise ConfigError(f"simulation.field.shape is rectangle, octagon or circle, got {self.shape!r}")
 
     def beam(self, camera: Camera, tube: dict[str, float]) -> Image:
         """Intensity over the detector, 1 at the principal point: heel effect and distance, which calibration knows."""
