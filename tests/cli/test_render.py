@@ -33,7 +33,7 @@ def test_projecting_on_the_device_does_not_change_the_weights(synthex, tmp_path,
     monkeypatch.setattr("synthex.cli.train.cuda_device", lambda: torch.device("cpu"))
     arguments = ("trainer.deterministic=true", "test=false", "augment=strong", "trainer.max_epochs=1", "data.workers=2")
     for render in ("worker", "device"):
-        synthex("train", *arguments, f"++data.render={render}", f"paths.run_dir={tmp_path / render}")
+        synthex("train", *arguments, f"data.render={render}", f"paths.run_dir={tmp_path / render}")
     assert len(rendered) >= 8
     weights = [
         torch.load(tmp_path / render / "checkpoints" / "step=00000002.ckpt", weights_only=True)["state_dict"]
@@ -45,7 +45,7 @@ def test_projecting_on_the_device_does_not_change_the_weights(synthex, tmp_path,
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
 def test_a_machine_without_a_gpu_is_told_what_to_do(synthex, tmp_path):
-    error = synthex("train", "++data.render=device", f"paths.run_dir={tmp_path / 'run'}", code=2)
+    error = synthex("train", "data.render=device", f"paths.run_dir={tmp_path / 'run'}", code=2)
     assert "data.render=worker" in error
     assert not (tmp_path / "run" / "config.yaml").exists()
 
@@ -53,5 +53,5 @@ def test_a_machine_without_a_gpu_is_told_what_to_do(synthex, tmp_path):
 def test_no_workers_and_other_places_are_refused(synthex, monkeypatch):
     monkeypatch.setattr("synthex.cli.train.DeviceRenderer", on_cpu)
     monkeypatch.setattr("synthex.cli.train.cuda_device", lambda: torch.device("cpu"))
-    assert "data.workers" in synthex("train", "++data.render=device", "data.workers=0", "paths.run_dir=a", code=2)
-    assert "worker, device" in synthex("train", "++data.render=gpu", "paths.run_dir=b", code=2)
+    assert "data.workers" in synthex("train", "data.render=device", "data.workers=0", "paths.run_dir=a", code=2)
+    assert "worker, device" in synthex("train", "data.render=gpu", "paths.run_dir=b", code=2)
