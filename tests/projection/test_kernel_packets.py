@@ -86,10 +86,10 @@ def test_rays_do_not_depend_on_their_neighbours(random_scene, seed, rows, column
 def test_packets_whose_rays_follow_different_axes(random_scene, order):
     ct, labels, _ = random_scene(6, oblique=False)
     centered = Affine.from_parts(np.diag((3.0, 3.5, 2.5)), (-20, -18, -20))
-    ct = Volume(np.asfortranarray(ct.data.transpose(order)).transpose(np.argsort(order)), centered)
-    labels = Volume(labels.data, centered)
-    if labels.data.strides != tuple(stride // 2 for stride in ct.data.strides):
-        labels = Volume(np.asfortranarray(labels.data.transpose(order)).transpose(np.argsort(order)), centered)
+    ct, labels = (
+        Volume(np.asfortranarray(volume.data.transpose(order)).transpose(np.argsort(order)), centered)
+        for volume in (ct, labels)
+    )
     camera = wide_camera(50)
     directions = centered.inverse().linear @ camera.world_from_pixel
     axes = {
@@ -102,7 +102,7 @@ def test_packets_whose_rays_follow_different_axes(random_scene, order):
     peak = slow.water_path_mm.max()
     np.testing.assert_allclose(fast.water_path_mm, slow.water_path_mm, atol=1e-4 * peak)
     assert np.linalg.norm(fast.quantity_mm - slow.quantity_mm) < 1e-3 * np.linalg.norm(slow.quantity_mm)
-    assert ((fast.label_path_mm - slow.label_path_mm).max(axis=0) > 1e-3).mean() < 0.005
+    assert (np.abs(fast.label_path_mm - slow.label_path_mm).max(axis=0) > 1e-3).mean() < 0.005
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1), (2, 1, 1), (1, 1, 3), (1, 5, 1), (4, 1, 2), (2, 2, 2), (3, 2, 5)])
