@@ -83,7 +83,7 @@ def a_wire(anatomy, rng):
     return Scene(anatomy, {}, (Solid("wire", corners + rng.uniform(-9, 9, 3), np.array(faces), "steel_316l"),))
 
 
-@pytest.mark.parametrize(("level", "scene"), [(Naive(), a_wire), (Heuristic(hu_lower=(-600, -300)), None)])
+@pytest.mark.parametrize(("level", "scene"), [(Naive(), None), (Heuristic(hu_lower=(-600, -300)), a_wire)])
 def test_batches_are_those_of_workers_that_project(prepared, level, scene):
     reader = make_reader(prepared, level, scene)
     with ProjectionServer(2, on_cpu) as server:

@@ -121,14 +121,10 @@ def kernel(quantities):
 
     @cuda.jit(device=True)
     def look_up(table, view, value, totals):
-        """Add the quantities of one sample: row ``value`` of the table, linear between rows."""
-        rows = table.shape[1]
-        value = min(value, np.float32(rows - 1))
-        low = min(np.int32(value), np.int32(rows - 2))
-        fraction = value - np.float32(low)
+        """Add the quantities of one sample: the row of the table that is nearest to ``value``, as on the CPU."""
+        row = np.uint32(min(np.int32(value + np.float32(0.5)), np.int32(table.shape[1] - 1)))
         for m in range(quantities):
-            here = table[view, np.uint32(low), m]
-            totals[m] += here + fraction * (table[view, np.uint32(low + 1), m] - here)
+            totals[m] += table[view, row, m]
 
     @cuda.jit
     def project_views(hu, labels, slots, tables, views, count_i, count_j, count_k, wanted, water, paths, sums):

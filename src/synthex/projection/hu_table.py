@@ -17,8 +17,9 @@ class HuTable:
     looked up, so that the curve may be drawn anew for every image at no cost.
 
     Attributes:
-        values: N x M float32; row n holds the quantities at -1000 + n HU. Between rows the table is linear;
-            beyond the last row it stays constant.
+        values: N x M float32; row n holds the quantities at -1000 + n HU; beyond the last row they stay constant.
+            Between rows the kernels take the nearest one, half a HU away at the most; the PyTorch twin is linear
+            there, for its gradients.
     """
 
     values: Float[np.ndarray, "N M"]

@@ -89,7 +89,7 @@ def project(
     solid_path = np.zeros((0, camera.height, camera.width), dtype=np.float32)
     if solids:
         rays = trace_solids(solids, camera)
-        water, quantity = displace(water, quantity, rays, ct, camera, table, threads, blend=backend == "cuda")
+        water, quantity = displace(water, quantity, rays, ct, camera, table, threads)
         solid_path = rays.path_mm
     return Projection(water, label_path, quantity, solid_path)
 
