@@ -1,11 +1,13 @@
 """The projector on a CUDA device: voxels stay there, a batch of views is one launch, results are torch tensors."""
 
 import contextlib
+import functools
 import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -241,6 +243,14 @@ def _views(cameras: Sequence[Camera], ct: Volume) -> np.ndarray:
     )
 
 
+@functools.lru_cache(maxsize=64)
+def _numba_stream(device: int, pointer: int) -> Any:
+    """Numba's name for a stream of PyTorch's; always the same, for Numba keeps the settings of launches by it."""
+    from numba import cuda
+
+    return cuda.external_stream(pointer) if pointer else 0
+
+
 def _launch(
     quantities: int,
     wanted: int,
@@ -259,8 +269,8 @@ def _launch(
     # An array without elements has no address; the kernel leaves what stands in for it alone.
     tensors = [part if part.numel() else part.new_zeros((1,) * part.ndim) for part in (*inputs, *results)]
     if results[0].is_cuda:
-        pointer = torch.cuda.current_stream(results[0].device).cuda_stream
-        stream = cuda.external_stream(pointer) if pointer else 0
+        device = results[0].device
+        stream = _numba_stream(device.index, torch.cuda.current_stream(device).cuda_stream)
         arrays = [cuda.as_cuda_array(tensor, sync=False) for tensor in tensors]
     else:
         stream, arrays = 0, [tensor.numpy() for tensor in tensors]
