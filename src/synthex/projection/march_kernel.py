@@ -94,7 +94,7 @@ def march_edges(
             step = np.float32(n - middle)
             p = lines[0, lane] + step * lines[1, lane]
             q = lines[2, lane] + step * lines[3, lane]
-            ip, iq = int(math.floor(p)), int(math.floor(q))
+            ip, iq = math.floor(p), math.floor(q)
             fp, fq = p - np.float32(ip), q - np.float32(iq)
             plane = n * stride
             a = _voxel(hu, plane, ip, iq, count_p, count_q, stride_p, stride_q)
@@ -179,20 +179,23 @@ def march_inner(
     weights = load_sums(sums, 0)
     label_before = load_ints(current, 0)
     now = np.empty(LANES, dtype=np.int32)
+    # Counted up, which is exact, rather than converted from ``n``: on x86 the conversion would wait for whatever
+    # register it is merged into, such as the sums of the plane before.
+    one, next_plane = spread_float(np.float32(1)), spread_int(np.int32(1))
+    step, plane = spread_float(np.float32(start - middle)), spread_int(np.int32(start))
+    ahead = np.float32(start + AHEAD - middle)
+    offset = start * stride
     for n in range(start, stop):
         # The outer rays' voxels some planes ahead: the planes are too far apart for the CPU to foresee them.
-        ahead = np.float32(n + AHEAD - middle)
         for lane in (0, LANES - 1):
-            kp = np.int64(lines[0, lane] + ahead * lines[1, lane])
-            kq = np.int64(lines[2, lane] + ahead * lines[3, lane])
-            place = (n + AHEAD) * stride + kp * stride_p + kq * stride_q
+            kp = np.int64(line[lane] + ahead * line[LANES + lane])
+            kq = np.int64(line[2 * LANES + lane] + ahead * line[3 * LANES + lane])
+            place = offset + AHEAD * stride + kp * stride_p + kq * stride_q
             prefetch(hu, place)
             prefetch(hu, place + stride_q)
             if wanted:
                 prefetch(labels, place)
-        offset = n * stride
-        step = spread_float(np.float32(n - middle))
-        plane = spread_int(np.int32(n))
+        ahead += np.float32(1)
         chosen = (plane >= inner) & (last >= plane)
         p = p0 + step * slope_p
         q = q0 + step * slope_q
@@ -232,6 +235,9 @@ def march_inner(
                         since[lane] = n
                         current[lane] = now[lane]
                 label_before = label
+        offset += stride
+        step = step + one
+        plane = plane + next_plane
     store_floats(totals, 0, total)
     store_sums(sums, 0, weights)
 

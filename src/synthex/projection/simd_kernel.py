@@ -53,7 +53,7 @@ for _kind, _vector in ((FloatsType, _FLOATS), (IntsType, _INTS), (MaskType, _MAS
 
     def _model(vector=_vector):
         class Model(models.PrimitiveModel):
-            def __init__(self, dmm, fe_type):
+            def __init__(self, dmm, fe_type) -> None:
                 super().__init__(dmm, fe_type, vector)
 
         return Model
@@ -189,7 +189,7 @@ load_sums, store_sums = _loader(sums, _SUMS)
 class _LaneAddresses(ir.instructions.Instruction):
     """``getelementptr`` with a vector of indices, which llvmlite's own instruction refuses."""
 
-    def __init__(self, builder, pointer, indices):
+    def __init__(self, builder, pointer, indices) -> None:
         vector = ir.VectorType(pointer.type, LANES)
         super().__init__(builder.block, vector, "getelementptr", [pointer, indices])
         self.element = pointer.type.pointee
@@ -278,12 +278,14 @@ def add_rows(typing, totals, table, rows):
 
     def build(context, builder, signature, args):
         data = make_array(signature.args[1])(context, builder, args[1]).data
-        row = ir.VectorType(ir.FloatType(), QUANTITIES)
-        base = builder.bitcast(data, row.as_pointer())
+        base = builder.bitcast(data, cgutils.voidptr_t)
+        row = ir.VectorType(ir.FloatType(), QUANTITIES).as_pointer()
+        # Byte offsets of all lanes at once: extracting one then leaves nothing to compute.
+        offsets = builder.shl(args[2], _constant(_INTS, 5))
         parts = []
         for lane in range(LANES):
-            index = builder.sext(builder.extract_element(args[2], ir.Constant(_I32, lane)), ir.IntType(64))
-            parts.append(builder.load(builder.gep(base, [index]), align=4))
+            offset = builder.zext(builder.extract_element(offsets, ir.Constant(_I32, lane)), ir.IntType(64))
+            parts.append(builder.load(builder.bitcast(builder.gep(base, [offset]), row), align=4))
         while len(parts) > 1:
             order = ir.Constant(ir.VectorType(_I32, 2 * parts[0].type.count), list(range(2 * parts[0].type.count)))
             parts = [builder.shuffle_vector(a, b, order) for a, b in zip(parts[::2], parts[1::2], strict=True)]
