@@ -31,7 +31,7 @@ class Realistic:
         detector: Blur, noise, read-out.
         domain: ``log`` gives ``-ln(I / I0)``, ``intensity`` gives ``I / I0``; I0 is the centre of the open field
             behind the grid.
-        energy_groups: Groups that the spectrum is reduced to; 24 are exact to 0.5 %.
+        energy_groups: Groups that the spectrum is reduced to; 24 are exact to 0.15 %.
         threads: See :func:`synthex.projection.project`.
         projector: Projects the scene; another one with the same results may stand in (``data.render=device``).
     """
@@ -49,8 +49,8 @@ class Realistic:
     def __post_init__(self) -> None:
         if self.domain not in ("log", "intensity"):
             raise ConfigError(f"simulation.domain is 'log' or 'intensity', got {self.domain!r}")
-        if self.energy_groups < 8:
-            raise ConfigError(f"simulation.energy_groups must be 8 or more, got {self.energy_groups}")
+        if self.energy_groups < 12:
+            raise ConfigError(f"simulation.energy_groups must be 12 or more, got {self.energy_groups}")
 
     def groups(self) -> dict[str, Parameters]:
         """The groups of parameters by name."""
