@@ -55,6 +55,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Training threads that wait in a spin take the cores from the processes that simulate for them; with more
     # runnable threads than cores this costs a factor of ten. Must be set before OpenMP is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # NumPy's products are small here: on busy cores more than one thread makes each forty times as slow.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from synthex.cli.app import run
 
     return run(command, rest)
