@@ -159,6 +159,8 @@ def project_packets(
     current = np.empty(LANES, dtype=np.int32)
     since = np.empty(LANES, dtype=np.int64)
     counts = np.empty((wanted + 1, LANES), dtype=np.int64)
+    changes = np.empty((max(shape) if wanted else 0, 2), dtype=np.int64)
+    labels_after = np.empty(len(changes) * LANES, dtype=np.int32)
     # Along the packets first: the rays of one line of pixels lie in a slab of voxels that stays in the cache.
     for packet in range(packet0, packet1):
         line, left = packet // blocks, packet % blocks * LANES
@@ -225,6 +227,8 @@ def project_packets(
                         current,
                         since,
                         counts,
+                        changes,
+                        labels_after,
                     )
             if wanted:
                 close_labels(spans, slots, current, since, counts)

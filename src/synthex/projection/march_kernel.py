@@ -139,6 +139,8 @@ def march_inner(
     current,
     since,
     paths,
+    changes,
+    labels_after,
 ):
     """Add the samples of each ray's inner planes, ``start`` to ``stop - 1`` over the packet.
 
@@ -160,6 +162,8 @@ def march_inner(
         since: (16,) int64, the plane that label began at.
         paths: (slots, 16) int64; the numbers of samples (nearest voxel) in labels that ended are added. One
             row means that no labels are wanted.
+        changes: Room for (planes, 2) int64.
+        labels_after: Room for (planes * 16,) int32.
     """
     line = lines.reshape(-1)
     span = spans.reshape(-1)
@@ -178,7 +182,7 @@ def march_inner(
     total = load_floats(totals, 0)
     weights = load_sums(sums, 0)
     label_before = load_ints(current, 0)
-    now = np.empty(LANES, dtype=np.int32)
+    noted = 0
     # Counted up, which is exact, rather than converted from ``n``: on x86 the conversion would wait for whatever
     # register it is merged into, such as the sums of the plane before.
     one, next_plane = spread_float(np.float32(1)), spread_int(np.int32(1))
@@ -228,18 +232,24 @@ def march_inner(
             label = where(chosen, label, label_before)
             changed = bits(label != label_before)
             if changed:
-                store_ints(now, 0, label)
-                for lane in range(LANES):
-                    if (changed >> lane) & 1:
-                        paths[slots[current[lane]], lane] += n - since[lane]
-                        since[lane] = n
-                        current[lane] = now[lane]
+                # Only noted here: the bookkeeping would take registers from the loop.
+                changes[noted, 0] = n
+                changes[noted, 1] = changed
+                store_ints(labels_after, noted * LANES, label)
+                noted += 1
                 label_before = label
         offset += stride
         step = step + one
         plane = plane + next_plane
     store_floats(totals, 0, total)
     store_sums(sums, 0, weights)
+    for note in range(noted):
+        n, changed = changes[note, 0], changes[note, 1]
+        for lane in range(LANES):
+            if (changed >> lane) & 1:
+                paths[slots[current[lane]], lane] += n - since[lane]
+                since[lane] = n
+                current[lane] = labels_after[note * LANES + lane]
 
 
 @njit(nogil=True, cache=True)
