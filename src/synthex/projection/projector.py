@@ -14,6 +14,7 @@ from synthex.core.arrays import Image, PathStack, QuantityStack, SolidStack
 from synthex.projection.hu_table import HuTable
 from synthex.projection.rays import IndexRays
 from synthex.projection.solids import displace, trace_solids
+from synthex.projection.storage import flat_voxels, storage_order, voxel_steps
 
 Backend = Literal["auto", "numba", "cuda", "torch"]
 
@@ -120,10 +121,10 @@ def _project_numba(
     # Imported here: loading Numba takes most of a second, which importing the package should not cost.
     from synthex.projection.cpu_kernel import packets_of, project_packets
 
-    order = tuple(int(axis) for axis in np.argsort([-abs(stride) for stride in ct.data.strides], kind="stable"))
+    order = storage_order(ct.data)
     label_voxels = np.zeros(4, dtype=np.uint8)
     if labels is not None and ids:
-        label_voxels = _flat(labels.data, order)
+        label_voxels = flat_voxels(labels.data, order)
         if len(label_voxels) < 4:  # The kernel reads words of four voxels.
             label_voxels = np.pad(label_voxels, (0, 4 - len(label_voxels)))
     label_voxels.flags.writeable = False
@@ -133,12 +134,12 @@ def _project_numba(
     rays = IndexRays.of(camera, ct.world_from_ijk)
     upright = packets_upright(rays, camera, order)
     grid = (
-        _flat(ct.data, order),
+        flat_voxels(ct.data),
         label_voxels,
         slots,
         _padded_rows(table),
         shape,
-        _strides(shape[list(order)], order),
+        voxel_steps(ct.data),
         *(np.ascontiguousarray(part) for part in (rays.source, rays.index_from_pixel, rays.world_from_pixel)),
         rays.max_depth,
         upright,
@@ -191,20 +192,3 @@ def _padded_rows(table: HuTable | None) -> np.ndarray:
         rows = np.pad(table.values, ((0, 0), (0, QUANTITIES - table.quantities))).reshape(-1)
     rows.flags.writeable = False
     return rows
-
-
-def _flat(data: np.ndarray, order: tuple[int, ...]) -> np.ndarray:
-    """All voxels, slowest axis first, as a read-only 1-D view (a copy only of non-contiguous storage).
-
-    Read-only always, so that Numba sees one type for arrays and memory maps and compiles once.
-    """
-    flat = np.ascontiguousarray(np.asarray(data).transpose(order)).reshape(-1).view(np.ndarray)
-    flat.flags.writeable = False
-    return flat
-
-
-def _strides(stored_shape: np.ndarray, order: tuple[int, ...]) -> np.ndarray:
-    """Elements between neighbours along i, j, k for C-ordered storage of the axes in ``order``."""
-    strides = np.empty(3, dtype=np.int64)
-    strides[list(order)] = (stored_shape[1] * stored_shape[2], stored_shape[2], 1)
-    return strides

@@ -18,6 +18,7 @@ from synthex.core import Camera, Solid, Volume
 from synthex.core.arrays import Image, Points3, QuantityStack, SolidStack
 from synthex.projection.hu_table import HuTable
 from synthex.projection.rays import IndexRays
+from synthex.projection.storage import flat_voxels, voxel_steps
 
 RAY_OFFSET = (1.37e-7, 0.71e-7)
 """Columns and rows by which the rays that are tested against triangles pass beside the pixels' centres: our
@@ -92,8 +93,8 @@ def displace(
         camera: The camera of all of these.
         table: The table of ``quantity_mm``; None where M is 0.
         threads: Python threads to share the rays.
-        blend: ``quantity_mm`` was looked up linearly between the rows of the table (CUDA) rather than in the nearest
-            row (the CPU kernel).
+        blend: ``quantity_mm`` was looked up linearly between the rows of the table, as the twin does, rather
+            than in the nearest row, as the kernels do.
 
     Returns:
         New arrays in place of the first two. Rounding below 0 is cut off (quantities too, where the table
@@ -123,15 +124,14 @@ def integrals_in_solids(
     from synthex.projection.solid_kernel import integrate_spans
 
     rays = IndexRays.of(camera, ct.world_from_ijk)
-    voxels, strides = _flat(ct.data)
     values = np.zeros((2, 0), dtype=np.float32) if table is None else table.values.copy()
     sums = np.zeros((1 + values.shape[1], len(solid_rays.pixels)))
 
     def run(ray0: int, ray1: int) -> None:
         integrate_spans(  # type: ignore[call-arg]
-            voxels,
+            flat_voxels(ct.data),
             np.array(ct.shape, dtype=np.int64),
-            strides,
+            voxel_steps(ct.data),
             *(np.ascontiguousarray(part) for part in (rays.source, rays.index_from_pixel, rays.world_from_pixel)),
             rays.max_depth,
             camera.width,
@@ -186,17 +186,6 @@ def _crossings(solids: Sequence[Solid], camera: Camera) -> tuple[np.ndarray, np.
         if count <= room:
             return pixels[:count], depths[:count], codes[:count]
         room = count
-
-
-def _flat(data: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """All voxels as a read-only 1-D view (a copy only of non-contiguous storage), and the steps along i, j, k."""
-    order = np.argsort([-abs(stride) for stride in data.strides], kind="stable")
-    stored = np.ascontiguousarray(np.asarray(data).transpose(order))
-    strides = np.empty(3, dtype=np.int64)
-    strides[order] = (stored.shape[1] * stored.shape[2], stored.shape[2], 1)
-    flat = stored.reshape(-1).view(np.ndarray)
-    flat.flags.writeable = False
-    return flat, strides
 
 
 def _share(run: Callable[[int, int], None], rays: int, threads: int) -> None:
