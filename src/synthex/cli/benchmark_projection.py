@@ -31,7 +31,7 @@ PLAIN = "plain Numba loop"
 REFERENCE_ROWS = 48
 """Rows of the image that the dense reference is computed for, evenly spread."""
 REFERENCE_STEP = 0.3
-"""Its step as a share of the smallest voxel edge; halving it changes the image by less than 1e-5 (relative L2)."""
+"""Its step as a share of the smallest voxel edge; halving it changes the reference of a chest CT by 2e-5."""
 MISMATCH = 0.05
 """Relative L2 from which a renderer does not make the same picture, so that its time means nothing."""
 
