@@ -4,6 +4,7 @@ from synthex.core.anatomy import Anatomy, Scene, Volume
 from synthex.core.camera import Camera
 from synthex.core.errors import ConfigError, InputError, MissingExtraError, UserError
 from synthex.core.files import atomic_path, write_json, write_text
+from synthex.core.kernel_cache import follow
 from synthex.core.optional import optional_import
 from synthex.core.protocols import (
     AnatomySource,
@@ -49,6 +50,7 @@ __all__ = [
     "atomic_path",
     "derive_rng",
     "derive_seed",
+    "follow",
     "optional_import",
     "write_json",
     "write_text",

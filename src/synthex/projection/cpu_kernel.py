@@ -19,8 +19,12 @@ import math
 import numpy as np
 from numba import njit
 
+from synthex.core import follow
+from synthex.projection import march_kernel, simd_kernel
 from synthex.projection.march_kernel import OUTSIDE_LABEL, close_labels, march_edges, march_inner
 from synthex.projection.simd_kernel import LANES, QUANTITIES
+
+follow(__file__, march_kernel, simd_kernel)
 
 OUTSIDE = 1e-4
 """Samples touch the grid from ``OUTSIDE`` inside one voxel beyond its outermost voxel centres."""

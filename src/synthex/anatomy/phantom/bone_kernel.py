@@ -5,7 +5,11 @@ import math
 import numpy as np
 from numba import njit
 
+from synthex.anatomy.phantom import tissue_kernel
 from synthex.anatomy.phantom.tissue_kernel import _noise
+from synthex.core import follow
+
+follow(__file__, tissue_kernel)
 
 #: Rows of ``accents``: kind(0) a(1:4) b(4:7) reach(7) cortex gained, mm(8) share of spongiosa gained(9)
 #: half height(10). See :meth:`synthex.anatomy.phantom.solids.SolidBuilder.accent` and ``endplates``.

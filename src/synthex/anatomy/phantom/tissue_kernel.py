@@ -5,7 +5,11 @@ import math
 import numpy as np
 from numba import njit
 
+from synthex.anatomy.phantom import kernel
 from synthex.anatomy.phantom.kernel import _smooth_max, _smooth_min
+from synthex.core import follow
+
+follow(__file__, kernel)
 
 #: Rows of ``loops``: a(0:3) b(3:6) radius(6) contents(7): 0 fluid, 1 gas, 2 stool; gas level y(8).
 LOOP_ROW = 9
