@@ -2,8 +2,10 @@
 
 import argparse
 import contextlib
+import errno
 import importlib
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -154,8 +156,14 @@ def user_error(error: BaseException | None) -> UserError | None:
     """
     seen: BaseException | None = error
     while seen is not None:
+        in_worker = re.findall(r"^synthex\.core\.errors\.\w+: (.+)$", str(seen), re.MULTILINE)
+        if in_worker:  # a data loader's worker sends its traceback as the text of a new exception
+            return UserError(in_worker[-1])
         if isinstance(seen, UserError):
             return seen
+        if isinstance(seen, OSError) and seen.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+            path = seen.filename2 or seen.filename or "the output folder"
+            return InputError(path, f"cannot be written ({seen.strerror})", "free some space or choose another folder")
         if isinstance(seen, InstantiationException) and isinstance(seen.__cause__, TypeError | ValueError):
             return ConfigError(" ".join(f"{seen.__cause__} (while building {_key(seen)})".split()))
         if type(seen).__name__ == "MisconfigurationException":  # Lightning's, by name: importing it takes seconds
