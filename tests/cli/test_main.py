@@ -154,3 +154,10 @@ def test_runs_from_an_installed_wheel_in_an_empty_folder(tmp_path):
     assert result.returncode == 0, result.stderr
     assert str(site) in result.stdout
     assert "name: quickstart" in result.stdout
+
+
+@pytest.mark.slow
+def test_a_sweep_over_processes_fails_where_a_job_does(capfd, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["evaluate", "--multirun", "hydra/launcher=joblib", "predictions=nowhere,neither"]) == 2
+    assert capfd.readouterr().err.count("does not exist") == 2

@@ -140,13 +140,11 @@ class Killer(pl.Callback):
             os.kill(os.getpid(), signal.SIGKILL)
 
     def on_train_start(self, trainer, pl_module):
-        self.done = 0
-
-    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
-        self.done += 1
-        self._kill("micro_batch", self.done)  # batches since this process began
+        self.begun = 0
 
     def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        self.begun += 1
+        self._kill("micro_batch", self.begun)  # batches since this process began
         self._kill("batch_start", trainer.global_step)
 
     def on_after_backward(self, trainer, pl_module):

@@ -2,9 +2,12 @@
 
 import argparse
 import contextlib
+import errno
 import importlib
 import os
+import re
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -53,18 +56,19 @@ def run(command: str, arguments: Sequence[str]) -> int:
     sys.argv = [f"synthex {command}", *arguments]
     if len(conf_folders()) > 1 and str(Path.cwd()) not in sys.path:
         sys.path.append(str(Path.cwd()))  # what a local conf names may lie beside it
-    job = _Job(MODULES[command])
-    application = hydra.main(version_base="1.3", config_path=str(prepare_hydra()), config_name=config_name)(job)
-    try:
-        with _full_errors():
-            application()
-    except OSError as error:
-        if job.crashed:
-            raise
-        # Hydra makes the folder of the run, its log file and its copy of the config before the job starts.
-        problem = f"cannot be written ({error.strerror or error})"
-        return _report(InputError(error.filename or "the run's folder", problem, "choose another paths.run_dir"))
-    return max(job.exit_codes, default=0)
+    with tempfile.TemporaryDirectory(prefix="synthex-") as folder:
+        job = _Job(MODULES[command], Path(folder) / "exit_codes")
+        application = hydra.main(version_base="1.3", config_path=str(prepare_hydra()), config_name=config_name)(job)
+        try:
+            with _full_errors():
+                application()
+        except OSError as error:
+            if 1 in job.exit_codes():
+                raise
+            # Hydra makes the folder of the run, its log file and its copy of the config before the job starts.
+            problem = f"cannot be written ({error.strerror or error})"
+            return _report(InputError(error.filename or "the run's folder", problem, "choose another paths.run_dir"))
+        return max(job.exit_codes(), default=0)
 
 
 @contextlib.contextmanager
@@ -113,13 +117,14 @@ def named(command: str, argument: str) -> str:
 class _Job:
     """A command's ``main`` for Hydra; one line instead of a traceback for a mistake of the user's.
 
-    Attributes:
-        exit_codes: Of the jobs that ended (several in a sweep).
-        crashed: A job raised what is no mistake of the user's.
+    Args:
+        module: Where the command's ``main`` is.
+        ledger: File that takes a line for every job that ended: a sweep's launcher may run its jobs in other
+            processes, and not all launchers raise what is raised there.
     """
 
-    def __init__(self, module: str) -> None:
-        self.module, self.exit_codes, self.crashed = module, list[int](), False
+    def __init__(self, module: str, ledger: Path) -> None:
+        self.module, self.ledger = module, ledger
         self._traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
 
     def __call__(self, cfg: DictConfig) -> Any:
@@ -129,12 +134,20 @@ class _Job:
         except Exception as error:
             mistake = user_error(error)
             if mistake is None or self._traceback:
-                self.crashed = True
+                self._note(1)
                 raise
-            self.exit_codes.append(_report(mistake))
+            self._note(_report(mistake))
             return None
-        self.exit_codes.append(0)
+        self._note(0)
         return result
+
+    def exit_codes(self) -> list[int]:
+        """Of the jobs that ended; 1 stands for what is no mistake of the user's."""
+        return [int(line) for line in self.ledger.read_text().split()] if self.ledger.exists() else []
+
+    def _note(self, code: int) -> None:
+        with contextlib.suppress(OSError), self.ledger.open("a") as file:  # on another machine it is not there
+            file.write(f"{code}\n")
 
 
 def user_error(error: BaseException | None) -> UserError | None:
@@ -145,8 +158,14 @@ def user_error(error: BaseException | None) -> UserError | None:
     """
     seen: BaseException | None = error
     while seen is not None:
+        in_worker = re.findall(r"^synthex\.core\.errors\.\w+: (.+)$", str(seen), re.MULTILINE)
+        if in_worker:  # a data loader's worker sends its traceback as the text of a new exception
+            return UserError(in_worker[-1])
         if isinstance(seen, UserError):
             return seen
+        if isinstance(seen, OSError) and seen.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+            path = seen.filename2 or seen.filename or "the output folder"
+            return InputError(path, f"cannot be written ({seen.strerror})", "free some space or choose another folder")
         if isinstance(seen, InstantiationException) and isinstance(seen.__cause__, TypeError | ValueError):
             return ConfigError(" ".join(f"{seen.__cause__} (while building {_key(seen)})".split()))
         if type(seen).__name__ == "MisconfigurationException":  # Lightning's, by name: importing it takes seconds
