@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from synthex.cli.app import MODULES
 from synthex.cli.compose import compose
+from synthex.simulation.deepdrr_availability import availability
 
 CONF = Path(__file__).parents[2] / "conf"
 PRIMARY = sorted(path.stem for path in CONF.glob("*.yaml"))
@@ -48,8 +49,10 @@ def make(path, node):
     if path == "scheduler":
         optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
         return instantiate(node)(optimizer, total_steps=10)
-    if path == "trainer" and node.accelerator == "gpu" and not torch.cuda.is_available():
-        # Lightning refuses to make it without a GPU; that it takes these arguments can still be checked.
+    gpu = path == "trainer" and node.accelerator == "gpu"
+    deepdrr = path == "simulation" and node["_target_"].endswith("DeepDRR")
+    if (gpu and not torch.cuda.is_available()) or (deepdrr and availability() is not None):
+        # Refused where there is no GPU; that it takes these arguments can still be checked.
         arguments = {key: value for key, value in node.items() if key != "_target_"}
         return inspect.signature(get_method(node["_target_"])).bind(**arguments)
     made = instantiate(node, **{key: value for key, value in CALLED_WITH.get(path, {}).items() if key != "params"})
