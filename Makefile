@@ -46,13 +46,14 @@ types: $(VENV)/.dev
 	$(BIN)/mypy
 
 unit: $(VENV)/.dev
-	$(BIN)/python -m pytest -m "not slow and not gpu"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not gpu"
 
 slow: $(VENV)/.dev
 	$(BIN)/python -m pytest -m "slow and not gpu" --timeout 1800
 
 bench: $(VENV)/.base
-	$(BIN)/python benchmarks/projection.py
+	$(BIN)/synthex benchmark projection
+	$(BIN)/synthex benchmark datamodule simulation=realistic data.size=256
 
 clean:
 	rm -rf $(VENV) outputs multirun .pytest_cache .ruff_cache .mypy_cache .import_linter_cache

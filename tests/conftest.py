@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 from jaxtyping import install_import_hook
 
+# Messages with the long names of temporary folders must not be wrapped.
+os.environ["COLUMNS"] = "240"
+
 SOURCE = Path(__file__).parents[1] / "src"
 
 
