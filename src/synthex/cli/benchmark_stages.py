@@ -14,8 +14,6 @@ from synthex.learning import limit_worker_threads
 from synthex.projection import project
 
 STAGES = ("projection", "image formation", "scene and targets", "augmentation", "preprocessing", "collation")
-WARM_UP = 3
-"""Samples before the clock starts: kernels are compiled or loaded, volumes mapped."""
 
 
 class _Profiled(Dataset[dict[str, float]]):
@@ -45,9 +43,9 @@ def profile_stages(dataset: LearningDataset, samples: int, batch_size: int) -> d
     The shares come from Python's profiler, whose own cost is taken out by scaling them to the time that the same
     samples take without it.
     """
-    for index in range(WARM_UP):
-        dataset[index]
-    indices = range(WARM_UP, WARM_UP + samples)
+    indices = range(samples)
+    for index in indices:
+        dataset[index]  # kernels are compiled or loaded, and the volumes of these samples read, before the clock starts
     start = time.perf_counter()
     items = [dataset[index] for index in indices]
     plain_ms = 1e3 * (time.perf_counter() - start) / samples
