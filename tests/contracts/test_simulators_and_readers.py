@@ -36,10 +36,8 @@ def test_every_level_gives_the_same_label_paths_and_is_pure(level):
     plain, reader = make_reader(), make_reader(level)
     assert isinstance(reader.simulator, Simulator)
     for index in range(2):
-        anatomy = plain.anatomy(index)
-        scene = plain.task.scene(anatomy, derive_rng(0))
-        camera, _ = plain.camera(index)
-        ids = [anatomy.structures[name] for name in plain.structures]
+        scene, camera, _ = plain.setup(index)
+        ids = [scene.anatomy.structures[name] for name in plain.structures]
         wanted = plain.simulator(scene, camera, ids, derive_rng(1))
         try:
             one, other = (reader.simulator(scene, camera, ids, derive_rng(2)) for _ in range(2))

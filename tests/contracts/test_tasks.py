@@ -27,7 +27,7 @@ def build():
     """The hip task under another name."""
     hip = hip_landmarks.build()
     protocol = EvalProtocol("toy", VOCABULARY, hip.protocol.confidence_cuts, "dice_mean")
-    return Task("toy", hip.vocabulary, hip.scene, hip.center, hip.targets, hip.loss, hip.decode, protocol)
+    return Task("toy", hip.vocabulary, hip.scene, hip.targets, hip.loss, hip.decode, protocol)
 '''
 
 

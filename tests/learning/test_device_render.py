@@ -171,7 +171,7 @@ def test_requests_on_one_volume_are_one_launch(monkeypatch, prepared):
     requests = []
     for index in range(5):
         anatomy = prepared.load(f"ball-{index % 2:03d}")
-        camera = make_reader(prepared, Naive()).camera(index)[0]
+        camera = make_reader(prepared, Naive()).setup(index)[1]
         files = VoxelFile.of(anatomy.ct.data), VoxelFile.of(anatomy.labels.data)
         requests.append(ProjectionRequest(*files, anatomy.ct.world_from_ijk, (1, 4), camera, None))
     for mine, its in zip(DeviceRenderer()(requests), on_cpu(requests), strict=True):

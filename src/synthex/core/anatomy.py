@@ -87,8 +87,15 @@ class Scene:
         anatomy: The subject.
         record: JSON values that say how the scene was made (subject, variant, …).
         solids: Instruments and implants; where two overlap, the later one displaces the earlier.
+        center_world: The point that views are aimed at, RAS mm; None is the centre of the CT.
     """
 
     anatomy: Anatomy
     record: Mapping[str, object] = field(default_factory=dict)
     solids: tuple[Solid, ...] = ()
+    center_world: Point3 | None = None
+
+    @property
+    def aim_world(self) -> Point3:
+        """:attr:`center_world`, or else the centre of the CT."""
+        return self.anatomy.ct.center_world if self.center_world is None else self.center_world

@@ -136,38 +136,50 @@ class Targets:
         landmarks: L x 2 (column, row); NaN where not visible.
         visible: L flags: inside the image.
         annotated: L flags: presence or absence is known.
+        record: Further JSON values about the view (``{"polylines": {name: [[column, row], ...]}}``); samples carry
+            them under ``record["targets"]``.
     """
 
     masks: MaskStack
     landmarks: Landmarks2
     visible: Flags
     annotated: Flags
+    record: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """A task as a value: six facets, injected wherever they are needed.
+    """A task as a value: its facets, injected wherever they are needed.
 
     Attributes:
         name: Name of the task's folder and config.
         vocabulary: Channel names and left-right pairs.
-        scene: Anatomy to scene (what is inserted); pure given the generator.
-        center: The point of an anatomy that views are aimed at, RAS mm.
-        targets: Scene, camera and label paths to ground truth.
+        scene: Anatomy to scene (what is inserted, what views are aimed at); pure given the generator.
+        targets: Scene, camera and the paths of a rendering to ground truth; the image is not for it.
         loss: Pixel pitch of the network's input (mm at the detector) to the training loss, a module
             ``(outputs, batch) -> {"loss": ..., ...}``.
         decode: Raw network outputs and their batch to predictions in native pixels.
         protocol: How predictions are scored.
+        labels: Structures of the anatomy that subjects must have and whose paths ``targets`` reads, in this
+            order; None is the vocabulary's structures.
+        unusable: Says in a few words why nothing can be learnt from a view (what it should show lies outside),
+            None where something can. Such a view is drawn again.
     """
 
     name: str
     vocabulary: Vocabulary
     scene: Callable[[Anatomy, np.random.Generator], Scene]
-    center: Callable[[Anatomy], np.ndarray]
-    targets: Callable[[Scene, Camera, np.ndarray], Targets]
+    targets: Callable[[Scene, Camera, Rendering], Targets]
     loss: Callable[[float], Any]
     decode: Callable[[Mapping[str, Any], Mapping[str, Any]], list[Prediction]]
     protocol: EvalProtocol
+    labels: tuple[str, ...] | None = None
+    unusable: Callable[[Scene, Camera], str | None] | None = None
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """Structures that a subject must have."""
+        return self.vocabulary.structures if self.labels is None else self.labels
 
 
 Augmentation = Callable[[Sample, np.random.Generator], Sample]

@@ -2,12 +2,19 @@
 
 from collections.abc import Callable
 
-from synthex.core import Anatomy, AnatomySource, Camera, ConfigError, Sample, Simulator, Task, derive_rng
+import numpy as np
+
+from synthex.core import Anatomy, AnatomySource, Camera, ConfigError, Sample, Scene, Simulator, Task, derive_rng
+from synthex.core.arrays import Point3
 from synthex.data.splits import round_robin
 from synthex.geometry import CArm, View, ViewRanges
 
 ENDLESS = 2**40
 """Length of a reader that never runs out: more samples than any run can draw."""
+
+REDRAWS = 50
+"""Scenes and views drawn for one case before giving up: our choice. Where one in ten is of use, 50 fail together
+in one case of 200; then the ranges are at fault."""
 
 
 class SyntheticReader:
@@ -84,7 +91,7 @@ class SyntheticReader:
         """
         if subject_id not in self._loaded:
             anatomy = self.anatomies.load(subject_id)
-            missing = [name for name in self.structures if name not in anatomy.structures]
+            missing = [name for name in self.task.needed if name not in anatomy.structures]
             if missing:
                 raise ConfigError(
                     f"subject {subject_id} has no label for {', '.join(missing)}; it has "
@@ -93,25 +100,51 @@ class SyntheticReader:
             self._loaded[subject_id] = anatomy
         return self._loaded[subject_id]
 
-    def camera(self, index: int) -> tuple[Camera, View]:
-        """Camera and view of case ``index``."""
-        rng = derive_rng(self.seed, self.split, index, "view")
-        view = self.views.sample(rng, self.task.center(self.anatomy(index)))
-        return self.carm.camera(view), view
+    def setup(self, index: int) -> tuple[Scene, Camera, View]:
+        """Scene, camera and view of case ``index``: drawn again, both of them, until the task can use the view.
+
+        Raises:
+            ConfigError: It cannot use any of :data:`REDRAWS`.
+        """
+        anatomy, reasons = self.anatomy(index), []
+        for attempt in range(REDRAWS):
+            again = (attempt,) if attempt else ()
+            scene = self.task.scene(anatomy, derive_rng(self.seed, self.split, index, "scene", *again))
+            rng = derive_rng(self.seed, self.split, index, "view", *again)
+            view = self.views.sample(rng, scene.aim_world)
+            camera = self.carm.camera(view)
+            reason = self.task.unusable(scene, camera) if self.task.unusable else None
+            if reason is None:
+                return scene, camera, view
+            reasons.append((reason, view.isocenter_world - scene.aim_world))
+        reason, beside = reasons[-1]
+        raise ConfigError(
+            f"none of {REDRAWS} views of {anatomy.subject_id} can be used: {reason}; {self._narrow(camera, view, beside)}"
+        )
+
+    def _narrow(self, camera: Camera, view: View, beside_mm: Point3) -> str:
+        """Which range most probably keeps what is wanted out of every view."""
+        field_mm = camera.width * camera.pixel_mm / self.carm.magnification(view)
+        if np.linalg.norm(beside_mm) > field_mm / 2:
+            low, high = zip(*self.views.isocenter_jitter_mm, strict=True)
+            return f"views.isocenter_jitter_mm draws offsets of {list(low)} to {list(high)} mm, narrow it"
+        return (
+            f"views.isocenter_jitter_mm is not to blame; the field shows {field_mm:.0f} mm at the isocentre: widen "
+            "carm.columns or carm.pixel_mm, or narrow views.source_isocenter_mm and the ranges of the task's scene"
+        )
 
     def __getitem__(self, index: int) -> Sample:
         if not 0 <= index < len(self):
             raise IndexError(f"case {index} of {len(self)}")
-        anatomy = self.anatomy(index)
-        scene = self.task.scene(anatomy, derive_rng(self.seed, self.split, index, "scene"))
-        camera, view = self.camera(index)
-        label_ids = [scene.anatomy.structures[name] for name in self.structures]
+        scene, camera, view = self.setup(index)
+        subject = scene.anatomy.subject_id
+        label_ids = [scene.anatomy.structures[name] for name in self.task.needed]
         rng = derive_rng(self.seed, self.split, index, "simulation")
         rendering = self.simulator(scene, camera, label_ids, rng)
-        targets = self.task.targets(scene, camera, rendering.label_path_mm)
+        targets = self.task.targets(scene, camera, rendering)
         return Sample(
             case_id=self.case_id(index),
-            subject_id=self.person(anatomy.subject_id),
+            subject_id=self.person(subject),
             image=rendering.radiograph.image,
             domain=rendering.radiograph.domain,
             masks=targets.masks,
@@ -124,10 +157,11 @@ class SyntheticReader:
                 "seed": self.seed,
                 "split": self.split,
                 "index": index,
-                "subject": anatomy.subject_id,
+                "subject": subject,
                 "scene": dict(scene.record),
                 "view": view.to_record(),
                 "camera": camera.to_record(),
                 "simulation": dict(rendering.record),
+                "targets": dict(targets.record),
             },
         )

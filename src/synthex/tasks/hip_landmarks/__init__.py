@@ -32,7 +32,6 @@ def build(
         name=NAME,
         vocabulary=VOCABULARY,
         scene=scene.make_scenes(scan_end_probability, (float(scan_end_mm[0]), float(scan_end_mm[1]))),
-        center=scene.view_center,
         targets=targets.make_targets(min_path_mm),
         loss=head.make_loss(sigma_mm, heat_weight),
         decode=decode.make_decoder(sigma_mm, present_above),

@@ -28,11 +28,12 @@ def make_scenes(
     def make_scene(anatomy: Anatomy, rng: np.random.Generator) -> Scene:
         ends, where = rng.random() < scan_end_probability, rng.uniform(*scan_end_mm)
         record: dict[str, object] = {"subject": anatomy.subject_id}
+        center = view_center(anatomy)
         hips = [anatomy.landmarks[name][2] for name in ("FH-l", "FH-r") if name in anatomy.landmarks]
         if not ends or not hips:
-            return Scene(anatomy, record)
+            return Scene(anatomy, record, center_world=center)
         lowest = float(np.mean(hips) + where)
-        return Scene(limit_scan(anatomy, lowest), record | {"scan_end_mm": lowest})
+        return Scene(limit_scan(anatomy, lowest), record | {"scan_end_mm": lowest}, center_world=center)
 
     return make_scene
 

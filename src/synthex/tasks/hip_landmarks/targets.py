@@ -2,17 +2,16 @@
 
 from collections.abc import Callable
 
-from synthex.core import Camera, Scene, Targets
-from synthex.core.arrays import PathStack
+from synthex.core import Camera, Rendering, Scene, Targets
 from synthex.simulation import project_landmarks, visible_masks
 from synthex.tasks.hip_landmarks.vocabulary import LANDMARKS
 
 
-def make_targets(min_path_mm: float) -> Callable[[Scene, Camera, PathStack], Targets]:
+def make_targets(min_path_mm: float) -> Callable[[Scene, Camera, Rendering], Targets]:
     """Targets with masks cut at ``min_path_mm`` of path through a structure."""
 
-    def targets(scene: Scene, camera: Camera, label_path_mm: PathStack) -> Targets:
+    def targets(scene: Scene, camera: Camera, rendering: Rendering) -> Targets:
         landmarks, visible, annotated = project_landmarks(scene.anatomy, LANDMARKS, camera)
-        return Targets(visible_masks(label_path_mm, min_path_mm), landmarks, visible, annotated)
+        return Targets(visible_masks(rendering.label_path_mm, min_path_mm), landmarks, visible, annotated)
 
     return targets
