@@ -118,9 +118,8 @@ class SyntheticReader:
                 return scene, camera, view
             reasons.append((reason, view.isocenter_world - scene.aim_world))
         reason, beside = reasons[-1]
-        raise ConfigError(
-            f"none of {REDRAWS} views of {anatomy.subject_id} can be used: {reason}; {self._narrow(camera, view, beside)}"
-        )
+        remedy = self._narrow(camera, view, beside)
+        raise ConfigError(f"none of {REDRAWS} views of {anatomy.subject_id} can be used: {reason}; {remedy}")
 
     def _narrow(self, camera: Camera, view: View, beside_mm: Point3) -> str:
         """Which range most probably keeps what is wanted out of every view."""
