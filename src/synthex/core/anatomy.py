@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from synthex.core.arrays import Point3, VoxelArray
+from synthex.core.arrays import Point3, Points3, VoxelArray
 from synthex.core.solid import Solid
 from synthex.core.transforms import Affine
 
@@ -88,12 +88,16 @@ class Scene:
         record: JSON values that say how the scene was made (subject, variant, …).
         solids: Instruments and implants; where two overlap, the later one displaces the earlier.
         center_world: The point that views are aimed at, RAS mm; None is the centre of the CT.
+        landmarks: Named points of what was brought in (an instrument's tip), RAS mm.
+        polylines: Named lines of it (its centre line), P x 3, RAS mm.
     """
 
     anatomy: Anatomy
     record: Mapping[str, object] = field(default_factory=dict)
     solids: tuple[Solid, ...] = ()
     center_world: Point3 | None = None
+    landmarks: Mapping[str, Point3] = field(default_factory=dict)
+    polylines: Mapping[str, Points3] = field(default_factory=dict)
 
     @property
     def aim_world(self) -> Point3:

@@ -1,11 +1,11 @@
 """Ground truth of a simulated radiograph, from geometry alone."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
 from synthex.core import Anatomy, Camera
-from synthex.core.arrays import Flags, Landmarks2, MaskStack, PathStack
+from synthex.core.arrays import Flags, Landmarks2, MaskStack, PathStack, Point3
 
 
 def visible_masks(label_path_mm: PathStack, min_path_mm: float | int = 0.0) -> MaskStack:
@@ -21,23 +21,31 @@ def visible_masks(label_path_mm: PathStack, min_path_mm: float | int = 0.0) -> M
 
 
 def project_landmarks(anatomy: Anatomy, names: Sequence[str], camera: Camera) -> tuple[Landmarks2, Flags, Flags]:
-    """Project landmarks by name.
+    """Project landmarks of a subject by name; see :func:`project_points`."""
+    return project_points(anatomy.landmarks, names, camera, anatomy.absent)
+
+
+def project_points(
+    points: Mapping[str, Point3], names: Sequence[str], camera: Camera, absent: Collection[str] = ()
+) -> tuple[Landmarks2, Flags, Flags]:
+    """Project points by name.
 
     Args:
-        anatomy: The subject.
-        names: Landmarks in the order of the result; a name may be unknown to the anatomy.
+        points: Name to RAS mm.
+        names: Landmarks in the order of the result; a name may be unknown to ``points``.
         camera: The camera.
+        absent: Names known to be nowhere in the image.
 
     Returns:
         ``(landmarks, visible, annotated)``: L x 2 (column, row), NaN where not visible; whether each
         lies in front of the source and inside the image; whether its presence or absence is known
-        (False for names in neither ``anatomy.landmarks`` nor ``anatomy.absent``).
+        (False for names in neither ``points`` nor ``absent``).
     """
     landmarks = np.full((len(names), 2), np.nan)
-    known = [index for index, name in enumerate(names) if name in anatomy.landmarks]
+    known = [index for index, name in enumerate(names) if name in points]
     if known:
-        landmarks[known] = camera.project(np.stack([anatomy.landmarks[names[index]] for index in known]))
+        landmarks[known] = camera.project(np.stack([points[names[index]] for index in known]))
     visible = camera.contains(landmarks)
     landmarks[~visible] = np.nan
-    annotated = np.array([name in anatomy.landmarks or name in anatomy.absent for name in names], dtype=bool)
+    annotated = np.array([name in points or name in absent for name in names], dtype=bool)
     return landmarks, visible, annotated

@@ -26,15 +26,16 @@ def build(
         scan_end_probability: Share of scenes whose CT ends within the view, as many real ones do.
         scan_end_mm: Range of that end, mm above the hip centres.
     """
-    from synthex.tasks.hip_landmarks import decode, head, scene, targets
+    from synthex.tasks.hip_landmarks import scene, targets
+    from synthex.tasks.masks_and_landmarks import make_decoder, make_loss
 
     return Task(
         name=NAME,
         vocabulary=VOCABULARY,
         scene=scene.make_scenes(scan_end_probability, (float(scan_end_mm[0]), float(scan_end_mm[1]))),
         targets=targets.make_targets(min_path_mm),
-        loss=head.make_loss(sigma_mm, heat_weight),
-        decode=decode.make_decoder(sigma_mm, present_above),
+        loss=make_loss(sigma_mm, heat_weight),
+        decode=make_decoder(sigma_mm, present_above),
         protocol=protocol(),
     )
 

@@ -1,4 +1,4 @@
-"""Raw network outputs to predictions in native pixels."""
+"""Tasks of masks and landmarks: what their network is taught, and how its outputs are read."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -10,7 +10,16 @@ from torch import Tensor
 
 from synthex.core import Prediction
 from synthex.data import PixelMap, resize
-from synthex.nn import read_heatmaps
+from synthex.nn import DiceHeatmapLoss, read_heatmaps
+
+
+def make_loss(sigma_mm: float | int, heat_weight: float | int) -> Callable[[float], DiceHeatmapLoss]:
+    """The loss for a network input of a given pixel pitch; heatmaps have the same width in mm at any."""
+
+    def loss(pixel_mm: float) -> DiceHeatmapLoss:
+        return DiceHeatmapLoss(sigma_px=sigma_mm / pixel_mm, heatmap_weight=heat_weight, pixel_mm=pixel_mm)
+
+    return loss
 
 
 def read_each(
@@ -27,7 +36,7 @@ def read_each(
 
 
 def make_decoder(
-    sigma_mm: float, present_above: float
+    sigma_mm: float | int, present_above: float | int
 ) -> Callable[[Mapping[str, Any], Mapping[str, Any]], list[Prediction]]:
     """A decoder for heatmaps of width ``sigma_mm``; a landmark is present from confidence ``present_above``."""
 
