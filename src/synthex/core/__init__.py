@@ -9,6 +9,7 @@ from synthex.core.optional import optional_import
 from synthex.core.protocols import (
     AnatomySource,
     Augmentation,
+    DistanceGate,
     EvalProtocol,
     Reader,
     Rendering,
@@ -29,6 +30,7 @@ __all__ = [
     "Augmentation",
     "Camera",
     "ConfigError",
+    "DistanceGate",
     "Domain",
     "EvalProtocol",
     "InputError",

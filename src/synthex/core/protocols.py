@@ -12,6 +12,7 @@ import numpy as np
 from synthex.core.anatomy import Anatomy, Scene
 from synthex.core.arrays import Flags, Landmarks2, MaskStack, PathStack, SolidStack
 from synthex.core.camera import Camera
+from synthex.core.errors import ConfigError
 from synthex.core.sample import Prediction, Radiograph, Sample
 
 
@@ -111,6 +112,32 @@ class Vocabulary:
 
 
 @dataclass(frozen=True)
+class DistanceGate:
+    """A pair of predicted landmarks is plausible only at distances between two bounds, both exclusive.
+
+    Attributes:
+        first: Name of one landmark.
+        second: Name of the other.
+        low_mm: Lower bound of their distance, mm at the detector.
+        high_mm: Upper bound.
+
+    Raises:
+        ConfigError: The bounds are not in order, or the names are one.
+    """
+
+    first: str
+    second: str
+    low_mm: float | int
+    high_mm: float | int
+
+    def __post_init__(self) -> None:
+        if self.first == self.second:
+            raise ConfigError(f"a gate needs two landmarks, got {self.first} twice")
+        if not 0 <= self.low_mm < self.high_mm:
+            raise ConfigError(f"gate_mm=[{self.low_mm}, {self.high_mm}]: give [low, high] in mm with 0 <= low < high")
+
+
+@dataclass(frozen=True)
 class EvalProtocol:
     """How a task is scored; touches neither networks nor Lightning.
 
@@ -119,12 +146,24 @@ class EvalProtocol:
         vocabulary: Names, in channel order.
         confidence_cuts: Cuts of the detection curve.
         primary: Key of ``summary.json`` that ranks models.
+        gate: Figures without implausible pairs are reported beside the others; None reports none.
+
+    Raises:
+        ConfigError: The gate names landmarks that the vocabulary does not have.
     """
 
     task: str
     vocabulary: Vocabulary
     confidence_cuts: tuple[float, ...]
     primary: str
+    gate: DistanceGate | None = None
+
+    def __post_init__(self) -> None:
+        if self.gate is not None:
+            unknown = [name for name in (self.gate.first, self.gate.second) if name not in self.vocabulary.landmarks]
+            if unknown:
+                known = ", ".join(self.vocabulary.landmarks) or "none"
+                raise ConfigError(f"the gate names {', '.join(unknown)}, the landmarks of {self.task} are {known}")
 
 
 @dataclass(frozen=True, eq=False)
