@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,8 +17,6 @@ RANGES = ViewRanges((-30, 30), (-15, 15), (-10, 10), ((-40, 40), (-10, 10), (-30
 
 
 def noise(sample, rng):
-    from dataclasses import replace
-
     return replace(sample, image=(sample.image + rng.normal(0, 0.1, sample.image.shape)).astype(np.float32))
 
 
@@ -129,3 +128,40 @@ def test_variants_of_one_person_are_one_subject():
     )
     assert {reader[index].subject_id for index in range(8)} == {"ball"}
     assert {reader[index].record["subject"] for index in range(8)} == set(Balls().subject_ids())
+
+
+def picky_reader(usable, ranges=RANGES):
+    """A reader of a task that can use a view when ``usable(scene, camera)`` says so."""
+    task = replace(hip_landmarks.build(), unusable=lambda *view: None if usable(*view) else "the ball lies outside")
+    return SyntheticReader("train", Balls(), task, Naive(), CArm(), ranges, 48, 0, 12)
+
+
+def test_a_useless_view_is_drawn_again_and_the_others_stay():
+    def usable(scene, camera):
+        return camera.source_world[0] > scene.aim_world[0]
+
+    plain, picky = make_reader(), picky_reader(usable)
+    kept = [usable(*plain.setup(index)[:2]) for index in range(12)]
+    assert 0 < sum(kept) < 12
+    for index, good in enumerate(kept):
+        scene, camera, _ = picky.setup(index)
+        assert usable(scene, camera)
+        assert (picky[index].record["view"] == plain[index].record["view"]) == good
+    assert np.array_equal(picky[kept.index(False)].image, picky_reader(usable)[kept.index(False)].image)
+
+
+@pytest.mark.parametrize(
+    ("ranges", "named"),
+    [
+        (ViewRanges(isocenter_jitter_mm=((400, 500), (0, 0), (0, 0))), "isocenter_jitter_mm draws offsets"),
+        (ViewRanges(source_isocenter_mm=(980, 990)), "narrow views.source_isocenter_mm"),
+    ],
+)
+def test_views_that_never_show_anything_end_with_the_range_that_is_at_fault(ranges, named):
+    def usable(scene, camera):
+        return bool(camera.contains(camera.project(scene.aim_world[None] + (0, 0, 160))).all())
+
+    with pytest.raises(ConfigError, match="the ball lies outside") as caught:
+        picky_reader(usable, ranges)[0]
+    assert named in str(caught.value)
+    assert "\n" not in str(caught.value)
