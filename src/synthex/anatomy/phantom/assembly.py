@@ -6,10 +6,10 @@ import numpy as np
 from jaxtyping import Float
 from scipy.spatial.transform import Rotation
 
+from synthex.anatomy.implicit.solids import Solid
 from synthex.anatomy.phantom.femur import build_femur, thigh_rotation
 from synthex.anatomy.phantom.hip import build_hip
 from synthex.anatomy.phantom.parameters import PelvisParameters
-from synthex.anatomy.phantom.solids import Solid
 from synthex.anatomy.phantom.spine import build_lumbar, build_sacrum
 from synthex.core import Affine, Rigid
 

@@ -1,17 +1,18 @@
 """From parameters to an anatomy: HU, labels and landmarks on one grid."""
 
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
-from synthex.anatomy.phantom import bone_kernel
+from synthex.anatomy.implicit import bone_kernel
+from synthex.anatomy.implicit.blocks import Block, keep_clear, sample_block
+from synthex.anatomy.implicit.solids import Solid
+from synthex.anatomy.implicit.texture import NOISE_STEP_MM, Texture
 from synthex.anatomy.phantom.assembly import Skeleton, assemble
 from synthex.anatomy.phantom.femur import SHAFT_AXIS, neck_base
 from synthex.anatomy.phantom.landmarks import find_landmarks
 from synthex.anatomy.phantom.parameters import PelvisParameters
-from synthex.anatomy.phantom.soft_tissue import NOISE_STEP_MM, Texture, fill
-from synthex.anatomy.phantom.solids import Solid
+from synthex.anatomy.phantom.soft_tissue import fill
 from synthex.core import Affine, Anatomy, Volume
 
 STRUCTURES = {"hip_left": 1, "hip_right": 2, "vertebrae": 3, "sacrum": 4, "femur_left": 5, "femur_right": 6}
@@ -81,23 +82,23 @@ def _paint_skeleton(
     trabecular = 210.0 * p.density
     still = np.zeros(9)
 
-    def paint(solid: Solid, block: _Block, name: str, cortex: float, spongy: float, shaft: np.ndarray = still) -> None:
+    def paint(solid: Solid, block: Block, name: str, cortex: float, spongy: float, shaft: np.ndarray = still) -> None:
         bone_kernel.paint_bone(
             ct, labels, block.values, block.start, origin, float(spacing_mm), STRUCTURES[name],
             cortex * p.cortex, solid.accents_world(), shaft, trabecular * spongy, -30.0, cortical, texture.table,
             texture.origin, NOISE_STEP_MM,
         )  # fmt: skip
 
-    hips = {side: _sample(hip, origin, spacing_mm, shape) for side, hip in skeleton.hips.items()}
-    sacrum = _sample(skeleton.sacrum, origin, spacing_mm, shape)
-    lumbar = [_sample(solid, origin, spacing_mm, shape) for solid in skeleton.lumbar]
+    hips = {side: sample_block(hip, origin, spacing_mm, shape) for side, hip in skeleton.hips.items()}
+    sacrum = sample_block(skeleton.sacrum, origin, spacing_mm, shape)
+    lumbar = [sample_block(solid, origin, spacing_mm, shape) for solid in skeleton.lumbar]
     for hip in hips.values():
-        _keep_clear(sacrum, hip, SACROILIAC_GAP_MM)
+        keep_clear(sacrum, hip, SACROILIAC_GAP_MM)
         for vertebra in lumbar:
-            _keep_clear(vertebra, hip, 2.0)
+            keep_clear(vertebra, hip, 2.0)
     # Facet joints: each vertebra gives way to the one below it.
     for below, vertebra in pairwise((sacrum, *lumbar)):
-        _keep_clear(vertebra, below, 1.8)
+        keep_clear(vertebra, below, 1.8)
     paint(skeleton.sacrum, sacrum, "sacrum", 0.8, 0.8)
     for solid, vertebra in zip(skeleton.lumbar, lumbar, strict=True):
         paint(solid, vertebra, "vertebrae", 0.55, 0.85)
@@ -105,40 +106,10 @@ def _paint_skeleton(
         paint(skeleton.hips[side], hip, f"hip_{side}", 1.15, 0.9)
     for side, solid in skeleton.femurs.items():
         femur = p.femur_left if side == "left" else p.femur_right
-        block = _sample(solid, origin, spacing_mm, shape)
-        _keep_clear(block, hips[side], 1.0)
+        block = sample_block(solid, origin, spacing_mm, shape)
+        keep_clear(block, hips[side], 1.0)
         world_from_local = solid.local_from_world.inverse()
         base = world_from_local.apply(neck_base(femur)[None])[0]
         axis = world_from_local.apply_vectors(SHAFT_AXIS[None])[0]
         shaft = np.array((*base, *axis, 5.2 * p.cortex, 12.0, 75.0))
         paint(solid, block, f"femur_{side}", 1.35, 1.05, shaft)
-
-
-@dataclass(frozen=True, eq=False)
-class _Block:
-    """Implicit function on part of the grid, and that part's first sample."""
-
-    values: np.ndarray
-    start: np.ndarray
-
-
-def _sample(solid: Solid, origin: np.ndarray, spacing_mm: float, shape: tuple[int, int, int]) -> _Block:
-    """Implicit function on the grid around the solid."""
-    low, high = solid.bounds_world()
-    limit = np.array(shape)
-    first = np.clip(np.floor((low - origin) / spacing_mm).astype(int), 0, limit - 1)
-    last = np.clip(np.ceil((high - origin) / spacing_mm).astype(int) + 1, first + 1, limit)
-    size = last - first
-    values = solid.grid(origin + first * spacing_mm, spacing_mm, (int(size[0]), int(size[1]), int(size[2])))
-    return _Block(values, first)
-
-
-def _keep_clear(block: _Block, other: _Block, gap_mm: float) -> None:
-    """Cut ``block`` back (in place) until it is ``gap_mm`` away from ``other``."""
-    low = np.maximum(block.start, other.start)
-    high = np.minimum(block.start + block.values.shape, other.start + other.values.shape)
-    if (low >= high).any():
-        return
-    mine = tuple(slice(a, b) for a, b in zip(low - block.start, high - block.start, strict=True))
-    theirs = tuple(slice(a, b) for a, b in zip(low - other.start, high - other.start, strict=True))
-    np.maximum(block.values[mine], gap_mm - other.values[theirs], out=block.values[mine])

@@ -8,8 +8,8 @@ axis. Dimensions: Noble et al., Clin Orthop 1988 (head offset 43, canal, cortex)
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from synthex.anatomy.implicit.solids import Solid, SolidBuilder
 from synthex.anatomy.phantom.parameters import FemurParameters
-from synthex.anatomy.phantom.solids import Solid, SolidBuilder
 
 _VALGUS = np.deg2rad(6.5)
 #: The shaft runs this far below the neck's base, beyond the volume.

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from synthex.anatomy.phantom import kernel
+from synthex.anatomy.implicit import kernel
+from synthex.anatomy.implicit.solids import Solid, SolidBuilder, Warp
 from synthex.anatomy.phantom.parameters import PelvisParameters
-from synthex.anatomy.phantom.solids import Solid, SolidBuilder, Warp
 from synthex.anatomy.phantom.wing import add_wing
 from synthex.core.arrays import Points3
 

@@ -11,8 +11,8 @@ from scipy import ndimage
 from scipy.spatial import ConvexHull
 from scipy.spatial.transform import Rotation
 
+from synthex.anatomy.implicit.solids import Solid
 from synthex.anatomy.phantom.assembly import Skeleton
-from synthex.anatomy.phantom.solids import Solid
 from synthex.core import Affine
 from synthex.core.arrays import Point3, Points3
 

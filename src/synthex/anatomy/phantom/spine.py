@@ -9,10 +9,10 @@ Spine 1992; Zhou et al., Eur Spine J 2000).
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from synthex.anatomy.phantom import kernel
+from synthex.anatomy.implicit import kernel
+from synthex.anatomy.implicit.solids import Solid, SolidBuilder, Warp
 from synthex.anatomy.phantom.hip import TEMPLATE_HIP_MM
 from synthex.anatomy.phantom.parameters import PelvisParameters
-from synthex.anatomy.phantom.solids import Solid, SolidBuilder, Warp
 from synthex.core.arrays import Points3
 
 _JOINT = np.array((0.0, -42.0, 85.0))

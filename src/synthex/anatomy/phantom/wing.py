@@ -5,8 +5,8 @@ from itertools import pairwise
 import numpy as np
 from scipy.interpolate import CubicSpline, RBFInterpolator
 
-from synthex.anatomy.phantom.kernel import polygon_distance
-from synthex.anatomy.phantom.solids import SolidBuilder
+from synthex.anatomy.implicit.kernel import polygon_distance
+from synthex.anatomy.implicit.solids import SolidBuilder
 
 # Middle surface of the template's right ilium, mm from midway between the hip centres, and half the
 # bone's thickness there. Thickness: crest 9 to 14, fossa 2 to 5, pillar and gluteal tubercle 12 to 15,

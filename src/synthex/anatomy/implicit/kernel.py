@@ -12,7 +12,7 @@ import math
 import numpy as np
 from numba import njit
 
-CAPSULE, CUP, PLATE, DRUM, HALFSPACE = 0, 1, 2, 3, 4
+CAPSULE, CUP, PLATE, DRUM, HALFSPACE, ELLIPSOID, TRIANGLE = 0, 1, 2, 3, 4, 5, 6
 UNION, SUBTRACT, INTERSECT = 0, 1, 2
 ROW = 24
 #: Values on grids are clipped to this many mm: nothing further from a surface is ever asked for.
@@ -105,6 +105,50 @@ def _plate(r: np.ndarray, tables: np.ndarray, x: float, y: float, z: float) -> f
 
 
 @njit(cache=True, inline="always")
+def _ellipsoid(r: np.ndarray, x: float, y: float, z: float) -> float:
+    # centre(3:6) first axis(6:9) second axis(9:12) third axis(12:15) half axes(15:18).
+    px, py, pz = x - r[3], y - r[4], z - r[5]
+    a = (px * r[6] + py * r[7] + pz * r[8]) / r[15]
+    b = (px * r[9] + py * r[10] + pz * r[11]) / r[16]
+    c = (px * r[12] + py * r[13] + pz * r[14]) / r[17]
+    k0 = math.sqrt(a * a + b * b + c * c)
+    k1 = math.sqrt((a / r[15]) ** 2 + (b / r[16]) ** 2 + (c / r[17]) ** 2)
+    return k0 * (k0 - 1.0) / k1 if k1 > 1e-9 else -min(r[15], r[16], r[17])
+
+
+@njit(cache=True, inline="always")
+def _triangle(r: np.ndarray, x: float, y: float, z: float) -> float:
+    # a(3:6) b(6:9) c(9:12) half thickness(12): distance to the triangle (Ericson, Real-Time Collision
+    # Detection, 2005, sec. 5.1.5) less the half thickness.
+    abx, aby, abz = r[6] - r[3], r[7] - r[4], r[8] - r[5]
+    acx, acy, acz = r[9] - r[3], r[10] - r[4], r[11] - r[5]
+    apx, apy, apz = x - r[3], y - r[4], z - r[5]
+    d1, d2 = abx * apx + aby * apy + abz * apz, acx * apx + acy * apy + acz * apz
+    bpx, bpy, bpz = x - r[6], y - r[7], z - r[8]
+    d3, d4 = abx * bpx + aby * bpy + abz * bpz, acx * bpx + acy * bpy + acz * bpz
+    cpx, cpy, cpz = x - r[9], y - r[10], z - r[11]
+    d5, d6 = abx * cpx + aby * cpy + abz * cpz, acx * cpx + acy * cpy + acz * cpz
+    va, vb, vc = d3 * d6 - d5 * d4, d5 * d2 - d1 * d6, d1 * d4 - d3 * d2
+    if d1 <= 0.0 and d2 <= 0.0:
+        v, w = 0.0, 0.0
+    elif d3 >= 0.0 and d4 <= d3:
+        v, w = 1.0, 0.0
+    elif vc <= 0.0 and d1 >= 0.0 and d3 <= 0.0:
+        v, w = d1 / (d1 - d3), 0.0
+    elif d6 >= 0.0 and d5 <= d6:
+        v, w = 0.0, 1.0
+    elif vb <= 0.0 and d2 >= 0.0 and d6 <= 0.0:
+        v, w = 0.0, d2 / (d2 - d6)
+    elif va <= 0.0 and d4 - d3 >= 0.0 and d5 - d6 >= 0.0:
+        w = (d4 - d3) / ((d4 - d3) + (d5 - d6))
+        v = 1.0 - w
+    else:
+        v, w = vb / (va + vb + vc), vc / (va + vb + vc)
+    qx, qy, qz = apx - v * abx - w * acx, apy - v * aby - w * acy, apz - v * abz - w * acz
+    return math.sqrt(qx * qx + qy * qy + qz * qz) - r[12]
+
+
+@njit(cache=True, inline="always")
 def _smooth_min(a: float, b: float, k: float) -> float:
     h = max(k - abs(a - b), 0.0)
     return min(a, b) - (h * h / (4.0 * k) if k > 0.0 else 0.0)
@@ -127,6 +171,10 @@ def _primitive(r: np.ndarray, tables: np.ndarray, x: float, y: float, z: float) 
         return _plate(r, tables, x, y, z)
     if kind == DRUM:
         return _drum(r, x, y, z)
+    if kind == ELLIPSOID:
+        return _ellipsoid(r, x, y, z)
+    if kind == TRIANGLE:
+        return _triangle(r, x, y, z)
     # HALFSPACE: point(3:6) outward normal(6:9).
     return (x - r[3]) * r[6] + (y - r[4]) * r[7] + (z - r[5]) * r[8]
 

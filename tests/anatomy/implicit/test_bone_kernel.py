@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from synthex.anatomy.phantom import bone_kernel
+from synthex.anatomy.implicit import bone_kernel
 
 CORTEX_MM, CORTICAL_HU, SPONGY_HU = 1.2, 1400.0, 0.0
 

@@ -5,14 +5,14 @@ import math
 import numpy as np
 from numba import njit
 
-from synthex.anatomy.phantom import tissue_kernel
-from synthex.anatomy.phantom.tissue_kernel import _noise
+from synthex.anatomy.implicit import noise_kernel
+from synthex.anatomy.implicit.noise_kernel import _noise
 from synthex.core import follow
 
-follow(__file__, tissue_kernel)
+follow(__file__, noise_kernel)
 
 #: Rows of ``accents``: kind(0) a(1:4) b(4:7) reach(7) cortex gained, mm(8) share of spongiosa gained(9)
-#: half height(10). See :meth:`synthex.anatomy.phantom.solids.SolidBuilder.accent` and ``endplates``.
+#: half height(10). See :meth:`synthex.anatomy.implicit.solids.SolidBuilder.accent` and ``endplates``.
 ALONG, ENDPLATES = 0, 1
 ACCENT_ROW = 11
 #: Half width of the triangular voxel profile in voxels. At 1 (a box, linearly interpolated) a sheet along the

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Float
 
-from synthex.anatomy.phantom import bone_kernel, kernel
+from synthex.anatomy.implicit import bone_kernel, kernel
 from synthex.core import Affine
 from synthex.core.arrays import Points3
 
@@ -22,13 +22,13 @@ class Solid:
     """An implicit body: negative inside, close to a distance in mm.
 
     Attributes:
-        rows: One primitive a row, see :mod:`synthex.anatomy.phantom.kernel`.
+        rows: One primitive a row, see :mod:`synthex.anatomy.implicit.kernel`.
         tables: Height, half thickness, slope cosine and outline distance of the plate primitive, if any.
         low: Lower corner of a box around the solid in its own frame, mm.
         high: Upper corner.
         local_from_world: Rotation (or reflection) and shift into the solid's frame.
         accents: Where the cortex is thicker or the spongiosa denser than elsewhere, rows as in
-            :mod:`synthex.anatomy.phantom.bone_kernel`, in the solid's frame.
+            :mod:`synthex.anatomy.implicit.bone_kernel`, in the solid's frame.
     """
 
     rows: np.ndarray
@@ -164,6 +164,29 @@ class SolidBuilder:
         values = (*c, *side, *axis, *np.cross(axis, side), radii[0] * s, radii[1] * s, half_height * s)
         self._add(kernel.DRUM, kernel.UNION, blend, (*values, waist, rounding * s, hollow * s))
         self._grow(c, s * (max(radii) + half_height))
+
+    def ellipsoid(
+        self,
+        centre: Vector,
+        axes: Float[np.ndarray, "3 3"],
+        radii: tuple[float, float, float],
+        blend: float = 4.0,
+        operation: int = kernel.UNION,
+    ) -> None:
+        """An ellipsoid whose half axes ``radii`` lie along the columns of ``axes`` (orthonormal)."""
+        c = self.point(centre)
+        scaled = tuple(radius * self._scale for radius in radii)
+        self._add(kernel.ELLIPSOID, operation, blend, (*c, *axes.T.reshape(-1), *scaled))
+        if operation == kernel.UNION:
+            self._grow(c, max(scaled))
+
+    def triangle(self, a: Vector, b: Vector, c: Vector, half_thickness: float, blend: float = 2.0) -> None:
+        """A flat triangular sheet with rounded edges."""
+        corners = [self.point(point) for point in (a, b, c)]
+        thickness = half_thickness * self._scale
+        self._add(kernel.TRIANGLE, kernel.UNION, blend, (*np.concatenate(corners), thickness))
+        for corner in corners:
+            self._grow(corner, thickness)
 
     def halfspace(self, point: Vector, normal: Vector, blend: float = 1.0) -> None:
         """Keep only what lies behind the plane (against ``normal``)."""

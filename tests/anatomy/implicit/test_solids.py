@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from synthex.anatomy.implicit.kernel import CLIP_MM, polygon_distance
+from synthex.anatomy.implicit.solids import SolidBuilder
 from synthex.anatomy.phantom import sample_pelvis_parameters
 from synthex.anatomy.phantom.assembly import assemble
-from synthex.anatomy.phantom.kernel import CLIP_MM, polygon_distance
-from synthex.anatomy.phantom.solids import SolidBuilder
 from synthex.core import Rigid, derive_rng
 
 
@@ -64,3 +64,27 @@ def test_bounds_hold_the_whole_bone():
         border = np.ones(grid.shape, dtype=bool)
         border[2:-2, 2:-2, 2:-2] = False
         assert (grid[border] > 0).all()
+
+
+def test_an_ellipsoid_of_equal_axes_is_a_ball():
+    builder = SolidBuilder()
+    builder.ellipsoid((1.0, 2.0, 3.0), np.eye(3), (5.0, 5.0, 5.0))
+    points = np.array(((1.0, 2.0, 11.0), (9.0, 2.0, 3.0), (1.0, -1.0, 3.0)))
+    assert np.allclose(builder.build().values(points), (3.0, 3.0, -2.0))
+
+
+def test_an_ellipsoid_vanishes_on_its_surface():
+    turn = np.array(((0.0, -1.0, 0.0), (1.0, 0.0, 0.0), (0.0, 0.0, 1.0)))
+    builder = SolidBuilder()
+    builder.ellipsoid((0.0, 0.0, 0.0), turn, (9.0, 4.0, 2.0))
+    # The first half axis lies along the first column, which is y.
+    points = np.array(((0.0, 9.0, 0.0), (-4.0, 0.0, 0.0), (0.0, 0.0, 2.0)))
+    assert np.allclose(builder.build().values(points), 0.0, atol=1e-9)
+
+
+def test_a_triangle_measures_to_its_face_edges_and_corners():
+    builder = SolidBuilder()
+    builder.triangle((0.0, 0.0, 0.0), (10.0, 0.0, 0.0), (0.0, 10.0, 0.0), 1.0)
+    points = np.array(((2.0, 2.0, 5.0), (5.0, -4.0, 0.0), (-3.0, 0.0, -4.0), (8.0, 8.0, 0.0), (13.0, 0.0, 4.0)))
+    expected = np.array((5.0, 4.0, 5.0, 6.0 / np.sqrt(2), 5.0)) - 1.0
+    assert np.allclose(builder.build().values(points), expected)
