@@ -13,7 +13,7 @@ from synthex.anatomy.io.ct import read_ct, read_ct_grid
 from synthex.anatomy.io.discovery import SubjectFiles, find_subjects
 from synthex.anatomy.io.labels import LabelMap, check_labels, read_labels
 from synthex.anatomy.io.landmarks import Landmarks, read_landmarks
-from synthex.anatomy.io.names import GROUPS, SYNTHEX_HIP, NamesOption, choose_groups, nearest
+from synthex.anatomy.io.names import HIP_GROUPS, SYNTHEX_HIP, NamesOption, choose_groups, nearest
 from synthex.anatomy.landmark_names import check_landmark_names
 from synthex.core import Affine, Anatomy, ConfigError, InputError, UserError, Volume
 
@@ -55,7 +55,8 @@ class CtFolder:
     Args:
         root: A subject's folder, a folder of subjects, a folder of CT files, or one CT file.
         structures: Grouping of structures: ``"hip"`` (the six bones; L3 to L5 become ``vertebrae``, S1
-            belongs to ``sacrum``), ``"hip_l1_l5"``, ``"all"`` (names as they are), a YAML file or a mapping.
+            belongs to ``sacrum``), ``"hip_l1_l5"``, ``"chest"`` (lung lobes, ribs and vertebrae merged), ``"all"``
+            (names as they are), a YAML file or a mapping.
         label_names: Numbering of the label files: ``"synthex_hip"``, ``"totalsegmentator"``, a YAML file, or
             None: a ``labels.yaml`` beside the CT, else by the ids (see
             :func:`~synthex.anatomy.io.names.choose_numbering`).
@@ -196,7 +197,7 @@ class CtFolder:
     def _read_landmarks(self, path: Path, world_from_ijk: Affine, shape: tuple[int, ...]) -> Landmarks:
         points = read_landmarks(path)
         # Another grouping than the hip's may be of another part of the body, with landmarks of its own.
-        hip_only = isinstance(self.structures, str) and self.structures in GROUPS
+        hip_only = isinstance(self.structures, str) and self.structures in HIP_GROUPS
         check_landmark_names(path, points.positions.keys() | points.absent, hip_only)
         _require_inside(path, points, world_from_ijk, shape)
         return points

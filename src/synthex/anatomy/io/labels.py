@@ -11,6 +11,7 @@ from synthex.anatomy.io.ct import read_any
 from synthex.anatomy.io.grid import RawVolume, TurnedArray, to_ras
 from synthex.anatomy.io.images import read_raw, require_readable, volume_stem, volume_suffix
 from synthex.anatomy.io.names import (
+    LESION_NAMES,
     NamesOption,
     Numbering,
     choose_groups,
@@ -156,10 +157,13 @@ def _used_ids(ids: VoxelArray) -> list[int]:
 
 
 def _merge_masks(files: Mapping[str, Path], numbering: Numbering, wanted: Numbering, ct: Volume) -> VoxelArray:
-    """Ids of the numbering from mask files; only files that are wanted are opened, later names win overlaps."""
+    """Ids of the numbering from mask files; only files that are wanted are opened, later names win overlaps.
+
+    Lesions come last: they lie within the mask of a lung.
+    """
     needed = {number for numbers in wanted.ids.values() for number in numbers}
     merged = np.zeros(ct.shape, dtype=np.uint16)
-    for name, file in files.items():
+    for name, file in sorted(files.items(), key=lambda item: item[0] in LESION_NAMES):
         (number,) = numbering.ids[name]
         if number in needed:
             raw = read_raw(file)

@@ -42,9 +42,29 @@ _HIP_GROUP: Mapping[str, tuple[str, ...]] = {
     "femur_right": ("femur_right",),
 }
 
+_SPINE = (("C", 7), ("T", 12), ("L", 5))
+
+_CHEST_GROUP: Mapping[str, tuple[str, ...]] = {
+    "lung_left": ("lung_left", "lung_upper_lobe_left", "lung_lower_lobe_left"),
+    "lung_right": ("lung_right", "lung_upper_lobe_right", "lung_middle_lobe_right", "lung_lower_lobe_right"),
+    "heart": ("heart",),
+    **{f"ribs_{side}": (f"ribs_{side}", *(f"rib_{side}_{n}" for n in range(1, 13))) for side in ("left", "right")},
+    **{f"clavicle_{side}": (f"clavicle_{side}", f"clavicula_{side}") for side in ("left", "right")},
+    **{f"scapula_{side}": (f"scapula_{side}",) for side in ("left", "right")},
+    "vertebrae": ("vertebrae", *(f"vertebrae_{region}{n}" for region, last in _SPINE for n in range(1, last + 1))),
+    "sternum": ("sternum",),
+}
+
+LESION_NAMES = ("lesion", "covid_lesion")
+"""Names that label files of a CT's own lesions may have."""
+
+HIP_GROUPS = frozenset(("hip", "hip_l1_l5"))
+"""Groupings whose landmarks are the hip's."""
+
 GROUPS: Mapping[str, Mapping[str, tuple[str | int, ...]]] = {
     "hip": _HIP_GROUP,
     "hip_l1_l5": {**_HIP_GROUP, "vertebrae": (*_HIP_GROUP["vertebrae"], "vertebrae_L1", "vertebrae_L2")},
+    "chest": {**_CHEST_GROUP, "lesion": LESION_NAMES},
 }
 """Built-in groupings. A group keeps those of its members that the label file can name; the order gives the ids."""
 

@@ -1,0 +1,84 @@
+"""Blending lesions with the lung that is there."""
+
+import numpy as np
+from jaxtyping import Float32
+
+from synthex.anatomy.lesions.blend_kernel import fill_air
+from synthex.anatomy.lesions.geometry import LungGeometry
+from synthex.anatomy.lesions.shape import LesionFields
+from synthex.anatomy.lesions.texture import GRAIN_MM, GRAIN_SIDE, SEPTA_CELLS, SEPTA_SIDE, noise_tile, septa_tile
+from synthex.core import ConfigError
+from synthex.core.arrays import HuArray, LabelArray, Point3
+
+TISSUE_HU = 60.0
+"""HU of what takes the place of air: our choice, cells and exudate, a little above what consolidated lung with
+its last air shows."""
+
+
+def fill_share(hu: Float32[np.ndarray, "*N"], air: float) -> Float32[np.ndarray, "*N"]:
+    """Which share of the air must be filled for lung with the air share ``air`` to get ``hu``.
+
+    A voxel of air share a, filled to the share q with tissue of HU T, gains ``a q (1000 + T)`` HU; so lung of
+    median HU ``-1000 a`` reaches ``hu`` at ``q = (hu + 1000 a) / (a (1000 + T))``. Vessels hold no air: nothing
+    changes there, the lung's own texture stays in what air is left, and no HU can fall.
+    """
+    share = (hu + np.float32(1000 * air)) / np.float32(air * (1000 + TISSUE_HU))
+    return np.clip(share, 0, 1).astype(np.float32)
+
+
+def blend(
+    rng: np.random.Generator,
+    lung: LungGeometry,
+    fields: LesionFields,
+    arrays: tuple[HuArray, LabelArray, HuArray],
+    lesion: int,
+    spacing_mm: Point3,
+    texture: float,
+    lobule_mm: float,
+) -> None:
+    """Put one lung's lesions into ``arrays`` (HU, labels, added HU), which belong to the caller and are changed.
+
+    Args:
+        rng: Places the textures.
+        lung: The lung; only voxels with its label change.
+        fields: Its lesions.
+        arrays: HU, labels and added HU of the whole grid.
+        lesion: Label of voxels inside the outline.
+        spacing_mm: Voxel edges.
+        texture: Standard deviation of the grain, as a share of the filled share.
+        lobule_mm: Spacing of septa.
+    """
+    hu, labels, added = arrays
+    i, j, k = (round(GRAIN_MM / float(value), 2) for value in spacing_mm)
+    fill_air(
+        hu,
+        labels,
+        added,
+        lung.label,
+        lesion,
+        np.array((lung.low, lung.high)),
+        np.array(lung.start),
+        np.array(lung.stride),
+        fields.border,
+        fill_share(fields.hu, lung.air),
+        fields.septa,
+        noise_tile((i, j, k), GRAIN_SIDE),
+        rng.integers(0, GRAIN_SIDE, 3),
+        float(texture),
+        septa_tile(),
+        rng.uniform(0, SEPTA_SIDE, 3),
+        np.asarray(spacing_mm) * (SEPTA_SIDE / SEPTA_CELLS / lobule_mm),
+        TISSUE_HU,
+    )
+
+
+def free_label(structures: dict[str, int], subject_id: str) -> int:
+    """The lowest id that no structure has.
+
+    Raises:
+        ConfigError: All 255 are taken.
+    """
+    for number in range(1, 256):
+        if number not in structures.values():
+            return number
+    raise ConfigError(f"subject {subject_id} has 255 structures and no id left; read fewer (structures=chest)")

@@ -1,0 +1,162 @@
+"""Where things are in a lung: a coarse grid of nodes with depth under the pleura and zones, made once a subject."""
+
+import weakref
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Bool, Float32, Int
+from scipy.ndimage import distance_transform_edt
+
+from synthex.core import Anatomy, ConfigError
+
+Side = Literal["left", "right"]
+SIDES: tuple[Side, Side] = ("left", "right")
+
+NODE_MM = 4.0
+"""Spacing of the nodes (to the next whole voxel): our choice. Borders of lesions are soft over more than that."""
+
+_OUTER_SHARE = 1 / 3
+"""Subpleural is the outer third of the depth (the definition radiologists score by)."""
+
+_HILUM_MM = 45.0
+"""Lung surface this near to the hilum faces the mediastinum and does not count as subpleural: our choice."""
+
+
+@dataclass(frozen=True, eq=False)
+class LungGeometry:
+    """One lung on a coarse grid.
+
+    Attributes:
+        label: Id of the lung.
+        low: First voxel of the lung's box, per axis.
+        high: One past its last voxel.
+        start: Voxel of node (0, 0, 0); may lie before the first voxel of the CT.
+        stride: Voxels from node to node, per axis.
+        position_mm: World position of the nodes, 3 x I x J x K (RAS mm).
+        depth_mm: Distance of the nodes from the lung's surface, 0 outside, I x J x K.
+        inside: Whether a node is in the lung, I x J x K.
+        peripheral: Whether a node in the lung is subpleural, for the N nodes inside.
+        lower: Whether it lies in the lower half of the lung's height.
+        posterior: Whether it lies in the back half.
+        air: Median share of air of the lung's voxels, in (0, 1].
+        volume_mm3: Volume of the lung.
+    """
+
+    label: int
+    low: tuple[int, int, int]
+    high: tuple[int, int, int]
+    start: tuple[int, int, int]
+    stride: tuple[int, int, int]
+    position_mm: Float32[np.ndarray, "3 I J K"]
+    depth_mm: Float32[np.ndarray, "I J K"]
+    inside: Bool[np.ndarray, "I J K"]
+    peripheral: Bool[np.ndarray, "N"]
+    lower: Bool[np.ndarray, "N"]
+    posterior: Bool[np.ndarray, "N"]
+    air: float
+    volume_mm3: float
+
+    @property
+    def median_hu(self) -> float:
+        """Median HU of the lung."""
+        return -1000.0 * self.air
+
+
+# Weak, because an anatomy holds a whole CT that nobody else may need any more.
+_CACHE: "weakref.WeakKeyDictionary[Anatomy, dict[Side, LungGeometry]]" = weakref.WeakKeyDictionary()
+
+
+def lung_geometry(anatomy: Anatomy, side: Side) -> LungGeometry:
+    """The geometry of one lung; made at the first call for an anatomy and kept as long as that lives.
+
+    Raises:
+        ConfigError: The lung is not labelled, has no voxels, or is full of something denser than water.
+    """
+    made = _CACHE.setdefault(anatomy, {})
+    if side not in made:
+        made[side] = _make(anatomy, side)
+    return made[side]
+
+
+def _make(anatomy: Anatomy, side: Side) -> LungGeometry:
+    name = f"lung_{side}"
+    remedy = "lesions need the labels lung_left and lung_right (structures=chest reads them from a CT)"
+    if name not in anatomy.structures:
+        raise ConfigError(f"subject {anatomy.subject_id} has no label for {name}; {remedy}")
+    label = anatomy.structures[name]
+    mask = anatomy.labels.data == label
+    if not mask.any():
+        raise ConfigError(f"subject {anatomy.subject_id} has no voxel labelled {name}; {remedy}")
+    low, high = _box(mask)
+    spacing = anatomy.ct.spacing_mm
+    stride = np.maximum(1, np.rint(NODE_MM / spacing)).astype(int)
+    start = low - stride
+    count = -(-(high - start) // stride) + 2
+    nodes = [start[axis] + stride[axis] * np.arange(count[axis]) for axis in range(3)]
+    inside = _sampled(mask, nodes)
+    if not inside.any():
+        raise ConfigError(f"subject {anatomy.subject_id} has only {int(mask.sum())} voxels of {name}; {remedy}")
+    depth = distance_transform_edt(inside, sampling=spacing * stride).astype(np.float32)
+    linear, origin = anatomy.ct.world_from_ijk.linear, anatomy.ct.world_from_ijk.translation
+    i, j, k = np.ix_(*nodes)
+    position = np.stack([origin[r] + linear[r, 0] * i + linear[r, 1] * j + linear[r, 2] * k for r in range(3)])
+    position = position.astype(np.float32)
+    at = position[:, inside]
+    # A sample is enough for a median.
+    box = tuple(slice(low[axis], high[axis], stride[axis]) for axis in range(3))
+    values = np.asarray(anatomy.ct.data[box])[mask[box]]
+    air = float(np.clip(-np.median(values) / 1000.0, 0.0, 1.0))
+    if air <= 0:
+        raise ConfigError(f"subject {anatomy.subject_id}: {name} is not filled with air; check labels and HU of the CT")
+    # The hilum: where the lung reaches furthest towards the midline, half-way up.
+    height, back = _fraction(at[2]), _fraction(at[1])
+    medial = at[0] if side == "left" else -at[0]
+    middle = (height > 0.35) & (height < 0.65)
+    middle = middle if middle.any() else np.ones_like(middle)
+    hilum = at[:, middle][:, medial[middle] >= np.quantile(medial[middle], 0.9)].mean(axis=1)
+    away = np.linalg.norm(at - hilum[:, None], axis=0) > _HILUM_MM
+    peripheral = (depth[inside] <= _OUTER_SHARE * depth.max()) & away
+    return LungGeometry(
+        label=label,
+        low=_three(low),
+        high=_three(high),
+        start=_three(start),
+        stride=_three(stride),
+        position_mm=position,
+        depth_mm=depth,
+        inside=inside,
+        peripheral=peripheral,
+        lower=height < 0.5,
+        posterior=back < 0.5,
+        air=air,
+        volume_mm3=float(mask.sum() * abs(np.linalg.det(linear))),
+    )
+
+
+def _box(mask: Bool[np.ndarray, "I J K"]) -> tuple[Int[np.ndarray, "3"], Int[np.ndarray, "3"]]:
+    """First and one past the last voxel of a mask that is not empty."""
+    low, high = np.zeros(3, dtype=int), np.zeros(3, dtype=int)
+    for axis in range(3):
+        used = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))
+        low[axis], high[axis] = used[0], used[-1] + 1
+    return low, high
+
+
+def _sampled(mask: Bool[np.ndarray, "I J K"], nodes: list[np.ndarray]) -> Bool[np.ndarray, "..."]:
+    """A mask at the voxels of the nodes; False outside the grid."""
+    within = [(index >= 0) & (index < size) for index, size in zip(nodes, mask.shape, strict=True)]
+    clipped = [np.clip(index, 0, size - 1) for index, size in zip(nodes, mask.shape, strict=True)]
+    sampled: np.ndarray = mask[np.ix_(*clipped)]
+    return sampled & within[0][:, None, None] & within[1][None, :, None] & within[2][None, None, :]
+
+
+def _fraction(values: Float32[np.ndarray, "N"]) -> Float32[np.ndarray, "N"]:
+    """From 0 at the lowest to 1 at the highest value."""
+    low, high = float(values.min()), float(values.max())
+    return ((values - low) / max(high - low, 1e-6)).astype(np.float32)
+
+
+def _three(values: Int[np.ndarray, "3"]) -> tuple[int, int, int]:
+    i, j, k = (int(value) for value in values)
+    return i, j, k
