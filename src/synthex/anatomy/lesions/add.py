@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from synthex.anatomy.lesions.blend import blend, free_label
+from synthex.anatomy.lesions.blend import fill_lung, fill_share, free_label
 from synthex.anatomy.lesions.geometry import SIDES, lung_geometry
 from synthex.anatomy.lesions.own import LESION, own_lesions
 from synthex.anatomy.lesions.placement import draw_extents, draw_patches
 from synthex.anatomy.lesions.result import OpacifiedAnatomy
-from synthex.anatomy.lesions.settings import LesionSettings
+from synthex.anatomy.lesions.settings import LesionSettings, uniform
 from synthex.anatomy.lesions.shape import lesion_fields
 from synthex.core import Anatomy, Volume
 
@@ -39,7 +39,7 @@ def add_lesions(anatomy: Anatomy, rng: np.random.Generator, settings: LesionSett
     hu, labels = np.array(anatomy.ct.data, order="K"), np.array(anatomy.labels.data, order="K")
     added = np.zeros_like(hu)
     spacing = anatomy.ct.spacing_mm
-    lobule = float(rng.uniform(*settings.lobule_mm))
+    lobule = uniform(rng, settings.lobule_mm)
     record: dict[str, object] = {"source": "drawn"}
     for side, extent in zip(SIDES, draw_extents(rng, settings), strict=True):
         lung = lungs[side]
@@ -48,15 +48,17 @@ def add_lesions(anatomy: Anatomy, rng: np.random.Generator, settings: LesionSett
         if patches:
             nodes_mm = (spacing * np.array(lung.stride)).astype(np.float32)
             fields = lesion_fields(rng, lung, patches, extent, nodes_mm, settings)
-            blend(
+            fill_lung(
                 rng,
                 lung,
-                fields,
-                (hu, labels, added),
-                structures[LESION],
-                spacing,
-                float(settings.texture),
-                lobule,
+                border=fields.border,
+                fill=fill_share(fields.hu, lung.air),
+                septa=fields.septa,
+                arrays=(hu, labels, added),
+                structure=structures[LESION],
+                spacing_mm=spacing,
+                texture=float(settings.texture),
+                lobule_mm=lobule,
             )
     affine = anatomy.ct.world_from_ijk
     changed = replace(anatomy, ct=Volume(hu, affine), labels=Volume(labels, affine), structures=structures)

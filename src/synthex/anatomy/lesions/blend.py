@@ -1,11 +1,12 @@
 """Blending lesions with the lung that is there."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from jaxtyping import Float32
 
 from synthex.anatomy.lesions.blend_kernel import fill_air
 from synthex.anatomy.lesions.geometry import LungGeometry
-from synthex.anatomy.lesions.shape import LesionFields
 from synthex.anatomy.lesions.texture import GRAIN_MM, GRAIN_SIDE, SEPTA_CELLS, SEPTA_SIDE, noise_tile, septa_tile
 from synthex.core import ConfigError
 from synthex.core.arrays import HuArray, LabelArray, Point3
@@ -26,25 +27,32 @@ def fill_share(hu: Float32[np.ndarray, "*N"], air: float) -> Float32[np.ndarray,
     return np.clip(share, 0, 1).astype(np.float32)
 
 
-def blend(
+def fill_lung(
     rng: np.random.Generator,
     lung: LungGeometry,
-    fields: LesionFields,
+    *,
+    border: Float32[np.ndarray, "I J K"],
+    fill: Float32[np.ndarray, "I J K"],
+    septa: Float32[np.ndarray, "I J K"],
     arrays: tuple[HuArray, LabelArray, HuArray],
-    lesion: int,
+    structure: int,
     spacing_mm: Point3,
-    texture: float,
-    lobule_mm: float,
+    tissue_hu: float = TISSUE_HU,
+    texture: float = 0.0,
+    lobule_mm: float = 12.0,
 ) -> None:
-    """Put one lung's lesions into ``arrays`` (HU, labels, added HU), which belong to the caller and are changed.
+    """Fill the air of one lung in ``arrays`` (HU, labels, added HU), which belong to the caller and are changed.
 
     Args:
         rng: Places the textures.
         lung: The lung; only voxels with its label change.
-        fields: Its lesions.
+        border: On its nodes, distance from the outline in border widths, positive inside.
+        fill: On its nodes, share of the air that is filled inside.
+        septa: On its nodes, strength of the septal network, 0 for none.
         arrays: HU, labels and added HU of the whole grid.
-        lesion: Label of voxels inside the outline.
+        structure: Label of voxels inside the outline.
         spacing_mm: Voxel edges.
+        tissue_hu: HU of what takes the place of air.
         texture: Standard deviation of the grain, as a share of the filled share.
         lobule_mm: Spacing of septa.
     """
@@ -55,24 +63,24 @@ def blend(
         labels,
         added,
         lung.label,
-        lesion,
+        structure,
         np.array((lung.low, lung.high)),
         np.array(lung.start),
         np.array(lung.stride),
-        fields.border,
-        fill_share(fields.hu, lung.air),
-        fields.septa,
+        border,
+        fill,
+        septa,
         noise_tile((i, j, k), GRAIN_SIDE),
         rng.integers(0, GRAIN_SIDE, 3),
         float(texture),
         septa_tile(),
         rng.uniform(0, SEPTA_SIDE, 3),
         np.asarray(spacing_mm) * (SEPTA_SIDE / SEPTA_CELLS / lobule_mm),
-        TISSUE_HU,
+        float(tissue_hu),
     )
 
 
-def free_label(structures: dict[str, int], subject_id: str) -> int:
+def free_label(structures: Mapping[str, int], subject_id: str) -> int:
     """The lowest id that no structure has.
 
     Raises:

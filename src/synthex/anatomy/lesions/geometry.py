@@ -19,8 +19,9 @@ NODE_MM = 4.0
 _OUTER_SHARE = 1 / 3
 """Subpleural is the outer third of the depth (the definition radiologists score by)."""
 
-_HILUM_MM = 45.0
-"""Lung surface this near to the hilum faces the mediastinum and does not count as subpleural: our choice."""
+_MEDIASTINAL = 0.6
+"""Surface whose direction from a node points so much towards the midline (cosine) faces the mediastinum, and lung
+beneath it does not count as subpleural: our choice."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +98,9 @@ def _make(anatomy: Anatomy, side: Side) -> LungGeometry:
     inside = _sampled(mask, nodes)
     if not inside.any():
         raise ConfigError(f"subject {anatomy.subject_id} has only {int(mask.sum())} voxels of {name}; {remedy}")
-    depth = distance_transform_edt(inside, sampling=spacing * stride).astype(np.float32)
+    distance, surface = distance_transform_edt(inside, sampling=spacing * stride, return_indices=True)
+    depth = distance.astype(np.float32)
+    nearest = np.ravel_multi_index(tuple(surface), inside.shape).ravel()
     linear, origin = anatomy.ct.world_from_ijk.linear, anatomy.ct.world_from_ijk.translation
     i, j, k = np.ix_(*nodes)
     position = np.stack([origin[r] + linear[r, 0] * i + linear[r, 1] * j + linear[r, 2] * k for r in range(3)])
@@ -109,14 +112,11 @@ def _make(anatomy: Anatomy, side: Side) -> LungGeometry:
     air = float(np.clip(-np.median(values) / 1000.0, 0.0, 1.0))
     if air <= 0:
         raise ConfigError(f"subject {anatomy.subject_id}: {name} is not filled with air; check labels and HU of the CT")
-    # The hilum: where the lung reaches furthest towards the midline, half-way up.
     height, back = _fraction(at[2]), _fraction(at[1])
-    medial = at[0] if side == "left" else -at[0]
-    middle = (height > 0.35) & (height < 0.65)
-    middle = middle if middle.any() else np.ones_like(middle)
-    hilum = at[:, middle][:, medial[middle] >= np.quantile(medial[middle], 0.9)].mean(axis=1)
-    away = np.linalg.norm(at - hilum[:, None], axis=0) > _HILUM_MM
-    peripheral = (depth[inside] <= _OUTER_SHARE * depth.max()) & away
+    # Towards the midline from a node to the nearest surface: the right lung has it on its left, at lower R.
+    to_surface = position[0].ravel()[nearest[inside.ravel()]] - at[0]
+    medial = (to_surface if side == "left" else -to_surface) / depth[inside]
+    peripheral = (depth[inside] <= _OUTER_SHARE * depth.max()) & (medial <= _MEDIASTINAL)
     return LungGeometry(
         label=label,
         low=_three(low),

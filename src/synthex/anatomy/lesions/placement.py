@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from synthex.anatomy.lesions.geometry import LungGeometry
-from synthex.anatomy.lesions.settings import LesionSettings
+from synthex.anatomy.lesions.settings import LesionSettings, uniform
 
 _BALL = 4.0 * np.pi / 3.0
 _HALF_SPHEROID = 2.0 * np.pi / 3.0  # what is left of it under a flat pleura
@@ -46,9 +46,9 @@ class Patch:
 def draw_extents(rng: np.random.Generator, settings: LesionSettings) -> tuple[float, float]:
     """Share of the volume that is diseased, of the left and of the right lung; always five draws."""
     low, high = (float(value) for value in settings.extent)
-    extent = float(np.exp(rng.uniform(np.log(low), np.log(high))))
+    extent = uniform(rng, (low ** (2 / 3), high ** (2 / 3))) ** 1.5
     diseased, bilateral, right_first = rng.random(3)
-    other = extent * float(rng.uniform(*settings.other_extent))
+    other = extent * uniform(rng, settings.other_extent)
     if diseased >= settings.probability:
         return 0.0, 0.0
     if bilateral >= settings.bilateral:
@@ -75,7 +75,7 @@ def draw_patches(
             names[int(rng.choice(len(names), p=shares / shares.sum()))],
             rng.random() < settings.peripheral,
             float(rng.lognormal(0.0, 0.35)),
-            float(rng.uniform(*settings.flatness)),
+            uniform(rng, settings.flatness),
             _place(rng, lung, settings),
         )
         for _ in range(number)
@@ -86,8 +86,8 @@ def draw_patches(
     patches = []
     for kind, outer, size, flat, places in drawn:
         center = places[0 if outer else 1]
-        ground = max(float(rng.uniform(*settings.ground_glass_hu)), floor)
-        dense = max(float(rng.uniform(*settings.consolidation_hu)), floor)
+        ground = max(uniform(rng, settings.ground_glass_hu), floor)
+        dense = max(uniform(rng, settings.consolidation_hu), floor)
         core, septa = float(rng.uniform(0.15, 0.5)), float(rng.uniform(0.4, 0.9))
         one = dense if kind == "consolidation" else ground
         patches.append(

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
+import numpy as np
+
 from synthex.core import ConfigError
 
 Number = float | int
@@ -31,10 +33,11 @@ class LesionSettings:
     Attributes:
         bilateral: Probability that both lungs have lesions: 80 % (Awulachew et al. 2020,
             Radiol Res Pract 2020:1023506).
-        extent: Share of the volume of the more diseased lung, (low, high), drawn log-uniformly. Our choice, from a
-            single patch to a nearly white lung: means are 4 to 7 % in early disease (Chin J Acad Radiol 2020,
-            doi 10.1007/s42058-020-00034-2), less than 73 % of well aerated lung predicts intensive care (Colombi et
-            al. 2020, Radiology, PMC7233411), and severity scores go on to more than 75 % of a lobe.
+        extent: Share of the volume of the more diseased lung, (low, high); its 2/3 power is uniform, because a
+            radiograph shows areas. Our choice, from a single patch to a nearly white lung: means are 4 to 7 % in
+            early disease (Chin J Acad Radiol 2020, doi 10.1007/s42058-020-00034-2), less than 73 % of well aerated
+            lung predicts intensive care (Colombi et al. 2020, Radiology, PMC7233411), and severity scores go on to
+            more than 75 % of a lobe.
         other_extent: Extent of the other lung as a share of the first one's, uniform. Our choice.
         patches: Number of patches in a lung, (low, high), both included, uniform. Our choice; large ones grow into
             each other.
@@ -59,7 +62,7 @@ class LesionSettings:
         probability: Probability that there is any lesion.
     """
 
-    bilateral: Number = 0.80
+    bilateral: Number = 0.8
     extent: Sequence[Number] = (0.02, 0.75)
     other_extent: Sequence[Number] = (0.2, 1.0)
     patches: Sequence[int] = (1, 6)
@@ -101,6 +104,11 @@ class LesionSettings:
         shares = [float(share) for share in self.kinds.values()]
         if not all(math.isfinite(share) and share >= 0 for share in shares) or not sum(shares) > 0:
             raise ConfigError("lesions.kinds needs shares of 0 and more, one of them positive")
+
+
+def uniform(rng: np.random.Generator, limits: Sequence[Number]) -> float:
+    """One draw from (low, high)."""
+    return float(rng.uniform(float(limits[0]), float(limits[1])))
 
 
 def _check_number(name: str, value: Any, low: float, high: float) -> None:

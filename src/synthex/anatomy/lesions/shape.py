@@ -8,7 +8,7 @@ from scipy.ndimage import uniform_filter
 
 from synthex.anatomy.lesions.geometry import LungGeometry
 from synthex.anatomy.lesions.placement import Patch
-from synthex.anatomy.lesions.settings import LesionSettings
+from synthex.anatomy.lesions.settings import LesionSettings, uniform
 from synthex.anatomy.lesions.texture import NODE_SIDE, noise_tile
 
 _COARSE_MM, _FINE_MM = 14.0, 6.0
@@ -67,9 +67,10 @@ def lesion_fields(
     rough += np.float32(0.5) * _noise(rng, level.shape, _FINE_MM / spacing_mm)
     level += np.float32(amplitude) * rough
     level -= np.float32(np.quantile(level[lung.inside], 1.0 - extent))
-    edge = rng.uniform(*settings.edge_mm, size=len(patches))
     # Dense air spaces end more sharply than ground glass: half the width, our choice.
-    edge *= [0.5 if patch.kind == "consolidation" else 1.0 for patch in patches]
+    edge = np.array(
+        [uniform(rng, settings.edge_mm) * (0.5 if patch.kind == "consolidation" else 1.0) for patch in patches]
+    )
     hu, septa = _densities(level, owner, patches)
     return LesionFields(
         border=level / edge.astype(np.float32)[owner],
