@@ -2,6 +2,17 @@
 
 from synthex.data.dataset import LearningDataset, collate
 from synthex.data.export import Staging, write_folder, write_hdf5
+from synthex.data.folds import (
+    Fold,
+    folds_from_csv,
+    folds_from_json,
+    folds_to_csv,
+    folds_to_json,
+    given_folds,
+    k_folds,
+    leave_one_out,
+    with_validation,
+)
 from synthex.data.on_disk import FolderReader, Hdf5Reader, open_export
 from synthex.data.preprocess import PixelMap, fit, normalize, preprocess, resize, to_log
 from synthex.data.splits import SPLITS, Subset, round_robin, split_subjects
@@ -10,6 +21,7 @@ from synthex.data.synthetic import ENDLESS, SyntheticReader
 __all__ = [
     "ENDLESS",
     "SPLITS",
+    "Fold",
     "FolderReader",
     "Hdf5Reader",
     "LearningDataset",
@@ -19,6 +31,13 @@ __all__ = [
     "SyntheticReader",
     "collate",
     "fit",
+    "folds_from_csv",
+    "folds_from_json",
+    "folds_to_csv",
+    "folds_to_json",
+    "given_folds",
+    "k_folds",
+    "leave_one_out",
     "normalize",
     "open_export",
     "preprocess",
@@ -26,6 +45,7 @@ __all__ = [
     "round_robin",
     "split_subjects",
     "to_log",
+    "with_validation",
     "write_folder",
     "write_hdf5",
 ]

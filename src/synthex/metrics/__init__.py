@@ -1,8 +1,15 @@
-"""Scores in plain NumPy: landmarks in mm, masks, detection, confidence intervals by subject."""
+"""Scores in plain NumPy: landmarks in mm, masks, detection, intervals and comparisons by subject.
+
+The original's formulas are in :mod:`synthex.metrics.original`.
+"""
 
 from synthex.metrics.bootstrap import Interval, bootstrap_mean_ci
+from synthex.metrics.compare import compare_paired, compare_unpaired
+from synthex.metrics.comparison import BootstrapTest, Comparison, Significance
 from synthex.metrics.curve import ActivationCurve, activation_curve
 from synthex.metrics.dice import dice, dice_original_rule
+from synthex.metrics.effect_size import cliffs_delta, cohen_d, cohen_dz, rank_biserial
+from synthex.metrics.equivalence import Equivalence
 from synthex.metrics.landmarks import (
     detection_rate,
     distances_px,
@@ -10,20 +17,59 @@ from synthex.metrics.landmarks import (
     false_detection_rate,
     fill_misses,
 )
+from synthex.metrics.multiple_testing import benjamini_hochberg, holm
+from synthex.metrics.segmentation import (
+    MASK_SCORES,
+    Confusion,
+    MaskScores,
+    accuracy,
+    average_precision,
+    confusion,
+    f_beta,
+    iou,
+    precision,
+    score_masks,
+    sensitivity,
+    specificity,
+)
 from synthex.metrics.statistics import Statistics, describe
 
 __all__ = [
+    "MASK_SCORES",
     "ActivationCurve",
+    "BootstrapTest",
+    "Comparison",
+    "Confusion",
+    "Equivalence",
     "Interval",
+    "MaskScores",
+    "Significance",
     "Statistics",
+    "accuracy",
     "activation_curve",
+    "average_precision",
+    "benjamini_hochberg",
     "bootstrap_mean_ci",
+    "cliffs_delta",
+    "cohen_d",
+    "cohen_dz",
+    "compare_paired",
+    "compare_unpaired",
+    "confusion",
     "describe",
     "detection_rate",
     "dice",
     "dice_original_rule",
     "distances_px",
     "errors_mm",
+    "f_beta",
     "false_detection_rate",
     "fill_misses",
+    "holm",
+    "iou",
+    "precision",
+    "rank_biserial",
+    "score_masks",
+    "sensitivity",
+    "specificity",
 ]

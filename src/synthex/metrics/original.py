@@ -201,7 +201,7 @@ def figure(values: Float[np.ndarray, "*shape"], round_std: bool) -> OriginalFigu
 
 
 def _smoothed(numerator: np.ndarray | np.generic, denominator: np.ndarray | np.generic) -> np.ndarray:
-    return np.asarray((numerator + EPSILON) / (denominator + EPSILON))
+    return np.asarray((np.asarray(numerator) + EPSILON) / (np.asarray(denominator) + EPSILON))
 
 
 def _two_decimals(values: np.ndarray | np.generic) -> np.ndarray:
