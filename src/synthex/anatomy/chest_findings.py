@@ -1,28 +1,36 @@
 """Other chest findings, so that not every opacity is a lesion: pleural effusion and band atelectasis.
 
-Both fill the air of voxels labelled as lung, as lesions do, and give them a structure of their own. Where a subject
+Both fill the air of voxels labelled as lung, as lesions do, and give them a structure of their own; fluid also fills
+the half-air voxels around the lung that no structure claims. Where a subject
 is to have both, findings come before lesions: lesions then stay out of them.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Bool, Float32
+from scipy.ndimage import binary_dilation
 
 from synthex.anatomy.lesions.blend import fill_lung, free_label
 from synthex.anatomy.lesions.geometry import SIDES, LungGeometry, Side, lung_geometry
 from synthex.anatomy.lesions.result import OpacifiedAnatomy
 from synthex.anatomy.lesions.settings import uniform
 from synthex.core import Anatomy, ConfigError, Volume
+from synthex.core.arrays import HuArray, LabelArray
 
 Number = float | int
-NodeField = Float32[np.ndarray, "I J K"]
+NodeField = Float32[np.ndarray, "A B C"]
 EFFUSION, ATELECTASIS = "effusion", "atelectasis"
 
 _MENISCUS_MM = 12.0
 """Depth under the pleura over which the fluid's rim falls off: our choice."""
+
+_BEND_MM = 150.0
+"""Least radius of curvature of a band, doubled: our choice."""
+
+_RIM_HU = -200
+"""Voxels beside a lung that are not labelled and hold more air than this are half lung: the partial volume effect."""
 
 _EDGE_MM = 3.0
 """Width of the border of fluid and bands: our choice, a voxel or two."""
@@ -41,7 +49,7 @@ class EffusionSettings:
         hu: HU of the fluid, uniform: from water (0) to exudate.
     """
 
-    position: Literal["erect", "supine"] = "erect"
+    position: str = "erect"
     bilateral: Number = 0.4
     level: Sequence[Number] = (0.08, 0.45)
     meniscus_mm: Sequence[Number] = (15.0, 60.0)
@@ -64,22 +72,22 @@ class AtelectasisSettings:
     Attributes:
         bands: Number of bands, (low, high), both included.
         thickness_mm: Uniform; thinner ones would fall between the nodes on which a lung's shapes are described.
-        radius_mm: Half the length of a band, uniform.
+        radius_mm: Half the length of a band, uniform; it gets thinner towards its ends.
         tilt_deg: Largest angle of a band with the transverse plane.
-        hu: HU of airless lung, uniform.
+        hu: HU of a band, uniform: up to airless lung, lower where a band holds air.
     """
 
-    bands: Sequence[int] = (1, 3)
+    bands: Sequence[Number] = (1, 3)
     thickness_mm: Sequence[Number] = (5.0, 9.0)
-    radius_mm: Sequence[Number] = (20.0, 55.0)
+    radius_mm: Sequence[Number] = (15.0, 45.0)
     tilt_deg: Number = 30.0
-    hu: Sequence[Number] = (0.0, 60.0)
+    hu: Sequence[Number] = (-300.0, 40.0)
 
     def __post_init__(self) -> None:
         _check("atelectasis.bands", self.bands, 1, 50)
         _check("atelectasis.thickness_mm", self.thickness_mm, 5.0, 50.0)
         _check("atelectasis.radius_mm", self.radius_mm, 1.0, 300.0)
-        _check("atelectasis.hu", self.hu, -100.0, 200.0)
+        _check("atelectasis.hu", self.hu, -900.0, 200.0)
         if not 0 <= self.tilt_deg <= 90:
             raise ConfigError(f"atelectasis.tilt_deg={self.tilt_deg} must lie within 0 and 90")
 
@@ -122,7 +130,7 @@ def add_effusion(
 def add_atelectasis(
     anatomy: Anatomy, rng: np.random.Generator, settings: AtelectasisSettings | None = None
 ) -> OpacifiedAnatomy:
-    """Put thin bands of airless lung into the lower halves of the lungs; they get the structure ``atelectasis``.
+    """Put thin bands of collapsed lung into the lower halves of the lungs; they get the structure ``atelectasis``.
 
     Args:
         anatomy: A subject with the structures ``lung_left`` and ``lung_right``.
@@ -148,7 +156,7 @@ def add_atelectasis(
 def _band(
     rng: np.random.Generator, lung: LungGeometry, settings: AtelectasisSettings
 ) -> tuple[NodeField, dict[str, object]]:
-    """Distance in mm from the surface of a flat disc, positive inside, and what was drawn."""
+    """Distance in mm from the surface of a slightly bent lens, positive inside, and what was drawn."""
     nodes = np.flatnonzero(lung.lower) if lung.lower.any() else np.arange(len(lung.lower))
     chosen = np.flatnonzero(lung.inside)[nodes[int(rng.random() * len(nodes))]]
     center = lung.position_mm.reshape(3, -1)[:, chosen]
@@ -156,9 +164,11 @@ def _band(
     normal = np.array((np.sin(tilt) * np.cos(turn), np.sin(tilt) * np.sin(turn), np.cos(tilt)), dtype=np.float32)
     thickness, radius = uniform(rng, settings.thickness_mm), uniform(rng, settings.radius_mm)
     away = lung.position_mm - center[:, None, None, None]
-    across = np.abs(np.tensordot(normal, away, axes=1))
-    beside = np.sqrt(np.maximum((away**2).sum(axis=0) - across**2, 0))
-    level = np.minimum(np.float32(thickness / 2) - across, np.float32(radius) - beside)
+    along_normal = np.tensordot(normal, away, axes=1)
+    beside = np.maximum((away**2).sum(axis=0) - along_normal**2, 0)
+    bend = uniform(rng, (-1.0, 1.0)) / _BEND_MM
+    across = np.abs(along_normal - np.float32(bend) * beside)
+    level = np.float32(thickness / 2) * (1 - beside / np.float32(radius**2)) - across
     drawn = {"center_mm": center.astype(float).tolist(), "thickness_mm": thickness, "radius_mm": radius}
     return level.astype(np.float32), drawn
 
@@ -178,9 +188,14 @@ def _fill(
     arrays = np.array(anatomy.ct.data, order="K"), np.array(anatomy.labels.data, order="K")
     added = np.zeros_like(arrays[0])
     for side, level in levels_mm.items():
+        lung = lung_geometry(anatomy, side)
+        rim = None
+        if name == EFFUSION:
+            lung, rim = _with_rim(lung, arrays[0], arrays[1])
+            arrays[1][rim] = lung.label
         fill_lung(
             rng,
-            lung_geometry(anatomy, side),
+            lung,
             border=level / np.float32(_EDGE_MM),
             fill=np.ones_like(level),
             septa=np.zeros_like(level),
@@ -189,9 +204,25 @@ def _fill(
             spacing_mm=anatomy.ct.spacing_mm,
             tissue_hu=hu,
         )
+        if rim is not None:
+            arrays[1][rim & (arrays[1] == lung.label)] = 0
     affine = anatomy.ct.world_from_ijk
     changed = replace(anatomy, ct=Volume(arrays[0], affine), labels=Volume(arrays[1], affine), structures=structures)
     return OpacifiedAnatomy(changed, Volume(added, affine), record)
+
+
+def _with_rim(lung: LungGeometry, hu: HuArray, labels: LabelArray) -> tuple[LungGeometry, Bool[np.ndarray, "I J K"]]:
+    """The lung with a box one voxel wider, and the voxels around it that are half air and belong to nothing.
+
+    Fluid lies between lung and chest wall: without the rim, a line of air would stay around it.
+    """
+    i, j, k = (max(0, index - 1) for index in lung.low)
+    ni, nj, nk = (min(size, index + 1) for index, size in zip(lung.high, labels.shape, strict=True))
+    box = np.s_[i:ni, j:nj, k:nk]
+    rim = np.zeros(labels.shape, dtype=bool)
+    beside = binary_dilation(labels[box] == lung.label, structure=np.ones((3, 3, 3)))
+    rim[box] = beside & (labels[box] == 0) & (hu[box] < _RIM_HU)
+    return replace(lung, low=(i, j, k), high=(ni, nj, nk)), rim
 
 
 def _check(name: str, values: Sequence[Number], low: float, high: float) -> None:

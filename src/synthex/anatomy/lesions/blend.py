@@ -31,9 +31,9 @@ def fill_lung(
     rng: np.random.Generator,
     lung: LungGeometry,
     *,
-    border: Float32[np.ndarray, "I J K"],
-    fill: Float32[np.ndarray, "I J K"],
-    septa: Float32[np.ndarray, "I J K"],
+    border: Float32[np.ndarray, "A B C"],
+    fill: Float32[np.ndarray, "A B C"],
+    septa: Float32[np.ndarray, "A B C"],
     arrays: tuple[HuArray, LabelArray, HuArray],
     structure: int,
     spacing_mm: Point3,
@@ -53,7 +53,7 @@ def fill_lung(
         structure: Label of voxels inside the outline.
         spacing_mm: Voxel edges.
         tissue_hu: HU of what takes the place of air.
-        texture: Standard deviation of the grain, as a share of the filled share.
+        texture: Strength of the grain: a share q gets the standard deviation ``texture q (1 - q)``.
         lobule_mm: Spacing of septa.
     """
     hu, labels, added = arrays
@@ -74,10 +74,16 @@ def fill_lung(
         rng.integers(0, GRAIN_SIDE, 3),
         float(texture),
         septa_tile(),
-        rng.uniform(0, SEPTA_SIDE, 3),
-        np.asarray(spacing_mm) * (SEPTA_SIDE / SEPTA_CELLS / lobule_mm),
+        _walls_from_voxel(rng, spacing_mm, lobule_mm),
         float(tissue_hu),
     )
+
+
+def _walls_from_voxel(rng: np.random.Generator, spacing_mm: Point3, lobule_mm: float) -> Float32[np.ndarray, "3 4"]:
+    """Voxel index to place in the septal tile: a random rotation, a scale and a random shift."""
+    rotation, _ = np.linalg.qr(rng.standard_normal((3, 3)))
+    linear = rotation * np.asarray(spacing_mm) * (SEPTA_SIDE / SEPTA_CELLS / lobule_mm)
+    return np.column_stack((linear, rng.uniform(0, SEPTA_SIDE, 3))).astype(np.float32)
 
 
 def free_label(structures: Mapping[str, int], subject_id: str) -> int:

@@ -1,5 +1,7 @@
 """Numba kernel: fill the air of one lung as the fields on its nodes say."""
 
+import math
+
 import numpy as np
 from numba import njit
 
@@ -23,6 +25,12 @@ def _highest(field: np.ndarray, a: int, b: int, c: int) -> float:
     return best
 
 
+@njit(cache=True, inline="always")
+def _tile_index(matrix: np.ndarray, row: int, i: int, j: int, k: int, side: int) -> int:
+    # The tile is turned against the grid: its period must not add up along a ray.
+    return math.floor(matrix[row, 0] * i + matrix[row, 1] * j + matrix[row, 2] * k + matrix[row, 3]) % side
+
+
 @njit(cache=True, nogil=True)
 def fill_air(
     hu: np.ndarray,
@@ -40,8 +48,7 @@ def fill_air(
     grain_shift: np.ndarray,
     grain_share: float,
     walls: np.ndarray,
-    walls_shift: np.ndarray,
-    walls_step: np.ndarray,
+    walls_from_voxel: np.ndarray,
     tissue_hu: float,
 ) -> None:
     """Change ``hu``, ``labels`` and ``added`` in place within ``box`` (2 x 3: first, one past the last voxel)."""
@@ -68,21 +75,17 @@ def fill_air(
                                 continue
                             weight = 1.0 if t >= 1 else t * t * (3 - 2 * t)
                             share = _mix(fill, a, b, c, x, y, z)
-                            share *= (
-                                1
-                                + grain_share
-                                * grain[
-                                    (i + grain_shift[0]) % side,
-                                    (j + grain_shift[1]) % side,
-                                    (k + grain_shift[2]) % side,
-                                ]
-                            )
+                            # No grain where all air is gone: else dense parts would get holes of air.
+                            noise = grain[
+                                (i + grain_shift[0]) % side, (j + grain_shift[1]) % side, (k + grain_shift[2]) % side
+                            ]
+                            share += grain_share * share * (1 - share) * noise
                             strength = _mix(septa, a, b, c, x, y, z)
                             if strength > 0:
                                 wall = walls[
-                                    int(i * walls_step[0] + walls_shift[0]) % cells,
-                                    int(j * walls_step[1] + walls_shift[1]) % cells,
-                                    int(k * walls_step[2] + walls_shift[2]) % cells,
+                                    _tile_index(walls_from_voxel, 0, i, j, k, cells),
+                                    _tile_index(walls_from_voxel, 1, i, j, k, cells),
+                                    _tile_index(walls_from_voxel, 2, i, j, k, cells),
                                 ]
                                 share += (1 - share) * strength * wall
                             share = min(1.0, max(0.0, share))

@@ -34,9 +34,9 @@ class LungGeometry:
         high: One past its last voxel.
         start: Voxel of node (0, 0, 0); may lie before the first voxel of the CT.
         stride: Voxels from node to node, per axis.
-        position_mm: World position of the nodes, 3 x I x J x K (RAS mm).
-        depth_mm: Distance of the nodes from the lung's surface, 0 outside, I x J x K.
-        inside: Whether a node is in the lung, I x J x K.
+        position_mm: World position of the nodes, 3 x A x B x C (RAS mm).
+        depth_mm: Distance of the nodes from the lung's surface, 0 outside, A x B x C.
+        inside: Whether a node is in the lung, A x B x C.
         peripheral: Whether a node in the lung is subpleural, for the N nodes inside.
         lower: Whether it lies in the lower half of the lung's height.
         posterior: Whether it lies in the back half.
@@ -49,9 +49,9 @@ class LungGeometry:
     high: tuple[int, int, int]
     start: tuple[int, int, int]
     stride: tuple[int, int, int]
-    position_mm: Float32[np.ndarray, "3 I J K"]
-    depth_mm: Float32[np.ndarray, "I J K"]
-    inside: Bool[np.ndarray, "I J K"]
+    position_mm: Float32[np.ndarray, "3 A B C"]
+    depth_mm: Float32[np.ndarray, "A B C"]
+    inside: Bool[np.ndarray, "A B C"]
     peripheral: Bool[np.ndarray, "N"]
     lower: Bool[np.ndarray, "N"]
     posterior: Bool[np.ndarray, "N"]
@@ -143,7 +143,7 @@ def _box(mask: Bool[np.ndarray, "I J K"]) -> tuple[Int[np.ndarray, "3"], Int[np.
     return low, high
 
 
-def _sampled(mask: Bool[np.ndarray, "I J K"], nodes: list[np.ndarray]) -> Bool[np.ndarray, "..."]:
+def _sampled(mask: Bool[np.ndarray, "I J K"], nodes: list[np.ndarray]) -> Bool[np.ndarray, "A B C"]:
     """A mask at the voxels of the nodes; False outside the grid."""
     within = [(index >= 0) & (index < size) for index, size in zip(nodes, mask.shape, strict=True)]
     clipped = [np.clip(index, 0, size - 1) for index, size in zip(nodes, mask.shape, strict=True)]

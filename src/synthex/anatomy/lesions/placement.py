@@ -88,7 +88,7 @@ def draw_patches(
         center = places[0 if outer else 1]
         ground = max(uniform(rng, settings.ground_glass_hu), floor)
         dense = max(uniform(rng, settings.consolidation_hu), floor)
-        core, septa = float(rng.uniform(0.15, 0.5)), float(rng.uniform(0.4, 0.9))
+        core, septa = uniform(rng, (0.15, 0.5)), uniform(rng, (0.3, 0.7))
         one = dense if kind == "consolidation" else ground
         patches.append(
             Patch(

@@ -56,7 +56,8 @@ class LesionSettings:
         edge_mm: Width of the border from nothing to the full lesion, uniform. Our choice.
         border_mm: Amplitude (standard deviation) of the irregularity of the outline; at most a quarter of a
             patch's radius. Our choice.
-        texture: Standard deviation of the lesion's own texture, as a share of its density. Our choice.
+        texture: Strength of the lesion's own texture: where the share q of the air is filled, q varies with the
+            standard deviation ``texture q (1 - q)``. Our choice.
         lobule_mm: Spacing of the septa in crazy paving, uniform: secondary lobules are 10 to 25 mm across
             (Webb 2006, Radiology 239:322), the finer net lies within them.
         probability: Probability that there is any lesion.
@@ -65,7 +66,7 @@ class LesionSettings:
     bilateral: Number = 0.8
     extent: Sequence[Number] = (0.02, 0.75)
     other_extent: Sequence[Number] = (0.2, 1.0)
-    patches: Sequence[int] = (1, 6)
+    patches: Sequence[Number] = (1, 6)
     peripheral: Number = 0.82
     posterior: Number = 0.8
     lower: Number = 0.65
@@ -76,7 +77,7 @@ class LesionSettings:
     contrast_hu: Number = 100.0
     edge_mm: Sequence[Number] = (4.0, 14.0)
     border_mm: Number = 5.0
-    texture: Number = 0.12
+    texture: Number = 0.3
     lobule_mm: Sequence[Number] = (7.0, 16.0)
     probability: Number = 1.0
 

@@ -17,7 +17,7 @@ _COARSE_MM, _FINE_MM = 14.0, 6.0
 _SMOOTH_NODES = 3
 """Where two patches meet, densities are averaged over so many nodes: our choice."""
 
-NodeField = Float32[np.ndarray, "I J K"]
+NodeField = Float32[np.ndarray, "A B C"]
 
 
 @dataclass(frozen=True, eq=False)

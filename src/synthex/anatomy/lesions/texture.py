@@ -9,14 +9,14 @@ from scipy.spatial import cKDTree
 
 from synthex.core import derive_rng
 
-GRAIN_SIDE, NODE_SIDE, SEPTA_SIDE, SEPTA_CELLS = 48, 72, 64, 6
+GRAIN_SIDE, NODE_SIDE, SEPTA_SIDE, SEPTA_CELLS = 48, 72, 64, 8
 """Voxels along the tiles (grain; outlines on nodes, longer than a lung; septa) and lobules along the last."""
 
 GRAIN_MM = 2.5
 """Sigma of the grain of a lesion: our choice, about an acinus (6 to 10 mm) as full width at half maximum."""
 
-_WALL = 0.22
-"""Thickness of a septum as a share of the lobule: our choice, thickened septa of 2 to 3 mm between lobules of 12."""
+_WALL = 0.16
+"""Thickness of a septum as a share of the lobule: our choice, thickened septa of about 2 mm between lobules of 12."""
 
 Tile = Float32[np.ndarray, "T T T"]
 
@@ -44,7 +44,7 @@ def septa_tile() -> Tile:
     """
     cell = SEPTA_SIDE / SEPTA_CELLS
     corners = np.stack(np.meshgrid(*(np.arange(SEPTA_CELLS),) * 3, indexing="ij"), axis=-1).reshape(-1, 3)
-    points = (corners + derive_rng("lesion septa").uniform(0.1, 0.9, corners.shape)) * cell
+    points = (corners + derive_rng("lesion septa").uniform(0, 1, corners.shape)) * cell
     tree = cKDTree(points % SEPTA_SIDE, boxsize=SEPTA_SIDE)
     voxels = np.stack(np.meshgrid(*(np.arange(SEPTA_SIDE),) * 3, indexing="ij"), axis=-1).reshape(-1, 3)
     distance, _ = tree.query(voxels.astype(np.float64), k=2)
