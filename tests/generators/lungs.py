@@ -14,7 +14,7 @@ def make_lungs(spacing_mm=(4.0, 5.0, 6.0), noise_hu=20.0, order="ijk", lung_hu=-
     counts = np.ceil(2 * half / spacing_mm).astype(int)
     axes = [-half[a] + np.arange(counts[a]) * spacing_mm[a] for a in range(3)]
     x, y, z = np.meshgrid(*axes, indexing="ij")
-    hu = np.where((x / 138) ** 2 + (y / 88) ** 2 < 1, 0, -1000).astype(np.int16)
+    hu = np.where((x / 138) ** 4 + (y / 88) ** 4 < 1, 0, -1000).astype(np.int16)
     labels = np.zeros(hu.shape, dtype=np.uint8)
     labels[(x / 25) ** 2 + ((y - 20) / 40) ** 2 + (z / 50) ** 2 < 1] = STRUCTURES["heart"]
     for name, center in (("lung_left", -75.0), ("lung_right", 75.0)):

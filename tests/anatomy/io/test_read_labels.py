@@ -160,3 +160,34 @@ def test_bad_name_files_are_refused(tmp_path: Path, text: str) -> None:
 
 def test_hip_numbering_is_the_papers() -> None:
     assert {name: ids[0] for name, ids in SYNTHEX_HIP.items()} == HIP_IDS
+
+
+def test_totalsegmentator_ids_merge_into_the_chest(tmp_path: Path) -> None:
+    lobes_and_bones = [10, 11, 12, 13, 14, 92, 103, 104]
+    values = _blocks(lobes_and_bones)
+    values[0, 0] = (51, 73, 74, 71, 72, 33, 116, 5)  # the last is the liver: no chest structure
+    labels = read_labels(_save(tmp_path, values), CT, structures="chest")
+    assert list(labels.structures) == [
+        *("lung_left", "lung_right", "heart", "ribs_left", "ribs_right", "clavicle_left", "clavicle_right"),
+        *("scapula_left", "scapula_right", "vertebrae", "sternum"),
+    ]
+    names = dict(zip(labels.structures.values(), labels.structures, strict=True)) | {0: "background"}
+    assert [names[i] for i in labels.volume.data[0, 0]] == [
+        *("heart", "clavicle_left", "clavicle_right", "scapula_left", "scapula_right", "vertebrae", "sternum"),
+        "background",
+    ]
+    merged = ["lung_left"] * 2 + ["lung_right"] * 3 + ["ribs_left"] * 2 + ["ribs_right"]
+    assert [names[i] for i in labels.volume.data[3, 3]] == merged
+
+
+@pytest.mark.parametrize("name", ["lesion", "covid_lesion"])
+def test_lesions_of_a_ct_lie_over_the_lung_they_are_in(tmp_path: Path, name: str) -> None:
+    lung, lesion = np.zeros(SHAPE, np.uint8), np.zeros(SHAPE, np.uint8)
+    lung[2:8, 2:8, 2:6], lesion[3:5, 3:5, 3:5] = 1, 1
+    folder = tmp_path / "masks"
+    for file, mask in ((name, lesion), ("lung_lower_lobe_left", lung), ("lung_upper_lobe_right", 0 * lung)):
+        _save(folder, mask, name=f"{file}.nii.gz")
+    labels = read_labels(folder, CT, structures="chest")
+    assert set(labels.structures) == {"lung_left", "lung_right", "lesion"}
+    assert (labels.volume.data == labels.structures["lesion"]).sum() == lesion.sum()
+    assert (labels.volume.data == labels.structures["lung_left"]).sum() == lung.sum() - lesion.sum()
