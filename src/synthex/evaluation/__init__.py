@@ -1,6 +1,8 @@
 """Score prediction files against ground truth: tables, figures and a report. Knows files, not models."""
 
 from synthex.evaluation.baseline import TrivialPredictor
+from synthex.evaluation.compare import ComparisonTable, Figures, compare_figures, compare_scores
+from synthex.evaluation.compare_tables import comparison_csv, comparison_latex
 from synthex.evaluation.prediction_set import PredictionSet, read_prediction_set, write_prediction_set
 from synthex.evaluation.report import render_report
 from synthex.evaluation.scorer import Evaluation, Predictor, evaluate
@@ -10,12 +12,18 @@ from synthex.evaluation.tables import csv_tables, terminal_table
 from synthex.evaluation.write import EvaluationPaths, write_evaluation
 
 __all__ = [
+    "ComparisonTable",
     "Evaluation",
     "EvaluationPaths",
+    "Figures",
     "PredictionSet",
     "Predictor",
     "Scores",
     "TrivialPredictor",
+    "compare_figures",
+    "compare_scores",
+    "comparison_csv",
+    "comparison_latex",
     "csv_tables",
     "documented_keys",
     "evaluate",

@@ -1,0 +1,198 @@
+"""A comparison of methods as CSV files and as LaTeX tables in the form of the paper."""
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
+
+from synthex.evaluation.compare import QUANTITIES, ComparisonTable, DifferenceRow, MethodRow
+
+DIGITS = {"landmark_error_mm": 2, "landmark_error_mm_all": 2}
+"""Decimals of quantities in LaTeX; 3 for all others, which lie in [0, 1]."""
+
+_FIGURE_HEADER = ("quantity", "name", "method", "count", "mean", "std", "ci95_low", "ci95_high")
+_DIFFERENCE_HEADER = (
+    "quantity",
+    "name",
+    "first",
+    "second",
+    "pairs",
+    "dropped",
+    "subjects",
+    "first_mean",
+    "second_mean",
+    "difference",
+    "ci95_low",
+    "ci95_high",
+    "test",
+    "p",
+    "p_holm",
+    "p_bh",
+    "t_p",
+    "wilcoxon_p",
+    "cohen_dz",
+    "rank_biserial",
+    "margin",
+    "equivalence_p",
+    "equivalence_p_holm",
+    "equivalence_ci90_low",
+    "equivalence_ci90_high",
+    "note",
+)
+
+
+def comparison_csv(table: ComparisonTable) -> dict[str, str]:
+    """File name to content of ``comparison_methods.csv`` and ``comparison_differences.csv``.
+
+    One row a quantity, name and method (or pair of methods); an empty name is all of them pooled, an empty cell a
+    value that does not exist.
+    """
+    return {
+        "comparison_methods.csv": _csv(
+            _FIGURE_HEADER,
+            (
+                (row.quantity, row.name, row.method, row.count, row.mean, row.std, row.ci_low, row.ci_high)
+                for row in table.figures
+            ),
+        ),
+        "comparison_differences.csv": _csv(_DIFFERENCE_HEADER, map(_difference_cells, table.differences)),
+    }
+
+
+def comparison_latex(table: ComparisonTable, interval: Literal["half_width", "ends"] = "half_width") -> str:
+    """Two ``tabular`` environments a quantity: methods as columns, then their differences.
+
+    Args:
+        table: What was found.
+        interval: What stands in parentheses after mean ± std: half the width of the interval, as in the paper, or
+            both ends, which say more where it is not symmetric.
+    """
+    quantities = list(dict.fromkeys(row.quantity for row in table.figures))
+    return "\n".join(
+        part
+        for quantity in quantities
+        for part in (_latex_figures(table, quantity, interval), _latex_differences(table, quantity))
+    )
+
+
+def _difference_cells(row: DifferenceRow) -> Sequence[Any]:
+    found = row.comparison
+    equivalence = found.equivalence_bootstrap if row.test == "bootstrap" else found.equivalence
+    limits = (None, None) if equivalence is None else (equivalence.low, equivalence.high)
+    return (
+        row.quantity,
+        row.name,
+        row.first,
+        row.second,
+        found.counts[0],
+        found.dropped,
+        found.subjects[0],
+        found.first_mean,
+        found.second_mean,
+        found.difference,
+        found.bootstrap.low,
+        found.bootstrap.high,
+        row.test,
+        row.p,
+        row.p_holm,
+        row.p_bh,
+        found.t_test.p,
+        found.rank_test.p,
+        found.effect,
+        found.rank_effect,
+        None if equivalence is None else equivalence.margin,
+        row.equivalence_p,
+        row.equivalence_p_holm,
+        *limits,
+        found.bootstrap.note,
+    )
+
+
+def _latex_figures(table: ComparisonTable, quantity: str, interval: str) -> str:
+    rows = [row for row in table.figures if row.quantity == quantity]
+    names = sorted(dict.fromkeys(row.name for row in rows), key=lambda name: name == "")
+    cells = {(row.name, row.method): _paper_cell(row, interval) for row in rows}
+    body = [(_escape(name or "all"), *(cells[name, method] for method in table.methods)) for name in names]
+    return _tabular(quantity, ("", *map(_escape, table.methods)), body, rule_before_last=len(body) > 1)
+
+
+def _latex_differences(table: ComparisonTable, quantity: str) -> str:
+    digits = DIGITS.get(quantity, 3)
+    body = []
+    for row in table.differences:
+        if row.quantity == quantity:
+            found = row.comparison
+            ends = f" ({_number(found.bootstrap.low, digits)} to {_number(found.bootstrap.high, digits)})"
+            body.append(
+                (
+                    _escape(row.name or "all"),
+                    _escape(f"{row.first} - {row.second}"),
+                    _number(found.difference, digits) + (ends if math.isfinite(found.bootstrap.low) else ""),
+                    _p(row.p_holm),
+                    _number(found.effect, 2),
+                    _p(row.equivalence_p_holm),
+                )
+            )
+    header = ("", "methods", "difference (95\\,\\% CI)", "$p$ (Holm)", "$d_z$", "$p$ equivalence (Holm)")
+    return _tabular(f"{quantity}, differences", header, body)
+
+
+def _tabular(title: str, header: Sequence[str], body: Sequence[Sequence[str]], rule_before_last: bool = False) -> str:
+    key = title.split(",")[0]
+    lines = [f"% {title}: {QUANTITIES.get(key, key)}", f"\\begin{{tabular}}{{l{'r' * (len(header) - 1)}}}", "\\hline"]
+    lines += [" & ".join(header) + r" \\", "\\hline"]
+    for index, row in enumerate(body):
+        if rule_before_last and index == len(body) - 1:
+            lines.append("\\hline")
+        lines.append(" & ".join(row) + r" \\")
+    return "\n".join([*lines, "\\hline", "\\end{tabular}", ""])
+
+
+def _paper_cell(row: MethodRow, interval: str) -> str:
+    if not row.count:
+        return "--"
+    digits = DIGITS.get(row.quantity, 3)
+    cell = f"${row.mean:.{digits}f} \\pm {row.std:.{digits}f}$"
+    if not math.isfinite(row.ci_low):
+        return cell
+    if interval == "half_width":
+        return f"{cell} ({(row.ci_high - row.ci_low) / 2:.{digits}f})"
+    return f"{cell} ({_number(row.ci_low, digits)} to {_number(row.ci_high, digits)})"
+
+
+def _number(value: float, digits: int) -> str:
+    return f"${value:.{digits}f}$" if math.isfinite(value) else "--"
+
+
+def _p(value: float) -> str:
+    if not math.isfinite(value):
+        return "--"
+    return "$<0.001$" if value < 0.001 else f"${value:.3f}$"
+
+
+_ESCAPES = {character: f"\\{character}" for character in "&%$#_{}"} | {
+    "\\": "\\textbackslash{}",
+    "~": "\\textasciitilde{}",
+    "^": "\\textasciicircum{}",
+    "<": "\\textless{}",
+    ">": "\\textgreater{}",
+}
+
+
+def _escape(text: str) -> str:
+    return "".join(_ESCAPES.get(character, character) for character in text)
+
+
+def _csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows([_cell(value) for value in row] for row in rows)
+    return buffer.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return ""
+    return f"{value:.6g}" if isinstance(value, float) else value
