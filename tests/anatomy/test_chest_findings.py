@@ -1,5 +1,6 @@
 """Effusion and atelectasis: where gravity and geometry want them, as dense as drawn."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -66,6 +67,7 @@ def test_bands_are_thin_and_lie_in_the_lung() -> None:
     assert band.any()
     assert LUNG[band].all()
     assert not made.added.data[~LUNG].any()
+    assert json.loads(json.dumps(made.record))["bands"][0]["thickness_mm"] == 8
     extent = np.ptp(_world(LUNGS, band), axis=0)
     assert extent[2] < 20
     assert max(extent[:2]) > 20

@@ -1,6 +1,7 @@
 """Lesions: densities in closed form, nothing outside the lungs, extents and places as asked for."""
 
 import gc
+import json
 import weakref
 from dataclasses import replace
 
@@ -104,6 +105,7 @@ def test_the_same_stream_gives_the_same_lesions() -> None:
     first, second = (add_lesions(LUNGS, derive_rng("same", 3)) for _ in range(2))
     np.testing.assert_array_equal(first.anatomy.ct.data, second.anatomy.ct.data)
     assert first.record == second.record
+    assert json.loads(json.dumps(first.record)).keys() == {"source", "left", "right"}
     other = add_lesions(LUNGS, derive_rng("same", 4))
     assert not np.array_equal(first.anatomy.ct.data, other.anatomy.ct.data)
 
@@ -144,6 +146,18 @@ def test_drawn_shares_follow_the_settings() -> None:
     assert (worst < ((0.1 ** (2 / 3) + 0.5 ** (2 / 3)) / 2) ** 1.5).mean() == pytest.approx(0.5, abs=0.05)
     right_worse = extents[ill][:, 1] > extents[ill][:, 0]
     assert right_worse.mean() == pytest.approx(0.5, abs=4 * 0.5 / np.sqrt(ill.sum()))
+
+
+def test_what_was_added_can_be_projected_alone() -> None:
+    made = add_lesions(LUNGS, derive_rng("alone"), LesionSettings(extent=(0.02, 0.05)))
+    matter = made.added_matter()
+    assert matter.data.size < made.added.data.size / 3
+    assert (matter.data.astype(int) + 1000).sum() == made.added.data.sum(dtype=int)
+    at = np.argwhere(matter.data > -900)[:1]
+    there = made.added.world_from_ijk.inverse().apply(matter.world_from_ijk.apply(at.astype(float)))
+    assert made.added.data[tuple(np.rint(there[0]).astype(int))] == matter.data[tuple(at[0])] + 1000
+    nothing = add_lesions(LUNGS, derive_rng("alone"), LesionSettings(probability=0.0)).added_matter()
+    assert (nothing.data == -1000).all()
 
 
 def test_own_lesions_add_what_lies_above_the_lung_on_their_side() -> None:

@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from synthex.core import Anatomy, Volume
+import numpy as np
+
+from synthex.core import Affine, Anatomy, Volume
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,3 +22,20 @@ class OpacifiedAnatomy:
     anatomy: Anatomy
     added: Volume
     record: Mapping[str, object]
+
+    def added_matter(self) -> Volume:
+        """What was added, alone in air, as HU (``added - 1000``), cropped to where it is and one voxel around.
+
+        Its projection is the water equivalent of what was added, in mm, along every ray.
+        """
+        data = self.added.data
+        box = []
+        for axis in range(3):
+            used = np.flatnonzero(data.any(axis=tuple(other for other in range(3) if other != axis)))
+            first, last = (int(used[0]), int(used[-1])) if used.size else (0, 0)
+            box.append((max(0, first - 1), min(data.shape[axis], last + 2)))
+        (i0, i1), (j0, j1), (k0, k1) = box
+        affine = self.added.world_from_ijk
+        origin = affine.apply(np.array(((i0, j0, k0),), dtype=np.float64))[0]
+        # In one contiguous order, which projectors need; that of the whole grid would be as good.
+        return Volume(data[i0:i1, j0:j1, k0:k1] - np.int16(1000), Affine.from_parts(affine.linear, origin))
