@@ -52,13 +52,36 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says():
     assert 178 <= hits <= 198  # 95 % of 200 is 190; the percentile bootstrap of 30 clusters is a little narrow
 
 
+def test_with_six_subjects_only_the_studentized_interval_covers_as_often_as_it_says():
+    hits = {"percentile": 0, "studentized": 0}
+    for seed in range(200):
+        for method in hits:
+            found = bootstrap_mean_ci(
+                *_clustered(seed, subjects=6, images=3), derive_rng(seed), resamples=500, method=method
+            )
+            hits[method] += found.low <= 5 <= found.high
+    assert hits["percentile"] < 182  # 91 %
+    assert hits["studentized"] >= 181  # 95 % of 200 less three standard errors
+
+
+def test_the_studentized_interval_has_a_center_and_needs_five_subjects():
+    values, names = _clustered(3)
+    found = bootstrap_mean_ci(values, names, derive_rng(0), method="studentized")
+    assert (found.low + found.high) / 2 == pytest.approx(values.mean())
+    few = bootstrap_mean_ci(np.arange(4.0), list("abcd"), derive_rng(0), method="studentized")
+    assert np.isnan([few.low, few.high]).all()
+    assert "fewer than 5" in few.note
+    six = bootstrap_mean_ci(np.arange(6.0), list("abcdef"), derive_rng(0), method="studentized")
+    assert six.note == "few subjects (6)"
+
+
 def test_subjects_of_unequal_size_are_pooled():
     values = np.array([1.0, 1.0, 1.0, 5.0])
     found = bootstrap_mean_ci(values, ["a", "a", "a", "b"], derive_rng(0))
     assert (found.low, found.high) == (1.0, 5.0)
 
 
-@pytest.mark.parametrize("method", ["percentile", "bca"])
+@pytest.mark.parametrize("method", ["percentile", "bca", "studentized"])
 def test_one_subject_or_none_has_no_interval_and_says_why(method):
     for values, names in (
         (np.array([1.0, 2.0]), ["a", "a"]),
@@ -71,7 +94,7 @@ def test_one_subject_or_none_has_no_interval_and_says_why(method):
         assert "fewer than two subjects" in found.note
 
 
-@pytest.mark.parametrize("method", ["percentile", "bca"])
+@pytest.mark.parametrize("method", ["percentile", "bca", "studentized"])
 def test_constant_values_give_a_point(method):
     found = bootstrap_mean_ci(np.full(30, 2.5), [str(index % 15) for index in range(30)], derive_rng(0), method=method)
     assert (found.low, found.high, found.note) == (2.5, 2.5, "")

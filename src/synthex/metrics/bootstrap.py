@@ -8,6 +8,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy.stats import norm
 
+from synthex.metrics.clusters import MIN_BOOTSTRAP_SUBJECTS, Clusters, bootstrap_t, group
+
 FEW_SUBJECTS = 10
 
 
@@ -34,13 +36,15 @@ def bootstrap_mean_ci(
     rng: np.random.Generator,
     level: float = 0.95,
     resamples: int = 4000,
-    method: Literal["percentile", "bca"] = "percentile",
+    method: Literal["percentile", "bca", "studentized"] = "percentile",
 ) -> Interval:
     """Cluster bootstrap of a mean: whole subjects are drawn with replacement, all their values with them.
 
     The statistic is the pooled mean (sum over count of the drawn subjects). ``bca`` corrects for bias and
     skewness with a jackknife over subjects (Efron and Tibshirani, An Introduction to the Bootstrap, 1993,
     section 14.3); clusters as units after Davison and Hinkley, Bootstrap Methods, 1997, section 3.8.
+    ``studentized`` (see :func:`synthex.metrics.clusters.bootstrap_t`) is the one to take for few subjects, where
+    the others are too narrow.
 
     Args:
         values: NaN values are left out.
@@ -48,10 +52,10 @@ def bootstrap_mean_ci(
         rng: Source of the resamples.
         level: Coverage.
         resamples: Number of bootstrap replicates.
-        method: ``percentile`` or ``bca``.
+        method: ``percentile``, ``bca`` or ``studentized``.
 
     Returns:
-        The interval; with fewer than two subjects both ends are NaN and ``note`` says so.
+        The interval; with fewer than two subjects (five if studentized) both ends are NaN and ``note`` says so.
     """
     if len(values) != len(subjects):
         raise ValueError(f"{len(values)} values need as many subjects, got {len(subjects)}")
@@ -60,6 +64,8 @@ def bootstrap_mean_ci(
     count = len(names)
     if count < 2:
         return Interval(float("nan"), float("nan"), count, "no interval: fewer than two subjects")
+    if method == "studentized":
+        return _studentized(group(values[kept], names[cluster].tolist()), rng, level, resamples)
     sums = np.bincount(cluster, weights=values[kept], minlength=count)
     sizes = np.bincount(cluster, minlength=count).astype(np.float64)
     draws = rng.multinomial(count, np.full(count, 1 / count), size=resamples).astype(np.float64)
@@ -70,6 +76,17 @@ def bootstrap_mean_ci(
     low, high = np.quantile(replicates, tails)
     note = f"few subjects ({count}): the interval is likely too narrow" if count < FEW_SUBJECTS else ""
     return Interval(float(low), float(high), count, note)
+
+
+def _studentized(clusters: Clusters, rng: np.random.Generator, level: float, resamples: int) -> Interval:
+    count = len(clusters.sums)
+    if not clusters.has_spread:
+        return Interval(clusters.mean, clusters.mean, count)
+    if count < MIN_BOOTSTRAP_SUBJECTS:
+        nan = float("nan")
+        return Interval(nan, nan, count, f"no interval: fewer than {MIN_BOOTSTRAP_SUBJECTS} subjects")
+    low, high = bootstrap_t(clusters, rng, resamples).interval(level)
+    return Interval(low, high, count, f"few subjects ({count})" if count < FEW_SUBJECTS else "")
 
 
 def _bca_tails(replicates: np.ndarray, sums: np.ndarray, sizes: np.ndarray, tails: np.ndarray) -> np.ndarray:
