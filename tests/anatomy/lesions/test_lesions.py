@@ -65,7 +65,7 @@ def test_outlines_hold_the_share_of_the_lung_that_was_asked_for(extent: float) -
 def test_a_consolidation_has_the_hu_it_was_given() -> None:
     still = make_lungs(noise_hu=0.0)
     settings = only(
-        "consolidation", consolidation_hu=(-60, -60), texture=0.0, edge_mm=(2, 2), extent=(0.4, 0.4), patches=(1, 1)
+        "consolidation", consolidation_hu=(-60, -60), texture=0.0, patchiness=0.0, edge_mm=(2, 2), extent=(0.4, 0.4)
     )
     made = add_lesions(still, derive_rng("hu"), settings)
     values = made.anatomy.ct.data[
@@ -77,13 +77,32 @@ def test_a_consolidation_has_the_hu_it_was_given() -> None:
 
 def test_ground_glass_is_never_less_than_the_contrast_above_the_lung() -> None:
     dense = make_lungs(lung_hu=-650, noise_hu=0.0)
-    made = add_lesions(dense, derive_rng("contrast"), only("ground_glass", ground_glass_hu=(-900, -900), texture=0.0))
+    made = add_lesions(
+        dense, derive_rng("contrast"), only("ground_glass", ground_glass_hu=(-900, -900), texture=0.0, patchiness=0)
+    )
     assert made.added.data.max() == pytest.approx(100, abs=1)
+
+
+def test_parts_of_a_patch_are_thinner_and_none_is_denser() -> None:
+    still = make_lungs(noise_hu=0.0)
+    smooth, patchy = (
+        add_lesions(still, derive_rng("thin"), only("consolidation", texture=0.0, patchiness=share)).added.data
+        for share in (0.0, 0.3)
+    )
+    assert (patchy <= smooth).all()
+    thinner = (patchy < 0.9 * smooth)[smooth > 600].mean()
+    assert 0.1 < thinner < 0.5
 
 
 def test_crazy_paving_has_walls_and_a_reversed_halo_a_rim() -> None:
     still = make_lungs(spacing_mm=(3.0, 3.0, 3.0), noise_hu=0.0)
-    fixed = {"texture": 0.0, "ground_glass_hu": (-600, -600), "extent": (0.4, 0.4), "patches": (1, 1)}
+    fixed = {
+        "texture": 0.0,
+        "patchiness": 0.0,
+        "ground_glass_hu": (-600, -600),
+        "extent": (0.4, 0.4),
+        "patches": (1, 1),
+    }
 
     def values(kind: str) -> tuple[np.ndarray, np.ndarray]:
         made = add_lesions(still, derive_rng("kinds"), only(kind, **fixed, consolidation_hu=(0, 0)))
@@ -149,7 +168,8 @@ def test_drawn_shares_follow_the_settings() -> None:
 
 
 def test_what_was_added_can_be_projected_alone() -> None:
-    made = add_lesions(LUNGS, derive_rng("alone"), LesionSettings(extent=(0.02, 0.05)))
+    settings = LesionSettings(extent=(0.02, 0.05), bilateral=0.0, patches=(1, 1))
+    made = add_lesions(LUNGS, derive_rng("alone"), settings)
     matter = made.added_matter()
     assert matter.data.size < made.added.data.size / 3
     assert (matter.data.astype(int) + 1000).sum() == made.added.data.sum(dtype=int)

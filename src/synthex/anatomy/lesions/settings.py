@@ -58,6 +58,8 @@ class LesionSettings:
             patch's radius. Our choice.
         texture: Strength of the lesion's own texture: where the share q of the air is filled, q varies with the
             standard deviation ``texture q (1 - q)``. Our choice.
+        patchiness: How much thinner parts of a patch are: the excess over the lung loses the share
+            ``patchiness max(n, 0)`` with smooth Gaussian noise n of variance 1. Our choice.
         lobule_mm: Spacing of the septa in crazy paving, uniform: secondary lobules are 10 to 25 mm across
             (Webb 2006, Radiology 239:322), the finer net lies within them.
         probability: Probability that there is any lesion.
@@ -76,8 +78,9 @@ class LesionSettings:
     consolidation_hu: Sequence[Number] = (-100.0, 50.0)
     contrast_hu: Number = 100.0
     edge_mm: Sequence[Number] = (4.0, 14.0)
-    border_mm: Number = 5.0
+    border_mm: Number = 6.0
     texture: Number = 0.3
+    patchiness: Number = 0.25
     lobule_mm: Sequence[Number] = (7.0, 16.0)
     probability: Number = 1.0
 
@@ -95,7 +98,7 @@ class LesionSettings:
             ("lobule_mm", 2.0, 100.0),
         ):
             _check_range(name, getattr(self, name), low, high)
-        for name, high in (("contrast_hu", 1000.0), ("border_mm", 50.0), ("texture", 1.0)):
+        for name, high in (("contrast_hu", 1000.0), ("border_mm", 50.0), ("texture", 1.0), ("patchiness", 1.0)):
             _check_number(name, getattr(self, name), 0.0, high)
         if any(number != int(number) for number in self.patches):
             raise ConfigError(f"lesions.patches={list(self.patches)} must be whole numbers")

@@ -14,6 +14,12 @@ from synthex.anatomy.lesions.texture import NODE_SIDE, noise_tile
 _COARSE_MM, _FINE_MM = 14.0, 6.0
 """Scales (sigma) of the noise that makes outlines irregular: our choice, about a lobule and half of one."""
 
+_PATCHY_MM = 9.0
+"""Scale (sigma) of thinner parts within a patch: our choice."""
+
+_DENSE_EDGE = 0.75
+"""Width of the border of a consolidation as a share of that of ground glass: our choice."""
+
 _SMOOTH_NODES = 3
 """Where two patches meet, densities are averaged over so many nodes: our choice."""
 
@@ -64,14 +70,16 @@ def lesion_fields(
     level = levels.max(axis=0)
     amplitude = min(float(settings.border_mm), 0.25 * max(patch.radius_mm for patch in patches))
     rough = _noise(rng, level.shape, _COARSE_MM / spacing_mm)
-    rough += np.float32(0.5) * _noise(rng, level.shape, _FINE_MM / spacing_mm)
+    rough += np.float32(0.6) * _noise(rng, level.shape, _FINE_MM / spacing_mm)
     level += np.float32(amplitude) * rough
     level -= np.float32(np.quantile(level[lung.inside], 1.0 - extent))
-    # Dense air spaces end more sharply than ground glass: half the width, our choice.
+    # Dense air spaces end more sharply than ground glass.
     edge = np.array(
-        [uniform(rng, settings.edge_mm) * (0.5 if patch.kind == "consolidation" else 1.0) for patch in patches]
+        [uniform(rng, settings.edge_mm) * (_DENSE_EDGE if patch.kind == "consolidation" else 1.0) for patch in patches]
     )
     hu, septa = _densities(level, owner, patches)
+    thin = np.float32(settings.patchiness) * np.maximum(_noise(rng, level.shape, _PATCHY_MM / spacing_mm), 0)
+    hu -= np.minimum(thin, 1) * (hu - np.float32(lung.median_hu))
     return LesionFields(
         border=level / edge.astype(np.float32)[owner],
         hu=uniform_filter(hu, _SMOOTH_NODES, mode="nearest"),
