@@ -3,6 +3,7 @@
 from synthex.evaluation.baseline import TrivialPredictor
 from synthex.evaluation.compare import ComparisonTable, Figures, compare_figures, compare_scores
 from synthex.evaluation.compare_tables import comparison_csv, comparison_latex
+from synthex.evaluation.original import original_figures
 from synthex.evaluation.prediction_set import PredictionSet, read_prediction_set, write_prediction_set
 from synthex.evaluation.report import render_report
 from synthex.evaluation.scorer import Evaluation, Predictor, evaluate
@@ -27,6 +28,7 @@ __all__ = [
     "csv_tables",
     "documented_keys",
     "evaluate",
+    "original_figures",
     "read_prediction_set",
     "render_report",
     "summarize",
