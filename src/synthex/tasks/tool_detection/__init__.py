@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from synthex.core import ConfigError, EvalProtocol, Task, Vocabulary
+from synthex.core import ConfigError, DistanceGate, EvalProtocol, Task, Vocabulary
 from synthex.tasks.tool_detection.scoring import CONFIDENCE_CUTS, PRIMARY
 
 if TYPE_CHECKING:
@@ -64,8 +64,6 @@ def protocol(vocabulary: Vocabulary, gate_mm: Sequence[float | int] | None = Non
     Raises:
         ConfigError: A gate needs two landmarks and low < high.
     """
-    from synthex.core import DistanceGate
-
     gate = None
     if gate_mm is not None:
         if len(vocabulary.landmarks) < 2 or len(gate_mm) != 2:
