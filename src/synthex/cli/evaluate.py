@@ -6,6 +6,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from synthex.cli.build import build_task, open_checked
+from synthex.cli.gate import with_gate
 from synthex.cli.predict import BASELINE_FOLDER, CASES_FILE, open_cases, read_yaml
 from synthex.cli.terminal import console, quiet_libraries
 from synthex.core import ConfigError, InputError, Reader, Task
@@ -29,7 +30,7 @@ def main(cfg: DictConfig) -> None:
         task = build_task(cases.config)
         reader = open_cases(cases, task, cfg.paths.cache_dir)
     output = Path(cfg.output).expanduser() if cfg.output else folder / "evaluation"
-    score(folder, task, reader, output, int(cfg.seed), allow_partial=bool(cfg.allow_partial))
+    score(folder, with_gate(task, cfg.gate_mm), reader, output, int(cfg.seed), allow_partial=bool(cfg.allow_partial))
 
 
 def read_cases(folder: Path) -> DictConfig:

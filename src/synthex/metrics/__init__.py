@@ -1,6 +1,6 @@
 """Scores in plain NumPy: landmarks in mm, masks, detection, confidence intervals by subject."""
 
-from synthex.metrics.bootstrap import Interval, bootstrap_mean_ci
+from synthex.metrics.bootstrap import FEW_SUBJECTS, Interval, bootstrap_mean_ci
 from synthex.metrics.curve import ActivationCurve, activation_curve
 from synthex.metrics.dice import dice, dice_original_rule
 from synthex.metrics.landmarks import (
@@ -13,6 +13,7 @@ from synthex.metrics.landmarks import (
 from synthex.metrics.statistics import Statistics, describe
 
 __all__ = [
+    "FEW_SUBJECTS",
     "ActivationCurve",
     "Interval",
     "Statistics",

@@ -9,6 +9,8 @@ from jaxtyping import Float
 from scipy.stats import norm
 
 FEW_SUBJECTS = 10
+"""Below this number a note says that the interval is likely too narrow (our choice: with n clusters the percentile
+bootstrap lacks sqrt(n / (n - 1)) and the tails of Student's t; a t interval is 1.22 times as wide at n = 10)."""
 
 
 @dataclass(frozen=True)
