@@ -2,6 +2,7 @@
 
 from synthex.instruments.body import Instrument, InstrumentBody
 from synthex.instruments.continuum import ContinuumManipulator
+from synthex.instruments.file import InstrumentFile
 from synthex.instruments.mesh_file import load_solid
 
-__all__ = ["ContinuumManipulator", "Instrument", "InstrumentBody", "load_solid"]
+__all__ = ["ContinuumManipulator", "Instrument", "InstrumentBody", "InstrumentFile", "load_solid"]
