@@ -9,9 +9,9 @@ from synthex.core import Affine, Anatomy, Volume
 from synthex.data import LearningDataset, collate
 from synthex.nn import render_heatmaps
 from synthex.tasks import hip_landmarks
-from synthex.tasks.masks_and_landmarks import make_decoder
 from synthex.tasks.hip_landmarks.scene import view_center
 from synthex.tasks.hip_landmarks.vocabulary import LANDMARKS, STRUCTURES
+from synthex.tasks.masks_and_landmarks import make_decoder
 
 
 def test_names_are_the_studys_in_its_order():

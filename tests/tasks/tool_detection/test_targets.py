@@ -19,8 +19,8 @@ def scene_of(move=(0.0, 0.0, 0.0)):
     move = np.array(move)
     parts = [
         solid_of(trimesh.creation.box((8, 8, 60)), (0.0, 40.0, 0.0), "wire/rod"),
-        solid_of(trimesh.creation.box((6, 6, 20)), move - (0, 0, 10), "probe/shaft"),
-        solid_of(trimesh.creation.box((6, 6, 20)), move + (0, 0, 10), "probe/head"),
+        solid_of(trimesh.creation.box((6, 6, 20)), move - np.array((0, 0, 10)), "probe/shaft"),
+        solid_of(trimesh.creation.box((6, 6, 20)), move + np.array((0, 0, 10)), "probe/head"),
     ]
     points = {name: point + move for name, point in POINTS.items()}
     return Scene(make_anatomy("ball-000"), {}, tuple(parts), landmarks=points, polylines={CENTERLINE: LINE + move})
