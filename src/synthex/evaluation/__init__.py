@@ -1,6 +1,7 @@
 """Score prediction files against ground truth: tables, figures and a report. Knows files, not models."""
 
 from synthex.evaluation.baseline import TrivialPredictor
+from synthex.evaluation.pool import PooledReader, pool, pool_with_cases
 from synthex.evaluation.prediction_set import PredictionSet, read_prediction_set, write_prediction_set
 from synthex.evaluation.report import render_report
 from synthex.evaluation.scorer import Evaluation, Predictor, evaluate
@@ -12,6 +13,7 @@ from synthex.evaluation.write import EvaluationPaths, write_evaluation
 __all__ = [
     "Evaluation",
     "EvaluationPaths",
+    "PooledReader",
     "PredictionSet",
     "Predictor",
     "Scores",
@@ -19,6 +21,8 @@ __all__ = [
     "csv_tables",
     "documented_keys",
     "evaluate",
+    "pool",
+    "pool_with_cases",
     "read_prediction_set",
     "render_report",
     "summarize",
