@@ -95,9 +95,14 @@ class ContinuumManipulator:
     sides: int = 20
 
     def __post_init__(self) -> None:
-        for name, low, high in (("bend", 0, 1), ("roll_deg", -360, 360), ("protrusion_mm", 0, 50)):
-            object.__setattr__(self, name, _range(name, getattr(self, name), low, high))
-        for name, low, high in (
+        if not self.name or "/" in self.name:
+            raise ConfigError(f"name={self.name!r} must be a word without '/': solids are called <name>/<part>")
+        for name, least, most in (("bend", 0, 1), ("roll_deg", -360, 360), ("protrusion_mm", 0, 50)):
+            object.__setattr__(self, name, _range(name, getattr(self, name), least, most))
+        for name in ("notch_pairs", "control_points", "sides"):
+            if not isinstance(getattr(self, name), int):
+                raise ConfigError(f"{name}={getattr(self, name)} must be a whole number")
+        limits: tuple[tuple[str, Number, Number], ...] = (
             ("outer_diameter_mm", 0.5, 50),
             ("flexible_length_mm", 1, 1000),
             ("notch_pairs", 1, 200),
@@ -113,19 +118,25 @@ class ContinuumManipulator:
             ("cutter_diameter_mm", 0.04, 0.98 * self.lumen_diameter_mm),
             ("drill_diameter_mm", 0.02, self.cutter_diameter_mm),
             ("cutter_length_mm", 0.5 * self.cutter_diameter_mm + 2 * _STEP_MM, self.flexible_length_mm),
-        ):
+        )
+        for name, low, high in limits:
             _within(name, getattr(self, name), low, high)
         if self.shaft_diameter_mm is not None:
             _within("shaft_diameter_mm", self.shaft_diameter_mm, 1.02 * self.lumen_diameter_mm, 50)
         self._check_limits()
 
     def _check_limits(self) -> None:
+        """A joint bends by hinging at the bridges of its two notches.
+
+        Each takes half of the angle a whole diameter away, so that the notch inside of the bend closes where outer
+        radius times the joint's angle is its width.
+        """
         closing = float(np.rad2deg(2 * self.notch_width_mm / self.outer_diameter_mm))
         if self.joint_limit_deg >= closing:
             raise ConfigError(
-                f"joint_limit_deg={self.joint_limit_deg} closes notches of {self.notch_width_mm} mm: a joint's notch "
-                f"on the inside of the bend has room for less than {closing:.2f} degrees; lower joint_limit_deg or "
-                "widen notch_width_mm"
+                f"joint_limit_deg={self.joint_limit_deg} closes the notch of {self.notch_width_mm} mm on the inside of "
+                f"the bend; joint_limit_deg may be at most {np.ceil(100 * closing - 1) / 100:.2f}, or widen "
+                "notch_width_mm"
             )
         clearance = (self.outer_diameter_mm + self._shaft_diameter) / 2
         total = largest_total_bend(self.flexible_length_mm, clearance, self.protrusion_mm[1])
@@ -155,11 +166,11 @@ class ContinuumManipulator:
             ``angles_deg`` (of each joint, from base to tip; positive towards the bending direction), ``roll_deg``
             (of the bending direction, from +x towards +y), ``drill``, ``protrusion_mm``.
         """
-        bend = self.joint_limit_deg * rng.uniform(*self.bend)
+        bend = self.joint_limit_deg * _uniform(rng, self.bend)
         controls = bend * (1 - self.unevenness * rng.random(self.control_points))
-        roll = float(rng.uniform(*self.roll_deg))
+        roll = _uniform(rng, self.roll_deg)
         drill = bool(rng.random() < self.drill_probability)
-        protrusion = float(rng.uniform(*self.protrusion_mm))
+        protrusion = _uniform(rng, self.protrusion_mm)
         return {
             "angles_deg": smooth_profile(controls, self.notch_pairs, self.joint_limit_deg).tolist(),
             "roll_deg": roll,
@@ -210,20 +221,19 @@ class ContinuumManipulator:
         unknown = [key for key in joints if key not in known]
         if unknown:
             raise ConfigError(f"{self.name} has no joint {unknown[0]!r}; it has {', '.join(known)}")
-        angles = np.array(joints.get("angles_deg", [0.0] * self.notch_pairs), dtype=np.float64)
-        if angles.shape != (self.notch_pairs,):
-            raise ConfigError(f"angles_deg of {self.name} needs {self.notch_pairs} numbers, got shape {angles.shape}")
-        if not (np.abs(angles) <= self.joint_limit_deg).all():
+        angles = _numbers("angles_deg", joints.get("angles_deg", [0.0] * self.notch_pairs), (self.notch_pairs,))
+        if (np.abs(angles) > self.joint_limit_deg).any():
             worst = angles[np.argmax(np.abs(angles))]
-            raise ConfigError(f"angles_deg of {self.name} has {worst}; joints bend {self.joint_limit_deg} at most")
-        drill, roll = bool(joints.get("drill", False)), float(joints.get("roll_deg", 0.0))
-        protrusion = float(joints.get("protrusion_mm", 0.0))
-        if not np.isfinite(roll):
-            raise ConfigError(f"roll_deg={roll} of {self.name} must be a number")
-        if not 0 <= protrusion <= (self.protrusion_mm[1] if drill else 0):
-            raise ConfigError(
-                f"protrusion_mm={protrusion} of {self.name} must lie in 0 to {self.protrusion_mm[1]}, and needs a drill"
-            )
+            raise ConfigError(f"angles_deg of {self.name} has {worst:g}; joints bend by {self.joint_limit_deg} at most")
+        roll = float(_numbers("roll_deg", joints.get("roll_deg", 0.0), ()))
+        drill = joints.get("drill", False)
+        if not isinstance(drill, bool):
+            raise ConfigError(f"drill={drill!r} must be true or false")
+        protrusion = float(_numbers("protrusion_mm", joints.get("protrusion_mm", 0.0), ()))
+        most = self.protrusion_mm[1] if drill else 0
+        if not 0 <= protrusion <= most:
+            without = "" if drill else " without a drill"
+            raise ConfigError(f"protrusion_mm={protrusion:g} of {self.name} must lie in 0 to {most:g}{without}")
         return angles, float(np.deg2rad(roll)), drill, protrusion
 
     def _outline(self, centerline: Points3) -> Surface:
@@ -259,6 +269,22 @@ def _spatial(chain: PlanarChain, arc_mm: Float[np.ndarray, "P"]) -> Float[np.nda
     """Points of a chain that bends towards +x, before it is turned."""
     across, along = chain.at(arc_mm)[0].T
     return np.stack([across, np.zeros(len(arc_mm)), along], axis=1)
+
+
+def _uniform(rng: np.random.Generator, limits: Sequence[Number]) -> float:
+    return float(rng.uniform(limits[0], limits[1]))
+
+
+def _numbers(name: str, value: object, shape: tuple[int, ...]) -> np.ndarray:
+    """A number, or a list of numbers of that shape, that somebody gave by hand."""
+    try:
+        numbers = np.array(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ConfigError(f"{name}={value!r} must be made of numbers") from None
+    if numbers.shape != shape or not np.isfinite(numbers).all():
+        wanted = f"{shape[0]} finite numbers" if shape else "one finite number"
+        raise ConfigError(f"{name} needs {wanted}, got {value!r}")
+    return numbers
 
 
 def _within(name: str, value: Number, low: Number, high: Number) -> None:
