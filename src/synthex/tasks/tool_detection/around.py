@@ -1,7 +1,7 @@
 """Instruments that lie free: before the bone or behind it, before the body, or anywhere around a point."""
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from synthex.core import Anatomy, ConfigError, Rigid
 from synthex.core.arrays import Point3
@@ -93,7 +93,10 @@ def _targets(
         return anatomy.ct.center_world + beside
     targets = femur.head_center + share * (femur.exit - femur.head_center) + beside
     targets[:, 1] = femur.head_center[1]
-    return targets
+    # Where the scan ends near the hip, the instrument shall still lie before something.
+    grid = anatomy.ct.world_from_ijk
+    index = np.clip(grid.inverse().apply(targets), 0, np.array(anatomy.ct.shape) - 1.0)
+    return grid.apply(index)
 
 
 def _directions(elevation_deg: Float[np.ndarray, "K"], rng: np.random.Generator) -> Float[np.ndarray, "K 3"]:
@@ -103,11 +106,11 @@ def _directions(elevation_deg: Float[np.ndarray, "K"], rng: np.random.Generator)
     return np.stack((np.cos(up) * np.cos(azimuth), np.sin(up), np.cos(up) * np.sin(azimuth)), axis=1)
 
 
-def _clear(lines: Float[np.ndarray, "K P 3"], anatomy: Anatomy, femur: Femur | None) -> np.ndarray:
+def _clear(lines: Float[np.ndarray, "K P 3"], anatomy: Anatomy, femur: Femur | None) -> Bool[np.ndarray, " K"]:
     """Which lines meet no bone."""
     count, points = lines.shape[:2]
     flat = lines.reshape(-1, 3)
     hit = in_bone(anatomy, flat)
     if femur is not None:
         hit |= femur.depth_mm(flat) > 0
-    return ~hit.reshape(count, points).any(axis=1)
+    return np.asarray(~hit.reshape(count, points).any(axis=1))

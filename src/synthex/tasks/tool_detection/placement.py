@@ -59,7 +59,7 @@ class Placement:
     axis_offset_mm: Range = (0.0, 3.0)
     roll_deg: Range = (0.0, 360.0)
     margin_mm: Number = 1.0
-    clearance_mm: Range = (0.3, 1.5)
+    clearance_mm: Range = (0.5, 2.0)
     tunnel_materials: Mapping[str, Number] = field(default_factory=lambda: {"blood": 0.4, "water": 0.3, "air": 0.3})
     front_mm: Range = (10.0, 60.0)
     behind_mm: Range = (10.0, 60.0)
@@ -80,9 +80,11 @@ class Placement:
             object.__setattr__(self, name, _checked_weights(name, getattr(self, name), known))
         for material in self.tunnel_materials:
             get_material(material)
-        for name in ("clearance_mm", "axis_tilt_deg", "axis_offset_mm", "distractor_mm"):
+        for name in ("axis_tilt_deg", "axis_offset_mm", "distractor_mm"):
             if getattr(self, name)[0] < 0:
                 raise ConfigError(f"task.placement.{name}={list(getattr(self, name))} must not be negative")
+        if self.clearance_mm[0] <= 0:  # faces of tool and tunnel that coincide would flicker
+            raise ConfigError(f"task.placement.clearance_mm={list(self.clearance_mm)} must be above 0")
         if not 0 <= self.margin_mm < np.inf:
             raise ConfigError(f"task.placement.margin_mm={self.margin_mm} must not be negative")
         if not 0 <= self.distractor_probability <= 1:

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from synthex.core import ConfigError, Rigid, Solid
-from synthex.core.arrays import Points3
+from synthex.core.arrays import Point3, Points3
 from synthex.instruments import Instrument, InstrumentBody
 from synthex.instruments.sweep import swept_tube
 from synthex.tasks.tool_detection.host import Femur
@@ -83,14 +83,28 @@ def _tries(
     return poses, ways, *_fitting(ways, femur, body.radius_mm + clearance_mm, float(placement.margin_mm))
 
 
-def way_in(body: InstrumentBody, beyond_mm: float) -> Float[np.ndarray, "P 3"]:
-    """The tunnel's centre line in the instrument's frame, from beyond the tip to far behind the base."""
-    tip = body.centerline[-1] - body.centerline[-2]
-    end = body.centerline[-1] + tip / np.linalg.norm(tip) * max(beyond_mm, 1e-3)
+def way_in(body: InstrumentBody, clearance_mm: float) -> Float[np.ndarray, "P 3"]:
+    """The tunnel's centre line in the instrument's frame, from beyond its end to far behind its base."""
+    forward = body.centerline[-1] - body.centerline[-2]
+    forward = forward / np.linalg.norm(forward)
+    end = body.centerline[-1] + (_reach(body, forward) + clearance_mm) * forward
     base = body.centerline[0]
-    back = base - (0.0, 0.0, _BACK_MM)
     inserted = resampled(np.concatenate((body.centerline, end[None])))
-    return np.concatenate((inserted[::-1], resampled(np.stack((base, back)))[1:]))
+    straight = resampled(np.stack((base, base - (0.0, 0.0, _BACK_MM))))
+    return np.concatenate((inserted[::-1], straight[1:]))
+
+
+def _reach(body: InstrumentBody, forward: Point3) -> float:
+    """How far parts stick out beyond the tip of the centre line (a drill's head)."""
+    beyond = 0.0
+    for solid in body.solids:
+        from_tip = solid.vertices_world - body.centerline[-1]
+        along = from_tip @ forward
+        across = np.linalg.norm(from_tip - along[:, None] * forward, axis=1)
+        # A shaft that a strong bend turns back to can lie ahead of the tip too, but farther away than its radius.
+        ahead = along[(across <= 1.1 * body.radius_mm) & (along < 10 * body.radius_mm)]
+        beyond = max(beyond, float(ahead.max(initial=0.0)))
+    return beyond
 
 
 def _poses(body: InstrumentBody, femur: Femur, placement: Placement, rng: np.random.Generator) -> Poses:
