@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 from yaml import YAMLError
 
 from synthex.cli.build import build_reader, build_sources, build_task, open_checked, plain, prepare, real_source
-from synthex.cli.settings import choose
+from synthex.cli.settings import choose, input_size
 from synthex.cli.subjects import check_subjects, fingerprints, read_subjects
 from synthex.cli.terminal import console, quiet_libraries, track
 from synthex.core import ConfigError, InputError, Prediction, Reader, Task, derive_seed, write_text
@@ -33,7 +33,7 @@ NOT_IDENTITY = (
 MAKE_CASES = ("task", "carm", "views", "simulation", "seed")
 """Settings that decide simulated cases, beside ``data``."""
 
-LOADING = ("batch_size", "workers", "samples_per_epoch", "cases", "render")
+LOADING = ("batch_size", "workers", "samples_per_epoch", "cases", "render", "input_size")
 """Settings of ``data`` that say how cases are loaded or how many, not what they are."""
 
 
@@ -207,7 +207,7 @@ def write_predictions(
 ) -> Path:
     """Predict every case of ``reader`` and write the set, and beside it the trivial predictor's if the run has one."""
     data = trained.data
-    dataset = LearningDataset(reader, int(data.size), normalization=data.normalization)
+    dataset = LearningDataset(reader, int(data.size), normalization=data.normalization, input_size=input_size(data))
     provenance = {
         "weights_sha256": hashlib.sha256(weights.read_bytes()).hexdigest()[:16],
         "config_hash": config_hash(trained),
