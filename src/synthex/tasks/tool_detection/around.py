@@ -51,7 +51,7 @@ def place_free(
         inserted = placed(line - middle, (rotations, np.zeros((POSES, 3))))
         nearest = inserted[..., 1].min(axis=1) - body.radius_mm
         # One skin for all poses, that of the first one, as finding it reads the CT; no other pose is needed.
-        target = skin_front(anatomy.ct, targets[0]) + (distance[0] - nearest[0]) * _FORWARD
+        target = skin_front(anatomy.ct, targets[0], targets.mean(axis=0)) + (distance[0] - nearest[0]) * _FORWARD
         return pose((rotations[:1], target[None] - rotations[:1] @ middle), 0)
     head = 0.0 if femur is None else femur.head_radius_mm
     away = (head + distance) * (1.0 if mode == "front" else -1.0)
@@ -77,7 +77,7 @@ def place_distractor(
     middle = body.centerline.mean(axis=0)
     if body.name in placement.on_skin:
         way[:, 1] = 0.0
-        position = skin_front(anatomy.ct, position) + body.radius_mm * _FORWARD
+        position = skin_front(anatomy.ct, position, center) + body.radius_mm * _FORWARD
     rotation = turned(way, roll)
     return pose((rotation, position[None] - rotation @ middle), 0)
 

@@ -85,16 +85,21 @@ def femurs_of(anatomy: Anatomy) -> tuple[Femur, ...]:
     return tuple(found)
 
 
-def skin_front(ct: Volume, point: Point3) -> Point3:
-    """The skin before ``point``: the most anterior voxel on the line along +A that is not air, RAS mm.
+def skin_front(ct: Volume, point: Point3, inner: Point3) -> Point3:
+    """The skin before ``point``: the most anterior voxel on the line along A that is not air, RAS mm.
 
-    ``point`` itself where there is nothing but air before it.
+    Where there is nothing but air on that line, it is moved towards ``inner`` in quarters of the way. With air
+    there too, it is ``inner``.
     """
     step = float(ct.spacing_mm.min())
     reach = float(np.linalg.norm(ct.spacing_mm * ct.shape))
-    line = point + np.arange(0.0, reach, step)[:, None] * np.array((0.0, 1.0, 0.0))
-    tissue = np.flatnonzero(_nearest(ct, line, -1000.0) > AIR_HU)
-    return line[tissue[-1]] if len(tissue) else np.asarray(point, dtype=np.float64)
+    ahead = np.arange(-reach, reach, step)[:, None] * np.array((0.0, 1.0, 0.0))
+    for share in (0.0, 0.25, 0.5, 0.75, 1.0):
+        line = point + share * (inner - point) + ahead
+        tissue = np.flatnonzero(_nearest(ct, line, -1000.0) > AIR_HU)
+        if len(tissue):
+            return line[tissue[-1]]
+    return np.array(inner, dtype=np.float64)
 
 
 def in_bone(anatomy: Anatomy, points: Points3) -> Bool[np.ndarray, " N"]:
