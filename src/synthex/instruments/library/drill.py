@@ -14,7 +14,8 @@ from synthex.instruments.sweep import Surface, lathe, merge_surfaces, swept_tube
 
 _PITCH_DIAMETERS = 6.0
 _WEB = 0.45
-_RINGS_A_TURN = 10
+_RINGS_A_TURN = 12
+_BIT_SIDES = 12
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class SurgicalDrill(Sized):
         motor_mm: Length of the housing.
         grip_deg: Which way the grip points, about the axis.
         bit_material: A name that :func:`synthex.physics.get_material` knows, as is the next.
-        housing_material: Of motor and grip: a thin shell over a core of steel.
+        housing_material: Of motor (about air and a rotor of iron) and grip.
     """
 
     landmarks: ClassVar[tuple[str, ...]] = ("base", "tip")
@@ -104,4 +105,4 @@ class SurgicalDrill(Sized):
             run_out = np.clip((z - start) / (2 * radius), 0, 1)
             return np.where(z < length - 1e-6, radius * (1 - _WEB) * np.sin(np.pi * phase) ** 2 * run_out, 0.0)
 
-        return with_helix(lathe(profile, SECTIONS), flute, pitch, starts=2)
+        return with_helix(lathe(profile, _BIT_SIDES), flute, pitch, starts=2)

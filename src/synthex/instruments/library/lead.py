@@ -16,6 +16,8 @@ from synthex.instruments.sweep import Surface, lathe, merge_surfaces, swept_tube
 
 _HEADINGS = 5
 _WIRE_POINTS = 60
+_HEIGHT_MM = 4.4
+"""Of the snap above the skin."""
 _X = np.array((1.0, 0, 0))
 
 
@@ -24,7 +26,8 @@ class EkgLead(Sized):
     """An adhesive electrode with a snap, its clip, and a wire that lies on the skin.
 
     The skin is the plane x = 0; the wire comes from z < 0. All sizes are our choice, around those of adult electrodes.
-    Insulation and foam, which hardly attenuate, are left out.
+    Insulation and foam, which hardly attenuate, are left out. It is no instrument that is inserted: the body's radius is
+    the height of its snap above the skin.
 
     Attributes:
         name: Of the instrument.
@@ -104,7 +107,7 @@ class EkgLead(Sized):
             {},
             np.array([(0.0, 0, 0), (0, 0, snap)]),
             np.concatenate([line, np.zeros((1, 3))]),
-            sizes["pad_diameter_mm"] / 2,
+            _HEIGHT_MM,
             {**sizes, "headings_deg": headings.tolist()},
         )
 
