@@ -2,6 +2,8 @@
 
     python tools/tool_pictures.py --output docs/images
     python tools/tool_pictures.py --ct FOLDER --output outputs/tool_pictures   # in a CT of yours
+
+Pictures of CTs that may not be published stay out of docs.
 """
 
 import argparse

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from generators.tool_archive import write_tool_archive
 from hydra.utils import get_method, instantiate
 from omegaconf import DictConfig, OmegaConf
 
@@ -39,9 +40,10 @@ def objects(node, path=()):
 
 def composed(option, tmp_path, *overrides):
     group, _, name = option.partition("/")
-    base = "predict" if group == "launch" and name == "quiet" else "train"
+    base = "predict" if option == "launch/quiet" or group == "real" else "train"
     needed = [f"paths.output_dir={tmp_path}"] if base == "train" else []
     needed += ["data.train=somewhere"] if option == "data/on_disk" else []
+    needed += [f"real.root={write_tool_archive(tmp_path)}"] if option == "real/tool_folders" else []
     return compose(base, [f"{group}={name}", *needed, *overrides])
 
 

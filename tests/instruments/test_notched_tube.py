@@ -16,10 +16,11 @@ STRAIGHT = PlanarChain(np.zeros(27), 35.0)
 @pytest.mark.parametrize("sides", [12, 20, 33])
 @pytest.mark.parametrize("depth", [1.2, 3.0, 4.0, 5.5])
 def test_what_is_left_of_the_wall_has_its_closed_volume(depth, sides):
-    tube = NotchedTube(3.0, 2.0, 35.0, 54, 0.46, depth)
+    tube = NotchedTube(3.0, 2.0, 35.0, 54, 0.46, depth, collar_mm=2)
     surface = tube.surface(STRAIGHT, sides)
     Solid("tube", *surface, "nitinol")
     assert enclosed_volume(surface) == pytest.approx(tube.volume_mm3, rel=0.01)
+    assert surface[0][:, 2].max() == pytest.approx(37, abs=1e-9)
 
 
 def test_bending_keeps_the_volume():

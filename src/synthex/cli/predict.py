@@ -11,7 +11,16 @@ from omegaconf import DictConfig, OmegaConf
 from torch.utils.data import DataLoader
 from yaml import YAMLError
 
-from synthex.cli.build import build_reader, build_sources, build_task, open_checked, plain, prepare, real_source
+from synthex.cli.build import (
+    build_reader,
+    build_sources,
+    build_task,
+    open_checked,
+    open_real,
+    plain,
+    prepare,
+    real_source,
+)
 from synthex.cli.settings import choose, input_size
 from synthex.cli.subjects import check_subjects, fingerprints, read_subjects
 from synthex.cli.terminal import console, quiet_libraries, track
@@ -117,7 +126,8 @@ def cases_config(
         trained: Config of the run.
         subjects: Fingerprints of the run's subjects by split, where they are files.
     """
-    chosen = [name for name in ("ct", "meshes", "on_disk") if cfg[name] is not None]
+    real = described_real(cfg)
+    chosen = [name for name in ("ct", "meshes", "on_disk") if cfg[name] is not None] + (["real"] if real else [])
     if len(chosen) > 1:
         raise ConfigError(f"{' and '.join(chosen)} are both set; give one of them")
     choose("split", cfg.split, SPLITS)
@@ -130,24 +140,47 @@ def cases_config(
         data["label_names"] = cfg.label_names
     for name in LOADING:
         data.pop(name, None)
-    unused = SPLITS if kind == "on_disk" else tuple(split for split in SPLITS if split != cfg.split)
+    unused = SPLITS if kind in ("on_disk", "real") else tuple(split for split in SPLITS if split != cfg.split)
     if kind != "split" and data["kind"] == "synthetic":
         data["ct"] = data["meshes"] = None
-    if kind == "meshes":
+    if kind in ("meshes", "on_disk", "real") and "label_names" in data:
         data["label_names"] = None
     for name in unused if data["kind"] == "on_disk" else ():
         data[name] = None
     config = {name: plain(trained[name]) for name in MAKE_CASES if name in trained} | {"data": data}
+    # Predictions of several parts of one archive do not overwrite each other.
+    part = [str(real[key]) for key in ("fold", "split") if real.get(key) is not None]
     cases = {
         "kind": kind,
         "split": cfg.split,
-        "folder": cfg[kind] if chosen else None,
+        "folder": real["root"] if real else cfg[kind] if chosen else None,
         "count": count,
-        "name": cfg.split if kind == "split" else kind,
+        "name": cfg.split if kind == "split" else "-".join((kind, *part)),
+        "real": {key: value for key, value in real.items() if key != "root"},
         "subjects": dict(subjects[cfg.split]) if kind == "split" and subjects and cfg.split in subjects else None,
         "config": config,
     }
     return OmegaConf.create(cases)
+
+
+def described_real(cfg: DictConfig) -> dict[str, Any]:
+    """The node of the group ``real`` as plain values, empty where none was chosen.
+
+    Raises:
+        ConfigError: It has no root, or names a file that the description of the cases may not name.
+    """
+    node = cfg.get("real")
+    if not node:
+        return {}
+    if OmegaConf.is_missing(node, "root") or node.root is None:
+        raise ConfigError("real.root is not set; say where the radiographs are: real.root=<folder>")
+    if node.get("subjects") is not None:
+        raise ConfigError(
+            f"real.subjects={node.subjects}: predictions do not depend on it; give it to `synthex evaluate`, with "
+            "real.root, or keep it as subjects.csv in real.root"
+        )
+    found: dict[str, Any] = plain(node)
+    return found
 
 
 def open_cases(cases: DictConfig, task: Task, cache_dir: str) -> Reader:
@@ -160,6 +193,8 @@ def open_cases(cases: DictConfig, task: Task, cache_dir: str) -> Reader:
     cfg = OmegaConf.create(plain(cases.config) | {"paths": {"cache_dir": cache_dir}})
     if cases.kind == "on_disk":
         return open_checked(cases.folder, task, "on_disk")
+    if cases.kind == "real":
+        return open_real(OmegaConf.create(plain(cases.real) | {"root": cases.folder}), task)
     if cfg.data.kind == "on_disk":
         folder = cfg.data[cases.split]
         if folder is None:

@@ -10,11 +10,10 @@ from jaxtyping import Float
 from synthex.core import ConfigError, Rigid, Solid
 from synthex.core.arrays import Points3
 from synthex.instruments.body import InstrumentBody
+from synthex.instruments.checks import Number, check_within, checked_range, numbers, uniform
 from synthex.instruments.joint_profile import PlanarChain, largest_total_bend, smooth_profile
 from synthex.instruments.notched_tube import NotchedTube
 from synthex.instruments.sweep import Surface, merge_surfaces, swept_tube
-
-Number = float | int
 
 _SHAFT_SIDES = 40
 _OUTLINE_SIDES = 24
@@ -41,6 +40,7 @@ class ContinuumManipulator:
         outer_diameter_mm: Of the flexible tube.
         lumen_diameter_mm: Of the tube and of its shaft.
         flexible_length_mm: From the base to the tip.
+        collar_mm: Of the plain ring at the tip, which does not bend; part of the flexible length (our choice).
         notch_pairs: Joints: each has a notch on either side.
         notch_width_mm: Along the tube (our choice).
         notch_depth_mm: From the outer surface, beyond the axis (our choice).
@@ -73,6 +73,7 @@ class ContinuumManipulator:
     outer_diameter_mm: Number = 6.0
     lumen_diameter_mm: Number = 4.0
     flexible_length_mm: Number = 35.0
+    collar_mm: Number = 1.0
     notch_pairs: int = 27
     notch_width_mm: Number = 0.46
     notch_depth_mm: Number = 4.0
@@ -98,7 +99,7 @@ class ContinuumManipulator:
         if not self.name or "/" in self.name:
             raise ConfigError(f"name={self.name!r} must be a word without '/': solids are called <name>/<part>")
         for name, least, most in (("bend", 0, 1), ("roll_deg", -360, 360), ("protrusion_mm", 0, 50)):
-            object.__setattr__(self, name, _range(name, getattr(self, name), least, most))
+            object.__setattr__(self, name, checked_range(name, getattr(self, name), least, most))
         for name in ("notch_pairs", "control_points", "sides"):
             if not isinstance(getattr(self, name), int):
                 raise ConfigError(f"{name}={getattr(self, name)} must be a whole number")
@@ -114,15 +115,16 @@ class ContinuumManipulator:
             ("sides", 8, 96),
             ("lumen_diameter_mm", 0.05, 0.98 * self.outer_diameter_mm),
             ("notch_depth_mm", 0.05 * self.outer_diameter_mm, 0.95 * self.outer_diameter_mm),
-            ("notch_width_mm", 0.01, 0.95 * self.flexible_length_mm / max(1, 2 * self.notch_pairs)),
+            ("collar_mm", 0, 0.5 * self.flexible_length_mm),
+            ("notch_width_mm", 0.01, 0.95 * self._bending_mm / max(1, 2 * self.notch_pairs)),
             ("cutter_diameter_mm", 0.04, 0.98 * self.lumen_diameter_mm),
             ("drill_diameter_mm", 0.02, self.cutter_diameter_mm),
             ("cutter_length_mm", 0.5 * self.cutter_diameter_mm + 2 * _STEP_MM, self.flexible_length_mm),
         )
         for name, low, high in limits:
-            _within(name, getattr(self, name), low, high)
+            check_within(name, getattr(self, name), low, high)
         if self.shaft_diameter_mm is not None:
-            _within("shaft_diameter_mm", self.shaft_diameter_mm, 1.02 * self.lumen_diameter_mm, 50)
+            check_within("shaft_diameter_mm", self.shaft_diameter_mm, 1.02 * self.lumen_diameter_mm, 50)
         self._check_limits()
 
     def _check_limits(self) -> None:
@@ -139,7 +141,7 @@ class ContinuumManipulator:
                 "notch_width_mm"
             )
         clearance = (self.outer_diameter_mm + self._shaft_diameter) / 2
-        total = largest_total_bend(self.flexible_length_mm, clearance, self.protrusion_mm[1])
+        total = largest_total_bend(self._bending_mm, clearance, self.collar_mm + self.protrusion_mm[1])
         largest = float(np.rad2deg(total)) / self.notch_pairs
         if self.joint_limit_deg > largest:
             raise ConfigError(
@@ -153,11 +155,21 @@ class ContinuumManipulator:
         return self.outer_diameter_mm if self.shaft_diameter_mm is None else self.shaft_diameter_mm
 
     @property
+    def _bending_mm(self) -> Number:
+        return self.flexible_length_mm - self.collar_mm
+
+    @property
     def tube(self) -> NotchedTube:
         """Measures of the flexible part."""
-        outer, inner = self.outer_diameter_mm / 2, self.lumen_diameter_mm / 2
-        notches = 2 * self.notch_pairs
-        return NotchedTube(outer, inner, self.flexible_length_mm, notches, self.notch_width_mm, self.notch_depth_mm)
+        return NotchedTube(
+            outer_radius_mm=self.outer_diameter_mm / 2,
+            inner_radius_mm=self.lumen_diameter_mm / 2,
+            length_mm=self._bending_mm,
+            notches=2 * self.notch_pairs,
+            width_mm=self.notch_width_mm,
+            depth_mm=self.notch_depth_mm,
+            collar_mm=self.collar_mm,
+        )
 
     def draw(self, rng: np.random.Generator) -> dict[str, Any]:
         """A smooth bend, its direction, and a drill or none; always as many draws.
@@ -166,11 +178,11 @@ class ContinuumManipulator:
             ``angles_deg`` (of each joint, from base to tip; positive towards the bending direction), ``roll_deg``
             (of the bending direction, from +x towards +y), ``drill``, ``protrusion_mm``.
         """
-        bend = self.joint_limit_deg * _uniform(rng, self.bend)
+        bend = self.joint_limit_deg * uniform(rng, self.bend)
         controls = bend * (1 - self.unevenness * rng.random(self.control_points))
-        roll = _uniform(rng, self.roll_deg)
+        roll = uniform(rng, self.roll_deg)
         drill = bool(rng.random() < self.drill_probability)
-        protrusion = _uniform(rng, self.protrusion_mm)
+        protrusion = uniform(rng, self.protrusion_mm)
         return {
             "angles_deg": smooth_profile(controls, self.notch_pairs, self.joint_limit_deg).tolist(),
             "roll_deg": roll,
@@ -188,10 +200,12 @@ class ContinuumManipulator:
             ConfigError: Unknown joints, the wrong number of angles, or values outside of the limits.
         """
         angles, roll, drill, protrusion = self._checked(joints)
-        chain = PlanarChain(np.deg2rad(angles), self.flexible_length_mm)
+        chain = PlanarChain(np.deg2rad(angles), self._bending_mm)
         turn = np.eye(4)
         turn[:2, :2] = [[np.cos(roll), -np.sin(roll)], [np.sin(roll), np.cos(roll)]]
-        nodes = np.linspace(0.0, self.flexible_length_mm, self.notch_pairs + 1)
+        nodes = np.linspace(0.0, self._bending_mm, self.notch_pairs + 1)
+        if self.collar_mm > 0:
+            nodes = np.append(nodes, self.flexible_length_mm)
         centerline = _spatial(chain, nodes)
         parts: list[tuple[str, Surface, str]] = [
             ("lumen", self._outline(centerline), self.fluid_material),
@@ -221,15 +235,15 @@ class ContinuumManipulator:
         unknown = [key for key in joints if key not in known]
         if unknown:
             raise ConfigError(f"{self.name} has no joint {unknown[0]!r}; it has {', '.join(known)}")
-        angles = _numbers("angles_deg", joints.get("angles_deg", [0.0] * self.notch_pairs), (self.notch_pairs,))
+        angles = numbers("angles_deg", joints.get("angles_deg", [0.0] * self.notch_pairs), (self.notch_pairs,))
         if (np.abs(angles) > self.joint_limit_deg).any():
             worst = angles[np.argmax(np.abs(angles))]
             raise ConfigError(f"angles_deg of {self.name} has {worst:g}; joints bend by {self.joint_limit_deg} at most")
-        roll = float(_numbers("roll_deg", joints.get("roll_deg", 0.0), ()))
+        roll = float(numbers("roll_deg", joints.get("roll_deg", 0.0), ()))
         drill = joints.get("drill", False)
         if not isinstance(drill, bool):
             raise ConfigError(f"drill={drill!r} must be true or false")
-        protrusion = float(_numbers("protrusion_mm", joints.get("protrusion_mm", 0.0), ()))
+        protrusion = float(numbers("protrusion_mm", joints.get("protrusion_mm", 0.0), ()))
         most = self.protrusion_mm[1] if drill else 0
         if not 0 <= protrusion <= most:
             without = "" if drill else " without a drill"
@@ -269,31 +283,3 @@ def _spatial(chain: PlanarChain, arc_mm: Float[np.ndarray, "P"]) -> Float[np.nda
     """Points of a chain that bends towards +x, before it is turned."""
     across, along = chain.at(arc_mm)[0].T
     return np.stack([across, np.zeros(len(arc_mm)), along], axis=1)
-
-
-def _uniform(rng: np.random.Generator, limits: Sequence[Number]) -> float:
-    return float(rng.uniform(limits[0], limits[1]))
-
-
-def _numbers(name: str, value: object, shape: tuple[int, ...]) -> np.ndarray:
-    """A number, or a list of numbers of that shape, that somebody gave by hand."""
-    try:
-        numbers = np.array(value, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise ConfigError(f"{name}={value!r} must be made of numbers") from None
-    if numbers.shape != shape or not np.isfinite(numbers).all():
-        wanted = f"{shape[0]} finite numbers" if shape else "one finite number"
-        raise ConfigError(f"{name} needs {wanted}, got {value!r}")
-    return numbers
-
-
-def _within(name: str, value: Number, low: Number, high: Number) -> None:
-    if not low <= value <= high:
-        raise ConfigError(f"{name}={value} must lie in {low:g} to {high:g}")
-
-
-def _range(name: str, value: Sequence[Number], low: Number, high: Number) -> tuple[float, float]:
-    values = tuple(float(each) for each in value)
-    if len(values) != 2 or not low <= values[0] <= values[1] <= high:
-        raise ConfigError(f"{name}={list(value)} must be two numbers in {low:g} to {high:g}, the smaller one first")
-    return values[0], values[1]

@@ -27,6 +27,7 @@ class NotchedTube:
         width_mm: Of a notch along the tube.
         depth_mm: From the outer surface towards the axis and beyond, where the notch ends on the outer surface.
             Its ends are cut towards the axis, not along a saw's plane.
+        collar_mm: Length of a plain ring in addition, behind the last notch: the tip.
     """
 
     outer_radius_mm: float | int
@@ -35,6 +36,7 @@ class NotchedTube:
     notches: int
     width_mm: float | int
     depth_mm: float | int
+    collar_mm: float | int = 0.0
 
     @property
     def half_angle(self) -> float:
@@ -45,13 +47,14 @@ class NotchedTube:
     def volume_mm3(self) -> float:
         """What is left of the wall, straight: closed form."""
         wall = np.pi * (self.outer_radius_mm**2 - self.inner_radius_mm**2)
-        return float(wall * (self.length_mm - self.notches * self.width_mm * self.half_angle / np.pi))
+        length = self.length_mm + self.collar_mm
+        return float(wall * (length - self.notches * self.width_mm * self.half_angle / np.pi))
 
     def surface(self, chain: PlanarChain, sides: int) -> Surface:
         """The tube along a bent line, in (across, perpendicular to the plane of bending, along).
 
         Args:
-            chain: Its length is that of the tube.
+            chain: As long as the tube without its collar.
             sides: About how many sides the polygon has that stands for a circle of the same area.
         """
         angles = self._angles(sides)
@@ -79,7 +82,8 @@ class NotchedTube:
         pitch = self.length_mm / self.notches
         middles = pitch * np.arange(self.notches + 1)
         reach = np.array([-0.5, 0.5]) * (pitch - self.width_mm)
-        arcs = np.clip(middles[:, None] + reach, 0.0, self.length_mm)
+        arcs = middles[:, None] + reach
+        arcs[0, 0], arcs[-1, 1] = 0.0, self.length_mm + self.collar_mm
         places, tangents, _ = chain.at(middles)
         flat = (places[:, None] + (arcs - middles[:, None])[..., None] * tangents[:, None]).reshape(-1, 2)
         aims = np.repeat(tangents, 2, axis=0)

@@ -30,6 +30,9 @@ lateral cortex between the greater trochanter's ridge and the shaft."""
 _BACK_MM = 180.0
 """The straight way in is looked at as far as this behind the base: longer than any neck and head."""
 
+_COARSE_MM = 3.0
+"""Steps of the straight way: the bone's surface is found between them."""
+
 _OVERSHOOT_MM = 1.0
 """How far the tunnel sticks out of the labelled bone, so that no cortex closes it."""
 
@@ -65,9 +68,9 @@ def insert(instrument: Instrument, femur: Femur, placement: Placement, rng: np.r
         poses, ways, fits, exits = _tries(body, femur, placement, rng, clearance)
         if fits.any():
             chosen = int(np.argmax(fits))
-            way, exit_ = ways[chosen], int(exits[chosen])
-            surface = swept_tube(_entered(way, exit_), radius)
-            record = {"material": material, "radius_mm": radius, "entry_world": way[exit_].tolist()}
+            path = _drilled(ways[chosen], int(exits[chosen]), femur)
+            surface = swept_tube(path, radius)
+            record = {"material": material, "radius_mm": radius, "entry_world": path[0].tolist()}
             return Insertion(body, pose(poses, chosen), Solid(NAME, *surface, material), record)
     rest = instrument.body({})
     straight_fits = bool(_tries(rest, femur, placement, rng, clearance)[2].any())
@@ -90,7 +93,7 @@ def way_in(body: InstrumentBody, clearance_mm: float) -> Float[np.ndarray, "P 3"
     end = body.centerline[-1] + (_reach(body, forward) + clearance_mm) * forward
     base = body.centerline[0]
     inserted = resampled(np.concatenate((body.centerline, end[None])))
-    straight = resampled(np.stack((base, base - (0.0, 0.0, _BACK_MM))))
+    straight = resampled(np.stack((base, base - (0.0, 0.0, _BACK_MM))), _COARSE_MM)
     return np.concatenate((inserted[::-1], straight[1:]))
 
 
@@ -138,11 +141,17 @@ def _fitting(
     return fits, exits
 
 
-def _entered(way: Points3, exit_: int) -> Float[np.ndarray, "P 3"]:
-    """The way from its entry to its end, as the drill went."""
+def _drilled(way: Points3, exit_: int, femur: Femur) -> Float[np.ndarray, "P 3"]:
+    """The way from a little outside of the bone to its end, without the points that it runs straight through."""
+    inner, outer = femur.depth_mm(way[exit_ - 1 : exit_ + 1])
     outwards = way[exit_] - way[exit_ - 1]
-    outside = way[exit_] + outwards / np.linalg.norm(outwards) * _OVERSHOOT_MM
-    return np.concatenate((outside[None], way[: exit_ + 1][::-1]))
+    entry = way[exit_ - 1] + inner / (inner - outer) * outwards
+    start = entry + _OVERSHOOT_MM / np.linalg.norm(outwards) * outwards
+    path = np.concatenate((start[None], way[:exit_][::-1]))
+    steps = np.diff(path, axis=0)
+    steps /= np.linalg.norm(steps, axis=1, keepdims=True)
+    turns = (steps[1:] * steps[:-1]).sum(axis=1) < 1 - 1e-9
+    return path[np.concatenate(([True], turns, [True]))]
 
 
 def _blame(instrument: Instrument, femur: Femur, placement: Placement, straight_fits: bool, radius_mm: float) -> str:
