@@ -26,7 +26,7 @@ class EkgLead(Sized):
     """An adhesive electrode with a snap, its clip, and a wire that lies on the skin.
 
     The skin is the plane x = 0; the wire comes from z < 0. All sizes are our choice, around those of adult electrodes.
-    Insulation and foam, which hardly attenuate, are left out. It is no instrument that is inserted: the body's radius is
+    Insulation and foam, which hardly attenuate, are left out. Nothing of it is inserted: the body's radius is
     the height of its snap above the skin.
 
     Attributes:

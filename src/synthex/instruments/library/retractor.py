@@ -63,7 +63,7 @@ class Retractor(Sized):
         steps = np.diff(arc)[:, None] * np.stack([np.zeros_like(turns), np.sin(turns), np.cos(turns)], axis=1)
         blade = np.concatenate([np.zeros((1, 3)), np.cumsum(steps, axis=0)])
         far = -sizes["handle_mm"]
-        handle = np.array([(0.0, 0, far), (0, 0, -1.2 * sizes["width_mm"])])
+        handle = np.array([(0.0, 0, far), (0, 0, max(0.6 * far, -1.2 * sizes["width_mm"]))])
         share = arc / sizes["blade_mm"]
         widths = sizes["width_mm"] + (sizes["tip_width_mm"] - sizes["width_mm"]) * share**1.5
         handle_width = sizes["handle_width_mm"]
