@@ -79,7 +79,7 @@ class ContinuumManipulator:
     notch_depth_mm: Number = 4.0
     joint_limit_deg: Number = 7.9
     bend: Sequence[Number] = (0.0, 1.0)
-    unevenness: Number = 1.4
+    unevenness: Number = 1.2
     control_points: int = 5
     roll_deg: Sequence[Number] = (0.0, 360.0)
     shaft_length_mm: Number = 150.0
@@ -146,8 +146,8 @@ class ContinuumManipulator:
         if self.joint_limit_deg > largest:
             raise ConfigError(
                 f"joint_limit_deg={self.joint_limit_deg} bends {self.notch_pairs} joints by "
-                f"{self.joint_limit_deg * self.notch_pairs:.0f} degrees, and the tube runs into its shaft; "
-                f"joint_limit_deg may be at most {np.floor(100 * largest) / 100:.2f}"
+                f"{self.joint_limit_deg * self.notch_pairs:.0f} degrees, so that the tube can run into its "
+                f"shaft; joint_limit_deg may be at most {np.floor(100 * largest) / 100:.2f}"
             )
 
     @property

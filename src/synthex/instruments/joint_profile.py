@@ -59,9 +59,10 @@ def largest_total_bend(length_mm: float | int, clearance_mm: float | int, protru
     """Radians that a line may bend in all before its end runs into the straight part before its start.
 
     Evenly bent by ``t`` beyond a half turn, the end of a line of length L lies L (1 - cos t) / t off the axis of
-    the straight part; something straight that protrudes by p there comes nearer by p abs(sin t). Among all lines
-    that bend nowhere more sharply, an even arc comes nearest to itself (Schur's comparison theorem, for example
-    Chern 1967, Studies in Global Geometry and Analysis, sec. 5).
+    the straight part; something straight that protrudes by p there comes nearer by p abs(sin t). Up to three
+    quarters of a turn, which is the most that is allowed, such an arc is convex, and lines that bend nowhere more
+    sharply stay farther from themselves (Schur's comparison theorem, Chern 1967, "Curves and surfaces in Euclidean
+    space").
 
     Args:
         length_mm: L.
@@ -72,8 +73,10 @@ def largest_total_bend(length_mm: float | int, clearance_mm: float | int, protru
     def room(total: float) -> float:
         return float(length_mm * (1 - np.cos(total)) / total + protrusion_mm * np.sin(total) - clearance_mm)
 
-    turns = np.linspace(np.pi, 2 * np.pi, 181)
-    closes = next(number for number, turn in enumerate(turns) if room(float(turn)) <= 0)
+    turns = np.linspace(np.pi, 1.5 * np.pi, 91)
+    closes = next((number for number, turn in enumerate(turns) if room(float(turn)) <= 0), None)
+    if closes is None:
+        return float(turns[-1])
     return np.pi if closes == 0 else float(brentq(room, turns[closes - 1], turns[closes]))
 
 
