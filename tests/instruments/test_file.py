@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,11 @@ import yaml
 
 from synthex.core import ConfigError, InputError
 from synthex.instruments import Instrument, InstrumentFile
+from synthex.instruments.description import SHAPE_KEYS
+from synthex.instruments.mesh_file import UNITS_MM
 
-DRILL = Path(__file__).parents[2] / "examples" / "instruments" / "drill.yaml"
+ROOT = Path(__file__).parents[2]
+DRILL = ROOT / "examples" / "instruments" / "drill.yaml"
 
 FORCEPS = {
     "name": "forceps",
@@ -269,3 +273,19 @@ def test_bad_meshes_name_the_part(tmp_path, make, message):
 def test_wrong_joint_values(tmp_path, joints, message):
     with pytest.raises(ConfigError, match=message):
         InstrumentFile(write(tmp_path)).body(joints)
+
+
+def test_the_page_about_instruments_is_true(tmp_path, monkeypatch):
+    page = (ROOT / "docs" / "instruments.md").read_text(encoding="utf-8")
+    trimesh.creation.cylinder(0.00225, segment=((0, 0, -0.1), (0, 0, 0.035))).export(tmp_path / "bit.stl")
+    (tmp_path / "drill.yaml").write_text(re.search(r"```yaml\n(.*?)```", page, re.DOTALL)[1], encoding="utf-8")
+    body = InstrumentFile(tmp_path / "drill.yaml").body({"bit": 5.0})
+    np.testing.assert_allclose(body.landmarks["tip"], (0, 0, 40), atol=1e-9)
+    assert body.solids[1].vertices_world[:, 2].max() == pytest.approx(40, rel=1e-6)
+    monkeypatch.chdir(ROOT)
+    names = {}
+    exec(re.search(r"```python\n(.*?)```", page, re.DOTALL)[1], names)
+    assert f"{names['joints']['bit']:.1f}" in page
+    assert len(names["body"].solids) == 6
+    assert all(f"`{shape}`" in page for shape in SHAPE_KEYS)
+    assert all(f"`{unit}`" in page for unit in UNITS_MM)

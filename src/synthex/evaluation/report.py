@@ -140,6 +140,7 @@ def _landmark_table(evaluation: Evaluation) -> str:
     for name in (*evaluation.scores.landmarks, ""):
         end = f"/{name}" if name else ""
         low, high = summary[f"landmark_error_mm_ci95_low{end}"], summary[f"landmark_error_mm_ci95_high{end}"]
+        rate = [summary[f"detection_rate_ci95_{side}{end}"] for side in ("low", "high")]
         row = [
             escape(name) or "all",
             str(summary[f"visible_landmarks{end}"]),
@@ -153,13 +154,10 @@ def _landmark_table(evaluation: Evaluation) -> str:
             row.append(f'<span class="base">{number(summary[f"baseline_landmark_error_mm_mean{end}"])}</span>')
         row += [
             number(summary[f"false_detection_rate{end}"], percent=True),
-            interval_text(
-                summary[f"detection_rate_ci95_low{end}"], summary[f"detection_rate_ci95_high{end}"], percent=True
-            ),
-            _bar(summary[f"detection_rate{end}"], percent=True),
+            _bar(summary[f"detection_rate{end}"], percent=True) + _below(rate),
         ]
         rows.append(tuple(row))
-    return _table((*header, "false", "95 % CI of detection", "detected"), rows, total=True)
+    return _table((*header, "false", "detected (95 % CI)"), rows, total=True)
 
 
 def _structure_table(evaluation: Evaluation) -> str:
@@ -229,6 +227,12 @@ def _bar(share: float | None, percent: bool = False) -> str:
     width = 90 * min(max(share, 0.0), 1.0)
     text = number(share, 2 if percent else 3, percent)
     return f'{text}<span class="track"><span class="bar" style="width:{width:.0f}px"></span></span>'
+
+
+def _below(interval: Sequence[float | None]) -> str:
+    """An interval of a rate in a line of its own; nothing where there is none."""
+    text = interval_text(interval[0], interval[1], percent=True)
+    return "" if None in interval else f'<br><span class="soft">{text}</span>'
 
 
 def _table(header: Iterable[str], rows: Sequence[tuple[str, ...]], total: bool = False) -> str:

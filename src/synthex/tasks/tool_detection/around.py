@@ -70,14 +70,14 @@ def place_free(
 def place_distractor(
     body: InstrumentBody, center: Point3, anatomy: Anatomy, placement: Placement, rng: np.random.Generator
 ) -> Rigid:
-    """Draw a pose around ``center``: any direction, or flat on the skin for those named in ``on_skin``."""
+    """Draw a pose around ``center``: any direction, or for those named in ``on_skin`` flat on it, their +x outwards."""
     direction = rng.normal(size=3)
     position = center + placement.within("distractor_mm", rng) * direction / np.linalg.norm(direction)
     way, roll = rng.normal(size=(1, 3)), 360.0 * rng.random(1)
     middle = body.centerline.mean(axis=0)
     if body.name in placement.on_skin:
-        way[:, 1] = 0.0
-        position = skin_front(anatomy.ct, position, center) + body.radius_mm * _FORWARD
+        way[:, 1], roll[:] = 0.0, 90.0  # +y would point forward at 0
+        position = skin_front(anatomy.ct, position, center)
     rotation = turned(way, roll)
     return pose((rotation, position[None] - rotation @ middle), 0)
 

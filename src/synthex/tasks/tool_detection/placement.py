@@ -44,7 +44,7 @@ class Placement:
         distractor_probability: Of each distractor's being there.
         most_distractors: More than so many are never there.
         distractor_mm: Distance of a distractor's middle from that of the instrument.
-        on_skin: Names of distractors that lie on the skin of the front.
+        on_skin: Names of distractors that lie on the skin of the front, which is their plane x = 0.
 
     Raises:
         ConfigError: A range whose ends are swapped, an unknown mode or material, weights that are negative or all
