@@ -163,3 +163,14 @@ def test_table_and_report_say_what_it_does(score):
 def test_an_impossible_gate_is_refused(make, said):
     with pytest.raises(ConfigError, match=said):
         make()
+
+
+def test_intervals_of_detection_by_landmark_are_in_the_report(score):
+    samples = cases(12)
+    predictions = [perfect(sample) for sample in samples]
+    for prediction in predictions[:2]:
+        prediction.present[1] = False
+    evaluation = score(samples, predictions)
+    low, high = (evaluation.summary[f"detection_rate_ci95_{side}/tip"] for side in ("low", "high"))
+    assert f"{100 * low:.1f} to {100 * high:.1f} %" in render_report(evaluation, {})
+    assert 0 < low < 10 / 12 < high <= 1

@@ -134,7 +134,7 @@ def _comparison(evaluation: Evaluation) -> str:
 def _landmark_table(evaluation: Evaluation) -> str:
     summary = evaluation.summary
     based = evaluation.baseline is not None
-    header = ["landmark", "visible", "mean ± std mm", "median", "95th pct", "95 % CI of mean", "no miss dropped"]
+    header = ["landmark", "visible", "mean ± std mm", "median", "95th pct", "95 % CI", "no miss dropped"]
     header += ["baseline mean"] if based else []
     rows = []
     for name in (*evaluation.scores.landmarks, ""):
