@@ -137,7 +137,8 @@ def test_distractors_come_before_the_instrument_and_as_many_as_allowed(anatomy):
             if part["name"] == "ekg_lead":
                 on_skin += 1
                 position = pose[:3, 3] + 5 * pose[:3, 2]
-                assert abs(position[1] - skin_front(anatomy.ct, position, scene.center_world)[1]) < 1
+                # The skin is found to a voxel.
+                assert abs(position[1] - skin_front(anatomy.ct, position, scene.center_world)[1]) <= 2
                 np.testing.assert_allclose(pose[:3, 0], (0, 1, 0), atol=1e-9)
             else:
                 middle = pose[:3, 3] + 50 * pose[:3, 2]
