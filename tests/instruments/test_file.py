@@ -216,6 +216,7 @@ def test_mistakes_are_one_line_with_file_and_key(tmp_path, mistake):
     ("text", "message"),
     [
         ("name: a\nname: b\n", "not valid YAML in line 1: 'name' is there twice"),
+        ("name: a\nparts:\n  on: {shape: box}\n", "not valid YAML in line 3: True is no name; put it in quotes"),
         ("name: [a\n", "not valid YAML in line 2"),
         ("- name\n", "does not hold a mapping"),
         ("", "does not hold a mapping"),

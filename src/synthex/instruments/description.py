@@ -161,7 +161,7 @@ def _mesh(name: str, entry: Entry, unit: str, place: Affine, material: str, dens
     try:
         return load_solid(file, material, name, place, unit, density)
     except InputError as error:
-        raise entry.error("mesh", f"{file}: {error.problem}", str(error).rpartition("; ")[2]) from error
+        raise entry.error("mesh", f"{file}: {error.problem}", error.remedy) from error
 
 
 def _surface(shape: str, entry: Entry) -> Surface:

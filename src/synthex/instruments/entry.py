@@ -13,19 +13,23 @@ from synthex.core import InputError
 from synthex.core.arrays import Point3
 
 
-class _UniqueKeys(yaml.SafeLoader):
-    """PyYAML's safe loader, which would otherwise let the last of two equal keys win silently."""
+class _NamedOnce(yaml.SafeLoader):
+    """PyYAML's safe loader, which would otherwise let the last of two equal keys win, and take ``on`` for True."""
 
 
-def _unique_mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[Any, Any]:
+def _named_once(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[Any, Any]:
     keys = [loader.construct_object(key) for key, _ in node.value]  # type: ignore[no-untyped-call]
     for number, key in enumerate(keys):
+        if not isinstance(key, str):
+            raise yaml.constructor.ConstructorError(
+                None, None, f"{key!r} is no name; put it in quotes", node.start_mark
+            )
         if key in keys[:number]:
             raise yaml.constructor.ConstructorError(None, None, f"{key!r} is there twice", node.start_mark)
     return loader.construct_mapping(node, deep=True)
 
 
-_UniqueKeys.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _unique_mapping)
+_NamedOnce.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _named_once)
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,7 +179,7 @@ def read_entry(path: Path) -> Entry:
         raise InputError(path, "there is no such file", "give the path of a YAML file that describes an instrument")
     try:
         # SafeLoader in all but the check of keys.
-        value = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeys)
+        value = yaml.load(path.read_text(encoding="utf-8"), Loader=_NamedOnce)
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(path, "cannot be read as text", "check the path and its permissions") from error
     except yaml.YAMLError as error:
