@@ -68,7 +68,8 @@ def protocol(vocabulary: Vocabulary, gate_mm: Sequence[float | int] | None = Non
     if gate_mm is not None:
         if len(vocabulary.landmarks) < 2 or len(gate_mm) != 2:
             raise ConfigError(f"task.gate_mm={list(gate_mm)} needs [low, high] and an instrument with two landmarks")
-        gate = DistanceGate(*vocabulary.landmarks[:2], float(gate_mm[0]), float(gate_mm[1]))
+        first, second = vocabulary.landmarks[:2]
+        gate = DistanceGate(first, second, float(gate_mm[0]), float(gate_mm[1]))
     return EvalProtocol(NAME, vocabulary, CONFIDENCE_CUTS, PRIMARY, gate)
 
 
