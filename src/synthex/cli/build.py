@@ -145,12 +145,35 @@ def open_real(cfg: DictConfig, task: Task) -> Reader:
     Raises:
         ConfigError: Its root is not said, or it is for another task.
     """
-    if OmegaConf.is_missing(cfg, "root") or cfg.root is None:
-        raise ConfigError("real.root is not set; say where the radiographs are: real.root=<folder>")
+    _check_root(cfg)
     reader = instantiate(cfg)
     if not isinstance(reader, Reader):
         raise ConfigError(f"real._target_ made a {type(reader).__name__}, not a Reader")
     return check_names(reader, task, f"real.root={cfg.root}")
+
+
+def described_real(cfg: DictConfig) -> dict[str, Any]:
+    """The node of the group ``real`` as plain values, empty where none was chosen.
+
+    Raises:
+        ConfigError: It has no root, or names a file that the description of the cases may not name.
+    """
+    node = cfg.get("real")
+    if not node:
+        return {}
+    _check_root(node)
+    if node.get("subjects") is not None:
+        raise ConfigError(
+            f"real.subjects={node.subjects}: predictions do not depend on it; give it to `synthex evaluate`, with "
+            "real.root, or keep it as subjects.csv in real.root"
+        )
+    found: dict[str, Any] = plain(node)
+    return found
+
+
+def _check_root(node: DictConfig) -> None:
+    if OmegaConf.is_missing(node, "root") or node.root is None:
+        raise ConfigError("real.root is not set; say where the radiographs are: real.root=<folder>")
 
 
 def check_names(reader: Reader, task: Task, setting: str) -> Reader:

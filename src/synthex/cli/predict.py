@@ -15,6 +15,7 @@ from synthex.cli.build import (
     build_reader,
     build_sources,
     build_task,
+    described_real,
     open_checked,
     open_real,
     plain,
@@ -132,6 +133,8 @@ def cases_config(
         raise ConfigError(f"{' and '.join(chosen)} are both set; give one of them")
     choose("split", cfg.split, SPLITS)
     kind = chosen[0] if chosen else "split"
+    if kind == "real" and cfg.split != "test":
+        raise ConfigError(f"split={cfg.split} is a split of the run; of real radiographs give real.split={cfg.split}")
     data = plain(trained.data)
     if kind in ("ct", "meshes") and data["kind"] != "synthetic":
         raise ConfigError(f"{kind}= needs a run trained with data=synthetic, which says how views are simulated")
@@ -161,26 +164,6 @@ def cases_config(
         "config": config,
     }
     return OmegaConf.create(cases)
-
-
-def described_real(cfg: DictConfig) -> dict[str, Any]:
-    """The node of the group ``real`` as plain values, empty where none was chosen.
-
-    Raises:
-        ConfigError: It has no root, or names a file that the description of the cases may not name.
-    """
-    node = cfg.get("real")
-    if not node:
-        return {}
-    if OmegaConf.is_missing(node, "root") or node.root is None:
-        raise ConfigError("real.root is not set; say where the radiographs are: real.root=<folder>")
-    if node.get("subjects") is not None:
-        raise ConfigError(
-            f"real.subjects={node.subjects}: predictions do not depend on it; give it to `synthex evaluate`, with "
-            "real.root, or keep it as subjects.csv in real.root"
-        )
-    found: dict[str, Any] = plain(node)
-    return found
 
 
 def open_cases(cases: DictConfig, task: Task, cache_dir: str) -> Reader:
