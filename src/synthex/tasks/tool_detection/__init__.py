@@ -26,7 +26,8 @@ def build(
 
     Args:
         instrument: What is to be found; names the mask and the landmarks.
-        distractors: Other things that may lie in the scene, by any name; None leaves one out.
+        distractors: Other things that may lie in the scene, by any name; None leaves one out, and so does
+            being what is to be found: unlabelled ones would teach that it is not there.
         placement: Where all of these lie; None takes the defaults.
         sigma_mm: Standard deviation of the landmark heatmaps at the detector (the study: 20 px of 0.194 mm).
         present_above: Confidence from which a landmark counts as present.
@@ -43,7 +44,7 @@ def build(
 
     if not instrument.landmarks:
         raise ConfigError(f"task.instrument={instrument.name} has no landmarks to find; name some")
-    others = [other for other in (distractors or {}).values() if other is not None]
+    others = [other for other in (distractors or {}).values() if other is not None and other.name != instrument.name]
     vocabulary = Vocabulary(structures=(instrument.name,), landmarks=tuple(instrument.landmarks))
     return Task(
         name=NAME,
