@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import pytest
 import trimesh
 from generators.tiny_commands import TINY
 
@@ -21,7 +20,6 @@ landmarks:
 """
 
 
-@pytest.mark.slow
 def test_a_new_instrument_trains_two_steps(tmp_path, monkeypatch, capfd):
     trimesh.creation.cylinder(10.0, segment=((0, 0, -120), (0, 0, -40))).export(tmp_path / "grip.stl")
     (tmp_path / "awl.yaml").write_text(AWL, encoding="utf-8")
