@@ -65,6 +65,9 @@ def test_the_evaluation_page_explains_every_key_of_the_summary():
         (summary._SCORES, ""),
         (summary._PER_LANDMARK, "/<landmark>"),
         (summary._PER_STRUCTURE, "/<structure>"),
+        (summary._GATE_FACTS, ""),
+        (summary._GATE, ""),
+        (summary._PER_LANDMARK_GATE, "/<landmark>"),
     ):
         for key, meaning in keys.items():
             assert f"| `{key}{suffix}` | {meaning} |" in page

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from generators.tool_archive import write_tool_archive
 from hydra.utils import get_method, instantiate
 from omegaconf import DictConfig, OmegaConf
 
@@ -14,6 +15,7 @@ from synthex.cli.compose import compose
 from synthex.simulation.deepdrr_availability import availability
 
 CONF = Path(__file__).parents[2] / "conf"
+DRILL = CONF.parent / "examples" / "instruments" / "drill.yaml"
 PRIMARY = sorted(path.stem for path in CONF.glob("*.yaml"))
 OPTIONS = sorted(path.relative_to(CONF).with_suffix("").as_posix() for path in CONF.glob("*/**/*.yaml"))
 EXPERIMENTS = sorted(option.removeprefix("experiment/") for option in OPTIONS if option.startswith("experiment/"))
@@ -39,10 +41,16 @@ def objects(node, path=()):
 
 def composed(option, tmp_path, *overrides):
     group, _, name = option.partition("/")
-    base = "predict" if group == "launch" and name == "quiet" else "train"
+    base = "predict" if option == "launch/quiet" or group == "real" else "train"
     needed = [f"paths.output_dir={tmp_path}"] if base == "train" else []
     needed += ["data.train=somewhere"] if option == "data/on_disk" else []
-    return compose(base, [f"{group}={name}", *needed, *overrides])
+    needed += [f"real.root={write_tool_archive(tmp_path)}"] if option == "real/tool_folders" else []
+    chosen = [f"{group}={name}"]
+    if group == "instrument":  # part of a task, which the others are distractors of
+        place = "task.instrument" if name == "continuum_manipulator" else "task.distractors.k_wire"
+        chosen = ["task=tool_detection", f"instrument@{place}={name}"]
+        needed += [f"{place}.path={DRILL}"] if name == "file" else []
+    return compose(base, [*chosen, *needed, *overrides])
 
 
 def make(path, node):

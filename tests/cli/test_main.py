@@ -58,6 +58,8 @@ def test_help_imports_nothing_heavy():
         (["train", "data.size=big"], ["data.size=big", "whole number of at least 1"]),
         (["train", "data.size=0"], ["data.size=0", "at least 1"]),
         (["train", "data.size=64.5"], ["data.size=64.5"]),
+        (["train", "data.size=64", "data.input_size=48"], ["data.input_size=48", "smaller than data.size=64"]),
+        (["train", "data.input_size=0"], ["data.input_size=0", "at least 1"]),
         (["train", "data.batch_size=null"], ["data.batch_size=None"]),
         (["train", "seed=x"], ["seed=x", "whole number"]),
         (["evaluate", "set", "seed=x"], ["seed=x", "whole number"]),

@@ -5,12 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from generators.anatomies import Balls
+from generators.tool_archive import write_tool_part
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from synthex.core import MissingExtraError, Reader, Simulator, derive_rng
 from synthex.data import SyntheticReader, open_export, write_folder, write_hdf5
+from synthex.data.real import ToolFolders
 from synthex.geometry import CArm, ViewRanges
 from synthex.tasks import hip_landmarks
 
@@ -49,22 +51,29 @@ def test_every_level_gives_the_same_label_paths_and_is_pure(level):
         assert np.isfinite(one.radiograph.image).all()
 
 
-@pytest.fixture(params=["synthetic", "hdf5", "folder"])
+HIP = hip_landmarks.build().vocabulary
+
+
+@pytest.fixture(params=["synthetic", "hdf5", "folder", "tool_folders"])
 def reader(request, tmp_path):
+    """Every kind of reader, with the structures and landmarks that it should have."""
+    if request.param == "tool_folders":
+        return ToolFolders(write_tool_part(tmp_path, COUNT)), (("manipulator",), ("base", "tip"))
     synthetic = make_reader()
+    names = (HIP.structures, HIP.landmarks)
     if request.param == "synthetic":
-        return synthetic
+        return synthetic, names
     samples = (synthetic[index] for index in range(COUNT))
     {"hdf5": write_hdf5, "folder": write_folder}[request.param](tmp_path, samples, synthetic.task.vocabulary)
-    return open_export(tmp_path)
+    return open_export(tmp_path), names
 
 
 def test_every_reader_keeps_the_contract(reader):
+    reader, names = reader
     assert isinstance(reader, Reader)
     assert len(reader) == len(reader.case_ids()) == COUNT
     assert len(set(reader.case_ids())) == COUNT
-    vocabulary = hip_landmarks.build().vocabulary
-    assert (reader.structures, reader.landmarks) == (vocabulary.structures, vocabulary.landmarks)
+    assert (reader.structures, reader.landmarks) == names
     for index, case_id in enumerate(reader.case_ids()):
         sample, again = reader[index], reader[index]
         assert sample.case_id == case_id

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -71,7 +72,22 @@ def test_coco_keypoints_and_box(tmp_path):
     assert annotation["num_keypoints"] == 2
     assert annotation["keypoints"][6:9] == [0, 0, 0]
     assert annotation["bbox"][2] == 30  # the bar runs through the image
+    assert annotation["bboxes"]["nothing"] == [0, 0, 0, 0]
+    left, top, width, height = annotation["bboxes"]["disc"]
+    disc = SAMPLES[0].masks[0]
+    assert disc[top : top + height, left : left + width].sum() == disc.sum()
+    assert all(disc[side].any() for side in (top, top + height - 1))
+    assert all(disc[:, side].any() for side in (left, left + width - 1))
+    assert "polylines" not in annotation
     assert (image["width"], image["height"]) == (30, 20)
+
+
+def test_coco_has_the_lines_of_a_task(tmp_path):
+    lines = {"centerline": [[1.5, 2.5], [3.25, 4.0]]}
+    sample = replace(SAMPLES[0], record={"targets": {"polylines": lines}})
+    document = json.loads(write_folder(tmp_path, [sample], VOCABULARY).read_text())
+    assert document["annotations"][0]["polylines"] == lines
+    assert_same(open_export(tmp_path)[0], sample)
 
 
 def test_staging_resumes_and_refuses_another_request(tmp_path):

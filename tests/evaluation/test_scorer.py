@@ -144,9 +144,36 @@ def test_the_ratio_to_the_baseline_is_over_the_same_landmarks(score, tmp_path):
 def test_one_subject_has_no_interval(score):
     samples = [make_case(index, subjects=1) for index in range(3)]
     summary = score(samples, [noisy(sample) for sample in samples]).summary
-    assert summary["landmark_error_mm_ci95_low"] is None
-    assert summary["detection_rate_ci95_high"] is None
+    intervals = {key for key in summary if "_ci95_" in key}
+    assert {"landmark_error_mm_ci95_low", "detection_rate_ci95_high/FH-l", "dice_ci95_low/sacrum"} < intervals
+    assert all(summary[key] is None for key in intervals)
     assert summary["landmark_error_mm_mean"] > 0
+
+
+def test_images_of_one_subject_are_not_independent(score):
+    """Two specimens of 50 images, one read well and one badly: taking images as independent is far too sure."""
+    protocol = EvalProtocol("tool", Vocabulary(("tool",), ("base", "tip")), (0.5,), "landmark_error_mm_mean")
+    samples = [make_case(index, subjects=2, protocol=protocol, pixel_mm=1.0) for index in range(100)]
+    predictions = [perfect(sample, (0.5 + 4 * (index % 2), 0)) for index, sample in enumerate(samples)]
+    for prediction in predictions[::2]:
+        prediction.masks[:] = np.roll(prediction.masks, 2, axis=2)
+    for index in range(0, 20, 2):
+        predictions[index].present[1] = False  # tips that are lost in one specimen only
+    widths = {}
+    for kind in ("subjects", "images"):
+        cases = [replace(one, subject_id=one.subject_id if kind == "subjects" else one.case_id) for one in samples]
+        reader = ListReader(tuple(cases), ("tool",), ("base", "tip"))
+        summary = score(cases, predictions, protocol, reader=reader, pictures=0).summary
+        intervals = [f"landmark_error_mm_ci95_{{}}{end}" for end in ("", "/base", "/tip")]
+        intervals += [f"detection_rate_ci95_{{}}{end}" for end in ("", "/tip")]
+        intervals += [f"dice_ci95_{{}}{end}" for end in ("", "/tool")]
+        for key in intervals:
+            widths[kind, key] = summary[key.format("high")] - summary[key.format("low")]
+    # Base: specimens at 0.5 and 4.5 mm give 4 mm; 100 independent images of that spread give 2 x 1.96 x 2 / 10 = 0.8.
+    assert widths["subjects", "landmark_error_mm_ci95_{}/base"] == pytest.approx(4)
+    assert widths["images", "landmark_error_mm_ci95_{}/base"] == pytest.approx(0.784, abs=0.08)
+    for key in {key for _, key in widths}:
+        assert widths["subjects", key] > 1.5 * widths["images", key] > 0, key
 
 
 def test_each_sample_is_read_once_and_in_order(score):

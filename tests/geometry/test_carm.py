@@ -1,10 +1,15 @@
 """View conventions, tested with projected points: RAS world, radiological display."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
+import yaml
 
 from synthex.geometry import CArm, View, intrinsics_for, look_at
 
+CONF = Path(__file__).parents[2] / "conf"
 ISO = np.array((12.0, -34.0, 56.0))
 RIGHT, ANTERIOR, SUPERIOR = np.eye(3)
 LENGTH = 10 * 1020 / 530 / 0.194  # 10 mm at the isocentre, in pixels
@@ -40,6 +45,19 @@ def test_binning_keeps_the_field_in_mm():
     assert CArm(rows=200, columns=100).binned(50).rows == 100
     with pytest.raises(ValueError, match="square"):
         CArm(rows=101, columns=100).binned(50)
+
+
+def test_the_studys_cropped_detector_has_its_pixel_pitch():
+    """The study's tool images: 50 px cut from every border of 1536, 480 columns, 0.5804 mm a pixel."""
+    settings = yaml.safe_load((CONF / "carm" / "cios_spin_cropped.yaml").read_text())
+    assert settings.pop("_target_") == "synthex.geometry.CArm"
+    carm, whole = CArm(**settings), CArm()
+    assert (carm.rows, carm.columns) == (whole.rows - 2 * 50, whole.columns - 2 * 50)
+    assert replace(carm, rows=whole.rows, columns=whole.columns) == whole
+    read = carm.binned(480)
+    assert (read.rows, read.columns) == (480, 480)
+    assert round(read.pixel_mm, 4) == 0.5804
+    assert read.columns * read.pixel_mm == pytest.approx(278.6, abs=0.05)
 
 
 @pytest.mark.parametrize("side", SIDES)

@@ -73,6 +73,17 @@ def test_bodies_of_revolution():
     assert closed_volume(lathe(ring)) == pytest.approx(np.pi * 5)
 
 
+def test_points_at_the_ends_make_no_empty_triangles():
+    ball = np.linspace(0, np.pi, 9)
+    profile = np.stack([-5 * np.cos(ball), 5 * np.sin(ball)], axis=1)
+    profile[[0, -1], 1] = 0
+    for vertices, faces in (lathe(profile, 12), swept_tube(STRAIGHT, np.array([0.0, 3, 0]), 12)):
+        corners = vertices[faces]
+        areas = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
+        assert areas.min() > 0.1
+        assert len(np.unique(vertices.round(9), axis=0)) == len(vertices)
+
+
 def test_merged_surfaces_are_closed_together():
     parts = [swept_tube(STRAIGHT, 1), swept_tube(STRAIGHT + 20, 2)]
     assert closed_volume(merge_surfaces(parts)) == pytest.approx(np.pi * 30 * 5)
@@ -90,6 +101,7 @@ def test_merged_surfaces_are_closed_together():
         (lambda: lathe(np.array([[0.0, 1]])), "two points"),
         (lambda: lathe(np.array([[0.0, 1], [1, -1]])), "at least 0"),
         (lambda: lathe(np.array([[1.0, 1], [1, 1]])), "no volume"),
+        (lambda: lathe(np.array([[0.0, 0], [1, 0]])), "no volume"),
         (lambda: merge_surfaces([]), "no surfaces"),
     ],
 )

@@ -9,9 +9,9 @@ from synthex.core import Affine, Anatomy, Volume
 from synthex.data import LearningDataset, collate
 from synthex.nn import render_heatmaps
 from synthex.tasks import hip_landmarks
-from synthex.tasks.masks_and_landmarks import make_decoder
 from synthex.tasks.hip_landmarks.scene import view_center
 from synthex.tasks.hip_landmarks.vocabulary import LANDMARKS, STRUCTURES
+from synthex.tasks.masks_and_landmarks import make_decoder
 
 
 def test_names_are_the_studys_in_its_order():
@@ -63,6 +63,18 @@ def test_heatmaps_are_taught_in_mm_whatever_the_pitch():
         sigma_px = 3.0 / float(batch["pixel_mm"])
         heatmaps = render_heatmaps(batch["landmarks"], batch["visible"], (64, 64), sigma_px)
         assert float(loss({"heatmaps": heatmaps}, batch)["loss"]) < 1e-3
+
+
+def test_what_a_network_sees_in_the_padding_is_not_read():
+    batch = batch_of(64, make_sample(0, 30, 90))
+    where = batch["native"][0]
+    assert where.row > 10
+    heatmaps = torch.zeros(1, 4, 64, 64)
+    heatmaps[0, :, where.row // 2, 32] = 1.0  # above the image
+    heatmaps[0, :, where.row + 5, 20] = 0.5
+    (found,) = make_decoder(2.0, 0.01)({"heatmaps": heatmaps, "masks": torch.zeros(1, 3, 64, 64)}, batch)
+    wanted = where.to_native(np.array([[20.5, where.row + 5.5]]))
+    assert np.allclose(found.landmarks, wanted, atol=0.5)
 
 
 def test_absent_everywhere_decodes_to_absent():

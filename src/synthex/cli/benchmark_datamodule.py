@@ -20,6 +20,7 @@ from synthex.cli.benchmark_stages import STAGES, stages_in_worker
 from synthex.cli.benchmark_table import machine, print_rows, write_rows
 from synthex.cli.benchmark_volumes import MappedVolumes
 from synthex.cli.build import build_reader, build_sources, build_task, plain, prepare
+from synthex.cli.settings import input_size
 from synthex.cli.terminal import console, quiet_libraries, track
 from synthex.core import ConfigError, Task
 from synthex.data import LearningDataset, SyntheticReader, collate
@@ -84,6 +85,7 @@ def main(cfg: DictConfig) -> None:
             instantiate(cfg.augment),
             seed=int(cfg.seed),
             normalization=cfg.data.normalization,
+            input_size=input_size(cfg.data),
         )
         stages = stages_in_worker(dataset, int(cfg.profile_samples), int(cfg.data.batch_size))
         rows = [row(cfg, workers, run_through(dataset, cfg, workers), stages) for workers in counts]

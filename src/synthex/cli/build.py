@@ -136,14 +136,67 @@ def open_checked(folder: str, task: Task, setting: str) -> Reader:
     Raises:
         ConfigError: It was made for other structures or landmarks.
     """
-    reader = open_export(Path(folder).expanduser())
+    return check_names(open_export(Path(folder).expanduser()), task, f"{setting}={folder}")
+
+
+def open_real(cfg: DictConfig, task: Task) -> Reader:
+    """The real radiographs of a node of the group ``real``, whose names are the task's.
+
+    Raises:
+        ConfigError: Its root is not said, or it is for another task.
+    """
+    _check_root(cfg)
+    reader = instantiate(cfg)
+    if not isinstance(reader, Reader):
+        raise ConfigError(f"real._target_ made a {type(reader).__name__}, not a Reader")
+    return check_names(reader, task, f"real.root={cfg.root}")
+
+
+def described_real(cfg: DictConfig) -> dict[str, Any]:
+    """The node of the group ``real`` as plain values, empty where none was chosen.
+
+    Raises:
+        ConfigError: It has no root, or names a file that the description of the cases may not name.
+    """
+    node = cfg.get("real")
+    if not node:
+        return {}
+    _check_root(node)
+    if node.get("subjects") is not None:
+        raise ConfigError(
+            f"real.subjects={node.subjects}: predictions do not depend on it; give it to `synthex evaluate`, with "
+            "real.root, or keep it as subjects.csv in real.root"
+        )
+    found: dict[str, Any] = plain(node)
+    return found
+
+
+def _check_root(node: DictConfig) -> None:
+    if OmegaConf.is_missing(node, "root") or node.root is None:
+        raise ConfigError("real.root is not set; say where the radiographs are: real.root=<folder>")
+
+
+def check_names(reader: Reader, task: Task, setting: str) -> Reader:
+    """The reader, if its channels are those of the task, in the same order.
+
+    Raises:
+        ConfigError: They are not.
+    """
     wanted = (task.vocabulary.structures, task.vocabulary.landmarks)
     if (reader.structures, reader.landmarks) != wanted:
         raise ConfigError(
-            f"{setting}={folder} holds {', '.join(reader.structures)} and {len(reader.landmarks)} landmarks; "
-            f"the task {task.name} needs {', '.join(wanted[0])} and {len(wanted[1])}"
+            f"{setting} holds {_listed(reader.structures, reader.landmarks)}; "
+            f"the task {task.name} needs {_listed(*wanted)}"
         )
     return reader
+
+
+def _listed(structures: tuple[str, ...], landmarks: tuple[str, ...]) -> str:
+    """Names where they are few, else how many there are."""
+    points = f"{len(landmarks)} landmarks"
+    if 0 < len(landmarks) <= 4:
+        points = f"the landmarks {', '.join(landmarks)}"
+    return f"{', '.join(structures) or 'no structures'} and {points}"
 
 
 def prepare(reader: SyntheticReader) -> SyntheticReader:

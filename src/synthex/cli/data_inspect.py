@@ -115,7 +115,7 @@ def _overview(source: CtFolder, problems: Mapping[str, InputError]) -> str:
         except InputError as error:
             state = f"BAD: {error.path.name}: {error.problem}; {error.remedy}"
         rows.append((subject_id, files.name, _name(files.labels), _name(files.landmarks), state))
-    return _table(f"{len(rows)} subjects", ("id", "files", "labels", "landmarks", "voxels or problem"), rows)
+    return table(f"{len(rows)} subjects", ("id", "files", "labels", "landmarks", "voxels or problem"), rows)
 
 
 def _name(path: Path | None) -> str:
@@ -142,7 +142,7 @@ def _image_table(finding: Finding) -> str:
         ("label names", finding.reading.numbering or "none"),
         ("landmarks", finding.landmark_source),
     ]
-    return _table(f"Subject {anatomy.subject_id}", ("", ""), rows)
+    return table(f"Subject {anatomy.subject_id}", ("", ""), rows)
 
 
 def _structure_table(finding: Finding) -> str:
@@ -156,7 +156,7 @@ def _structure_table(finding: Finding) -> str:
         (str(number), name, f"{counts[number]}", f"{counts[number] * cm3:.1f}", groups.get(name, ""))
         for name, number in anatomy.structures.items()
     ]
-    return _table("Structures", ("id", "name", "voxels", "cm3", "hip task calls it"), rows)
+    return table("Structures", ("id", "name", "voxels", "cm3", "hip task calls it"), rows)
 
 
 def _landmark_table(finding: Finding) -> str:
@@ -168,24 +168,25 @@ def _landmark_table(finding: Finding) -> str:
         for name, point in anatomy.landmarks.items()
     ]
     rows += [(name, "", "", "", "absent") for name in sorted(anatomy.absent)]
-    return _table("Landmarks, RAS mm", ("name", "right", "anterior", "superior", "confidence"), rows)
+    return table("Landmarks, RAS mm", ("name", "right", "anterior", "superior", "confidence"), rows)
 
 
-def _table(title: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+def table(title: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    """A table as text, for a terminal of any width."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", show_header=any(columns))
+    made = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", show_header=any(columns))
     for column in columns:
         numeric = column in ("voxels", "cm3", "right", "anterior", "superior", "confidence")
-        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+        made.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        made.add_row(*(Text(cell) for cell in row))
     stream = io.StringIO()
     width = max(60, min(110, shutil.get_terminal_size((100, 24)).columns))
-    Console(file=stream, width=width, color_system=None).print(table)
+    Console(file=stream, width=width, color_system=None).print(made)
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"
 
 

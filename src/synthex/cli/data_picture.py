@@ -78,14 +78,14 @@ def _slice(panel: Any, anatomy: Anatomy, focus_world: Point3, axis: int, title: 
     if across == 0:
         panel.invert_xaxis()  # +x is the patient's right, which belongs on the viewer's left
     for name, number in anatomy.structures.items():
-        _outline(panel, labels == number, colors[name])
+        outline(panel, labels == number, colors[name])
     for name, point in anatomy.landmarks.items():
         at = ct.world_from_ijk.inverse().apply(point[None])[0]
         if abs(at[axis] - index) * ct.spacing_mm[axis] <= SLAB_MM:
-            _mark(panel, at[across], at[up], name)
+            mark(panel, at[across], at[up], name)
     left, right = ("R", "L") if across == 0 else ("P", "A")
     position = float(ct.world_from_ijk.apply(np.array([[index if a == axis else 0.0 for a in range(3)]]))[0, axis])
-    _frame(panel, f"{title}, {'xyz'[axis]} = {position:.0f} mm", left, right)
+    frame(panel, f"{title}, {'xyz'[axis]} = {position:.0f} mm", left, right)
 
 
 def _drr(panel: Any, anatomy: Anatomy, focus_world: Point3, colors: dict[str, Any]) -> None:
@@ -101,14 +101,14 @@ def _drr(panel: Any, anatomy: Anatomy, focus_world: Point3, colors: dict[str, An
     extent = (0, camera.width, camera.height, 0)
     panel.imshow(path_mm, cmap="gray", extent=extent, vmin=low, vmax=max(high, low + 1))  # log domain: bone bright
     for path, name in zip(result.label_path_mm, outlined, strict=True):
-        _outline(panel, path > 0, colors[name], offset=0.5)
+        outline(panel, path > 0, colors[name], offset=0.5)
     panel.set_xlim(0, camera.width)
     panel.set_ylim(camera.height, 0)
     if anatomy.landmarks:
         points = camera.project(np.stack(list(anatomy.landmarks.values())))
         for (column, row), name in zip(points, anatomy.landmarks, strict=True):
-            _mark(panel, column, row, name)
-    _frame(panel, "frontal DRR (anterior source)", "R", "L")
+            mark(panel, column, row, name)
+    frame(panel, "frontal DRR (anterior source)", "R", "L")
 
 
 def _for_overview(anatomy: Anatomy) -> tuple[Volume, Volume]:
@@ -125,13 +125,14 @@ def _for_overview(anatomy: Anatomy) -> tuple[Volume, Volume]:
     return Volume(weighted, affine), Volume(np.ascontiguousarray(anatomy.labels.data[every]), affine)
 
 
-def _outline(panel: Any, mask: np.ndarray, color: Any, offset: float = 0.0) -> None:
+def outline(panel: Any, mask: np.ndarray, color: Any, offset: float = 0.0) -> None:
+    """The edge of a mask; ``offset`` is where the centre of the first pixel lies."""
     if mask.any():
         rows, columns = (np.arange(n) + offset for n in mask.shape)
         panel.contour(columns, rows, mask.astype(np.float32), levels=[0.5], colors=[color], linewidths=0.9)
 
 
-def _mark(panel: Any, column: float, row: float, name: str) -> None:
+def mark(panel: Any, column: float, row: float, name: str) -> None:
     """A cross with its name; names of right-sided points go to the viewer's left, so that pairs stay readable."""
     from matplotlib.patheffects import withStroke
 
@@ -149,7 +150,8 @@ def _mark(panel: Any, column: float, row: float, name: str) -> None:
     )
 
 
-def _frame(panel: Any, title: str, left: str, right: str) -> None:
+def frame(panel: Any, title: str, left: str = "", right: str = "") -> None:
+    """A title, and which sides of the patient are left and right of the picture."""
     panel.set_axis_off()
     panel.set_facecolor("black")
     panel.set_title(title, color=_INK, fontsize=11)

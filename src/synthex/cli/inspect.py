@@ -1,4 +1,4 @@
-"""``synthex data inspect PATH``: what is understood of a CT, a label map or a folder."""
+"""``synthex data inspect PATH``: what is understood of a CT, a label map, a folder or an archive of radiographs."""
 
 from pathlib import Path
 
@@ -6,7 +6,9 @@ from omegaconf import DictConfig
 
 from synthex.cli.data_inspect import inspect
 from synthex.cli.terminal import console
+from synthex.cli.tool_inspect import inspect_tool_folders
 from synthex.core import ConfigError
+from synthex.data.real import is_tool_folder
 
 
 def main(cfg: DictConfig) -> None:
@@ -14,5 +16,9 @@ def main(cfg: DictConfig) -> None:
     if cfg.path is None:
         raise ConfigError("nothing to inspect; say what: synthex data inspect PATH")
     output = Path(cfg.output).expanduser()
-    console.print(inspect(Path(cfg.path).expanduser(), output, label_names=cfg.label_names))
+    path = Path(cfg.path).expanduser()
+    if is_tool_folder(path):
+        console.print(inspect_tool_folders(path, output))
+    else:
+        console.print(inspect(path, output, label_names=cfg.label_names))
     console.print(f"picture: {output}")

@@ -11,8 +11,18 @@ from omegaconf import DictConfig, OmegaConf
 from torch.utils.data import DataLoader
 from yaml import YAMLError
 
-from synthex.cli.build import build_reader, build_sources, build_task, open_checked, plain, prepare, real_source
-from synthex.cli.settings import choose
+from synthex.cli.build import (
+    build_reader,
+    build_sources,
+    build_task,
+    described_real,
+    open_checked,
+    open_real,
+    plain,
+    prepare,
+    real_source,
+)
+from synthex.cli.settings import choose, input_size
 from synthex.cli.subjects import check_subjects, fingerprints, read_subjects
 from synthex.cli.terminal import console, quiet_libraries, track
 from synthex.core import ConfigError, InputError, Prediction, Reader, Task, derive_seed, write_text
@@ -33,7 +43,7 @@ NOT_IDENTITY = (
 MAKE_CASES = ("task", "carm", "views", "simulation", "seed")
 """Settings that decide simulated cases, beside ``data``."""
 
-LOADING = ("batch_size", "workers", "samples_per_epoch", "cases", "render")
+LOADING = ("batch_size", "workers", "samples_per_epoch", "cases", "render", "input_size")
 """Settings of ``data`` that say how cases are loaded or how many, not what they are."""
 
 
@@ -117,11 +127,14 @@ def cases_config(
         trained: Config of the run.
         subjects: Fingerprints of the run's subjects by split, where they are files.
     """
-    chosen = [name for name in ("ct", "meshes", "on_disk") if cfg[name] is not None]
+    real = described_real(cfg)
+    chosen = [name for name in ("ct", "meshes", "on_disk") if cfg[name] is not None] + (["real"] if real else [])
     if len(chosen) > 1:
         raise ConfigError(f"{' and '.join(chosen)} are both set; give one of them")
     choose("split", cfg.split, SPLITS)
     kind = chosen[0] if chosen else "split"
+    if kind == "real" and cfg.split != "test":
+        raise ConfigError(f"split={cfg.split} is a split of the run; of real radiographs give real.split={cfg.split}")
     data = plain(trained.data)
     if kind in ("ct", "meshes") and data["kind"] != "synthetic":
         raise ConfigError(f"{kind}= needs a run trained with data=synthetic, which says how views are simulated")
@@ -130,20 +143,23 @@ def cases_config(
         data["label_names"] = cfg.label_names
     for name in LOADING:
         data.pop(name, None)
-    unused = SPLITS if kind == "on_disk" else tuple(split for split in SPLITS if split != cfg.split)
+    unused = SPLITS if kind in ("on_disk", "real") else tuple(split for split in SPLITS if split != cfg.split)
     if kind != "split" and data["kind"] == "synthetic":
         data["ct"] = data["meshes"] = None
-    if kind == "meshes":
+    if kind in ("meshes", "on_disk", "real") and "label_names" in data:
         data["label_names"] = None
     for name in unused if data["kind"] == "on_disk" else ():
         data[name] = None
     config = {name: plain(trained[name]) for name in MAKE_CASES if name in trained} | {"data": data}
+    # Predictions of several parts of one archive do not overwrite each other.
+    part = [str(real[key]) for key in ("fold", "split") if real.get(key) is not None]
     cases = {
         "kind": kind,
         "split": cfg.split,
-        "folder": cfg[kind] if chosen else None,
+        "folder": real["root"] if real else cfg[kind] if chosen else None,
         "count": count,
-        "name": cfg.split if kind == "split" else kind,
+        "name": cfg.split if kind == "split" else "-".join((kind, *part)),
+        "real": {key: value for key, value in real.items() if key != "root"},
         "subjects": dict(subjects[cfg.split]) if kind == "split" and subjects and cfg.split in subjects else None,
         "config": config,
     }
@@ -160,6 +176,8 @@ def open_cases(cases: DictConfig, task: Task, cache_dir: str) -> Reader:
     cfg = OmegaConf.create(plain(cases.config) | {"paths": {"cache_dir": cache_dir}})
     if cases.kind == "on_disk":
         return open_checked(cases.folder, task, "on_disk")
+    if cases.kind == "real":
+        return open_real(OmegaConf.create(plain(cases.real) | {"root": cases.folder}), task)
     if cfg.data.kind == "on_disk":
         folder = cfg.data[cases.split]
         if folder is None:
@@ -207,7 +225,7 @@ def write_predictions(
 ) -> Path:
     """Predict every case of ``reader`` and write the set, and beside it the trivial predictor's if the run has one."""
     data = trained.data
-    dataset = LearningDataset(reader, int(data.size), normalization=data.normalization)
+    dataset = LearningDataset(reader, int(data.size), normalization=data.normalization, input_size=input_size(data))
     provenance = {
         "weights_sha256": hashlib.sha256(weights.read_bytes()).hexdigest()[:16],
         "config_hash": config_hash(trained),

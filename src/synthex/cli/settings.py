@@ -17,7 +17,7 @@ CHOICES = {
 
 INTEGERS: dict[str, int | None] = {
     **dict.fromkeys(("seed", "data.eval_seed", "data.split_seed", "data.phantoms.seed")),
-    **dict.fromkeys(("data.size", "data.batch_size", "data.samples_per_epoch", "data.variants"), 1),
+    **dict.fromkeys(("data.size", "data.input_size", "data.batch_size", "data.samples_per_epoch", "data.variants"), 1),
     **dict.fromkeys((f"data.phantoms.{split}" for split in ("train", "val", "test")), 1),
     **dict.fromkeys(("data.cases.val", "data.cases.test", "cases", "count", "columns", "batch_size"), 1),
     **dict.fromkeys(("rounds", "threads", "samples", "profile_samples", "size", "grid.draws"), 1),
@@ -26,7 +26,7 @@ INTEGERS: dict[str, int | None] = {
 }
 """Whole numbers, and the least that makes sense (None: any)."""
 
-MAY_BE_NULL = ("data.samples_per_epoch", "cases")
+MAY_BE_NULL = ("data.input_size", "data.samples_per_epoch", "cases")
 
 
 def choose(name: str, value: Any, choices: tuple[str, ...]) -> None:
@@ -55,6 +55,8 @@ def check_settings(cfg: DictConfig) -> None:
             value = OmegaConf.select(cfg, name)
             if not (value is None and name in MAY_BE_NULL):
                 _check_integer(name, value, least)
+    if _has(cfg, "data.size"):
+        input_size(cfg.data)
     if _has(cfg, "data.spacing_mm"):
         spacing = _number(OmegaConf.select(cfg, "data.spacing_mm"))
         if not spacing > 0:
@@ -65,6 +67,22 @@ def check_settings(cfg: DictConfig) -> None:
             raise ConfigError(f"data.fractions={fractions}: give three numbers, the shares of train, val and test")
     if OmegaConf.select(cfg, "data.kind") == "synthetic":
         _check_geometry(cfg)
+
+
+def input_size(data: DictConfig) -> int:
+    """Side of the network input that images of ``data`` are padded to.
+
+    Raises:
+        ConfigError: It is smaller than the images.
+    """
+    size = int(data.size)
+    side = size if data.get("input_size") is None else int(data.input_size)
+    if side < size:
+        raise ConfigError(
+            f"data.input_size={side} is smaller than data.size={size}: images are padded, not cut; "
+            "give at least data.size, or null"
+        )
+    return side
 
 
 def _has(cfg: DictConfig, name: str) -> bool:

@@ -14,9 +14,11 @@ from synthex.cli.subjects import fingerprints, from_files
 from synthex.cli.terminal import console, quiet_libraries, track
 from synthex.core import AnatomySource, ConfigError, Reader, derive_seed, write_json
 from synthex.data import SPLITS, Staging, write_folder, write_hdf5
+from synthex.data.real import write_tool_folders
+from synthex.data.real.tool_export import check_one_structure
 from synthex.learning import limit_worker_threads
 
-FORMATS = ("hdf5", "folder", "both")
+FORMATS = ("hdf5", "folder", "both", "tool_folders")
 
 
 class _Stage(Dataset[int]):
@@ -43,6 +45,8 @@ def main(cfg: DictConfig) -> None:
         raise ConfigError("simulate needs data=synthetic; data=on_disk has nothing to simulate")
     count = int(cfg.count)
     task = build_task(cfg)
+    if cfg.format == "tool_folders":
+        check_one_structure(task.vocabulary)
     source = build_sources(cfg)[cfg.split]
     seed = int(cfg.seed) if cfg.split == "train" else int(cfg.data.eval_seed)
     reader = build_reader(cfg, task, source, cfg.split, count, seed)
@@ -74,6 +78,8 @@ def main(cfg: DictConfig) -> None:
         written += write_hdf5(output, staging.samples(count), vocabulary)
     if cfg.format in ("folder", "both"):
         written.append(write_folder(output, staging.samples(count), vocabulary))
+    if cfg.format == "tool_folders":
+        written.append(write_tool_folders(output, staging.samples(count), vocabulary))
     write_json(done, {"count": count})
     staging.clear()
     console.print(f"{count} radiographs: " + ", ".join(str(path) for path in written), soft_wrap=True)

@@ -26,7 +26,7 @@ from synthex.cli.predict import (
     open_cases,
     write_predictions,
 )
-from synthex.cli.settings import choose
+from synthex.cli.settings import choose, input_size
 from synthex.cli.subjects import keep_subjects, read_subjects
 from synthex.cli.terminal import quiet_libraries, track
 from synthex.core import ConfigError, Reader, Task, derive_seed, write_text
@@ -121,11 +121,16 @@ def fit(cfg: DictConfig, task: Task, readers: dict[str, Reader], run: Path, chec
     network = instantiate(
         cfg.model, structures=len(task.vocabulary.structures), landmarks=len(task.vocabulary.landmarks)
     )
-    size, normalization = int(data.size), data.normalization
-    if hasattr(network, "input_size") and network.input_size(size, size) != (size, size):
-        raise ConfigError(f"data.size={size}: this network takes multiples of {network.multiple}")
-    train = LearningDataset(readers["train"], size, instantiate(cfg.augment), seed=seed, normalization=normalization)
-    val = LearningDataset(readers["val"], size, normalization=normalization) if "val" in readers else None
+    size, side = int(data.size), input_size(data)
+    if hasattr(network, "input_size") and (fitting := network.input_size(side, side)) != (side, side):
+        name = "size" if data.get("input_size") is None else "input_size"
+        raise ConfigError(
+            f"data.{name}={side}: this network takes multiples of {network.multiple}; "
+            f"give another size, or pad with data.input_size={fitting[0]}"
+        )
+    prepared: dict[str, Any] = {"normalization": data.normalization, "input_size": side}
+    train = LearningDataset(readers["train"], size, instantiate(cfg.augment), seed=seed, **prepared)
+    val = LearningDataset(readers["val"], size, **prepared) if "val" in readers else None
     endless = isinstance(readers["train"], SyntheticReader)
     datamodule = DataModule(
         train,

@@ -17,11 +17,12 @@ class LearningDataset(Dataset[Item]):
 
     Args:
         reader: Where samples come from.
-        size: Side of the network input in pixels.
+        size: Pixels of the images along their longer side.
         augment: Domain randomisation, or None.
         seed: Run seed; the augmentation of item ``i`` is drawn from (seed, stream, i).
         stream: Name of the random stream, normally the split.
         normalization: See :func:`synthex.data.preprocess.preprocess`.
+        input_size: Side of the network input, to which images are padded; None for ``size``.
 
     An index beyond the reader's length wraps around to an earlier sample, but its augmentation is new,
     so that later epochs over a finite reader see other draws.
@@ -36,9 +37,11 @@ class LearningDataset(Dataset[Item]):
         seed: int = 0,
         stream: str = "train",
         normalization: Normalization = "zscore",
+        input_size: int | None = None,
     ) -> None:
         self.reader, self.size, self.augment = reader, size, augment
         self.seed, self.stream, self.normalization = seed, stream, normalization
+        self.input_size = input_size
 
     def __len__(self) -> int:
         return len(self.reader)
@@ -47,7 +50,7 @@ class LearningDataset(Dataset[Item]):
         sample = self.reader[index % len(self.reader)]
         if self.augment is not None:
             sample = self.augment(sample, derive_rng(self.seed, self.stream, index, "augment"))
-        tensors, pixel_map = preprocess(sample, self.size, self.normalization)
+        tensors, pixel_map = preprocess(sample, self.size, self.normalization, self.input_size)
         return tensors | {
             "index": index,
             "case_id": sample.case_id,

@@ -166,8 +166,10 @@ def write_folder(folder: str | Path, samples: Iterable[Sample], vocabulary: Voca
     """Write ``images/*.tiff`` (float32), ``png/*.png`` (8-bit view), ``labels/*.png`` and COCO annotations.
 
     The COCO file has one annotation a case: keypoints ``[x, y, v]`` (COCO's convention, pixel centres
-    at +0.5; v = 2 visible, 0 absent) and one RLE a structure under ``segmentations``; ``segmentation``
-    is their union, so that plain COCO tools can read it.
+    at +0.5; v = 2 visible, 0 absent), one RLE a structure under ``segmentations`` and one box a structure
+    under ``bboxes``; ``segmentation`` and ``bbox`` are those of their union, so that plain COCO tools can read it.
+    Boxes are [left, top, width, height] in pixels, all 0 where there is no pixel. Lines that a task draws (the
+    centre line of an instrument) are under ``polylines``: name to [[column, row], …], pixel centres at +0.5.
 
     Returns:
         Path of ``annotations.json``.
@@ -223,28 +225,34 @@ def _annotation(number: int, sample: Sample, vocabulary: Vocabulary) -> dict[str
     union = np.zeros(sample.image.shape, dtype=bool)
     for mask in sample.masks:
         union |= mask
-    rows, columns = np.flatnonzero(union.any(axis=1)), np.flatnonzero(union.any(axis=0))
-    box = [0, 0, 0, 0]
-    if rows.size:
-        left, top = int(columns[0]), int(rows[0])
-        box = [left, top, int(columns[-1]) + 1 - left, int(rows[-1]) + 1 - top]
+    named = dict(zip(vocabulary.structures, sample.masks, strict=True))
     keypoints: list[float] = []
     for point, visible in zip(sample.landmarks, sample.visible, strict=True):
         keypoints += [float(point[0]), float(point[1]), 2] if visible else [0, 0, 0]
-    return {
+    annotation = {
         "id": number,
         "image_id": number,
         "category_id": 1,
         "iscrowd": 0,
         "area": int(union.sum()),
-        "bbox": box,
+        "bbox": _box(union),
         "num_keypoints": int(sample.visible.sum()),
         "keypoints": keypoints,
         "segmentation": encode_rle(union),
-        "segmentations": {
-            name: encode_rle(mask) for name, mask in zip(vocabulary.structures, sample.masks, strict=True)
-        },
+        "segmentations": {name: encode_rle(mask) for name, mask in named.items()},
+        "bboxes": {name: _box(mask) for name, mask in named.items()},
     }
+    lines = sample.record.get("targets", {}).get("polylines")
+    return annotation | ({"polylines": dict(lines)} if lines else {})
+
+
+def _box(mask: np.ndarray) -> list[int]:
+    """[left, top, width, height] of the pixels of a mask, zeros where it has none."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not rows.size:
+        return [0, 0, 0, 0]
+    left, top = int(columns[0]), int(rows[0])
+    return [left, top, int(columns[-1]) + 1 - left, int(rows[-1]) + 1 - top]
 
 
 def _to_display(sample: Sample) -> np.ndarray:

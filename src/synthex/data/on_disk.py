@@ -11,12 +11,17 @@ import tifffile
 from synthex.core import InputError, Reader, Sample
 from synthex.data.encoding import decode_rle, split_labels
 from synthex.data.export import ANNOTATIONS_FILE, IMAGES_FILE, LABELS_FILE
+from synthex.data.real.tool_folders import ToolFolders
+from synthex.data.real.tool_layout import IMAGES as TOOL_IMAGES
+from synthex.data.real.tool_layout import SIDECAR
 
 _REMEDY = "write it again with `synthex simulate`"
 
 
 def open_export(folder: str | Path) -> Reader:
-    """Open a folder written by ``synthex simulate``, whichever of the two formats it holds.
+    """Open a folder written by ``synthex simulate``, whichever of the three formats it holds.
+
+    A folder of the study's tool archive (``proj``, ``seg``, ``lands``) is opened too.
 
     Raises:
         InputError: There is no finished export in the folder, or it cannot be read.
@@ -26,9 +31,11 @@ def open_export(folder: str | Path) -> Reader:
         return Hdf5Reader(folder / IMAGES_FILE, folder / LABELS_FILE)
     if (folder / ANNOTATIONS_FILE).exists():
         return FolderReader(folder)
-    if (folder / ".staging").exists():
+    if (folder / ".staging").exists() and not (folder / SIDECAR).exists():
         raise InputError(folder, "holds an unfinished export", "run the same `synthex simulate` again to finish it")
-    problem = f"has neither {IMAGES_FILE} and {LABELS_FILE} nor {ANNOTATIONS_FILE}"
+    if (folder / TOOL_IMAGES).is_dir():
+        return ToolFolders(folder)
+    problem = f"has neither {IMAGES_FILE} and {LABELS_FILE} nor {ANNOTATIONS_FILE} nor {TOOL_IMAGES}"
     raise InputError(folder, problem, _REMEDY)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from synthex.core import Sample
+from synthex.core import ConfigError, Sample
 from synthex.core.arrays import Image, Points2
 
 Normalization = Literal["zscore", "minmax"]
@@ -60,11 +60,24 @@ class PixelMap:
         return self.columns / self.width, self.rows / self.height
 
 
-def fit(height: int, width: int, size: int) -> PixelMap:
-    """The map that fits a native image into a ``size`` x ``size`` network input, centred, aspect kept."""
+def fit(height: int, width: int, size: int, input_size: int | None = None) -> PixelMap:
+    """The map of a native image into the network input: aspect kept, the longer side ``size``, centred.
+
+    Args:
+        height: Native rows.
+        width: Native columns.
+        size: Pixels of the resampled image along its longer side.
+        input_size: Side of the square input it lies in; None for ``size``.
+
+    Raises:
+        ConfigError: The input is smaller than the image.
+    """
+    side = size if input_size is None else input_size
+    if side < size:
+        raise ConfigError(f"data.input_size={side} is smaller than data.size={size}; images are padded, not cut")
     scale = size / max(height, width)
     rows, columns = max(1, round(height * scale)), max(1, round(width * scale))
-    return PixelMap(rows, columns, (size - columns) // 2, (size - rows) // 2, height, width)
+    return PixelMap(rows, columns, (side - columns) // 2, (side - rows) // 2, height, width)
 
 
 def to_log(sample: Sample) -> Image:
@@ -104,30 +117,35 @@ def resize(stack: torch.Tensor, rows: int, columns: int, *, mask: bool = False) 
 
 
 def preprocess(
-    sample: Sample, size: int, normalization: Normalization = "zscore"
+    sample: Sample, size: int, normalization: Normalization = "zscore", input_size: int | None = None
 ) -> tuple[dict[str, torch.Tensor], PixelMap]:
     """Turn a sample of any origin into network tensors.
 
     The statistics of the normalisation are those of the image itself, before padding; padding repeats
-    the border, so that no false edge appears.
+    the border, so that no false edge appears (the study reflects 16 pixels, which small images do not have).
 
     Args:
         sample: Native pixels, either domain.
-        size: Side of the square network input in pixels.
+        size: Pixels of the resampled image along its longer side.
         normalization: ``zscore`` (the study's) or ``minmax``.
+        input_size: Side N of the square network input that the image is padded to; None for ``size``.
 
     Returns:
-        ``image`` (1, size, size), ``masks`` (S, size, size) bool, ``landmarks`` (L, 2) in network
-        pixels (NaN where not visible), ``visible``, ``annotated``, ``pixel_mm``; and the pixel map.
+        ``image`` (1, N, N), ``masks`` (S, N, N) bool, ``landmarks`` (L, 2) in network pixels (NaN where
+        not visible), ``visible``, ``annotated``, ``pixel_mm``; and the pixel map.
+
+    Raises:
+        ConfigError: ``input_size`` is smaller than ``size``.
     """
     height, width = sample.image.shape
-    where = fit(height, width, size)
+    where = fit(height, width, size, input_size)
+    side = size if input_size is None else input_size
     rows, columns = where.crop()
     shape = (rows.stop - rows.start, columns.stop - columns.start)
     image = resize(torch.from_numpy(normalize(to_log(sample), normalization))[None], *shape)
-    masks = torch.zeros((len(sample.masks), size, size), dtype=torch.bool)
+    masks = torch.zeros((len(sample.masks), side, side), dtype=torch.bool)
     masks[:, rows, columns] = resize(torch.from_numpy(np.ascontiguousarray(sample.masks)), *shape, mask=True)
-    pad = (columns.start, size - columns.stop, rows.start, size - rows.stop)
+    pad = (columns.start, side - columns.stop, rows.start, side - rows.stop)
     if any(pad):
         image = functional.pad(image[None], pad, mode="replicate")[0]
     landmarks = where.to_network(sample.landmarks)

@@ -4,6 +4,7 @@ from synthex.evaluation.baseline import TrivialPredictor
 from synthex.evaluation.compare import ComparisonTable, Figures, compare_figures, compare_scores
 from synthex.evaluation.compare_tables import comparison_csv, comparison_latex
 from synthex.evaluation.original import original_figures
+from synthex.evaluation.pool import PooledReader, pool, pool_with_cases
 from synthex.evaluation.prediction_set import PredictionSet, read_prediction_set, write_prediction_set
 from synthex.evaluation.report import render_report
 from synthex.evaluation.scorer import Evaluation, Predictor, evaluate
@@ -17,6 +18,7 @@ __all__ = [
     "Evaluation",
     "EvaluationPaths",
     "Figures",
+    "PooledReader",
     "PredictionSet",
     "Predictor",
     "Scores",
@@ -29,6 +31,8 @@ __all__ = [
     "documented_keys",
     "evaluate",
     "original_figures",
+    "pool",
+    "pool_with_cases",
     "read_prediction_set",
     "render_report",
     "summarize",

@@ -88,6 +88,10 @@ class PredictionSet:
         """All cases, in the order they were written."""
         return tuple(self._entries)
 
+    def source(self, case_id: str | None = None) -> Path:
+        """The file to name in an error about a case, or about the set."""
+        return self.folder / JSON_NAME
+
     def _unpack(self, case_id: str, entry: CaseEntry) -> np.ndarray:
         rows, columns = entry.image_shape
         expected = (len(self.structures), rows, -(-columns // 8))

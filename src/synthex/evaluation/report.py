@@ -10,7 +10,7 @@ from typing import Any
 from synthex.evaluation.charts import curve_chart, cut_chart, distribution_chart, error_boxes
 from synthex.evaluation.scorer import Evaluation
 from synthex.evaluation.summary import documented_keys
-from synthex.evaluation.tables import interval_text, number, overall_rows, spread_text
+from synthex.evaluation.tables import gate_text, interval_note, interval_text, number, overall_rows, spread_text
 
 
 def render_report(
@@ -36,6 +36,7 @@ def render_report(
         f"{escape(evaluation.protocol.task)} · {summary['visible_landmarks']} visible landmarks</p>",
         _warnings(evaluation),
         _cards(evaluation),
+        f'<p class="soft">{escape(gate_text(evaluation))}</p>' if evaluation.protocol.gate is not None else "",
         _comparison(evaluation),
     ]
     if scores.landmarks:
@@ -76,10 +77,8 @@ def _warnings(evaluation: Evaluation) -> str:
         if cases:
             shown = ", ".join(cases[:5]) + (" …" if len(cases) > 5 else "")
             notes.append(f"{len(cases)} cases {text}: {shown}")
-    if evaluation.summary["subjects"] < 2:
-        notes.append("One subject: there is no confidence interval.")
-    elif evaluation.summary["subjects"] < 10:
-        notes.append("Few subjects: the confidence intervals are likely too narrow.")
+    if note := interval_note(evaluation):
+        notes.append(note)
     return "".join(f'<p class="warn">{escape(note)}</p>' for note in notes)
 
 
@@ -121,25 +120,27 @@ def _comparison(evaluation: Evaluation) -> str:
     if evaluation.baseline is None:
         return ""
     rows = [
-        (escape(label), model, f'<span class="base">{base}</span>')
-        for label, _, model, base in overall_rows(evaluation)
+        (escape(label), model, interval, f'<span class="base">{base}</span>')
+        for label, _, model, interval, base in overall_rows(evaluation)
     ]
     return (
         "<h2>Beside the baseline</h2>"
         '<p class="soft">Scored on the same images. Unless another set was given, the baseline answers with mean '
-        "positions and mean masks, whatever the image shows.</p>" + _table(("figure", "model", "baseline"), rows)
+        "positions and mean masks, whatever the image shows.</p>"
+        + _table(("figure", "model", "95 % CI", "baseline"), rows)
     )
 
 
 def _landmark_table(evaluation: Evaluation) -> str:
     summary = evaluation.summary
     based = evaluation.baseline is not None
-    header = ["landmark", "visible", "mean ± std mm", "median", "95th pct", "95 % CI of mean", "no miss dropped"]
+    header = ["landmark", "visible", "mean ± std mm", "median", "95th pct", "95 % CI", "no miss dropped"]
     header += ["baseline mean"] if based else []
     rows = []
     for name in (*evaluation.scores.landmarks, ""):
         end = f"/{name}" if name else ""
         low, high = summary[f"landmark_error_mm_ci95_low{end}"], summary[f"landmark_error_mm_ci95_high{end}"]
+        rate = [summary[f"detection_rate_ci95_{side}{end}"] for side in ("low", "high")]
         row = [
             escape(name) or "all",
             str(summary[f"visible_landmarks{end}"]),
@@ -153,10 +154,10 @@ def _landmark_table(evaluation: Evaluation) -> str:
             row.append(f'<span class="base">{number(summary[f"baseline_landmark_error_mm_mean{end}"])}</span>')
         row += [
             number(summary[f"false_detection_rate{end}"], percent=True),
-            _bar(summary[f"detection_rate{end}"], percent=True),
+            _bar(summary[f"detection_rate{end}"], percent=True) + _below(rate),
         ]
         rows.append(tuple(row))
-    return _table((*header, "false", "detected"), rows, total=True)
+    return _table((*header, "false", "detected (95 % CI)"), rows, total=True)
 
 
 def _structure_table(evaluation: Evaluation) -> str:
@@ -205,7 +206,7 @@ def _provenance(evaluation: Evaluation, details: Mapping[str, Any]) -> str:
 
 
 def _definitions(evaluation: Evaluation) -> str:
-    keys = documented_keys(evaluation.scores, with_baseline=False)
+    keys = documented_keys(evaluation.scores, with_baseline=False, with_gate=evaluation.protocol.gate is not None)
     items = "".join(
         f"<dt><code>{escape(key)}</code></dt><dd>{escape(text)}</dd>" for key, text in keys.items() if "/" not in key
     )
@@ -226,6 +227,12 @@ def _bar(share: float | None, percent: bool = False) -> str:
     width = 90 * min(max(share, 0.0), 1.0)
     text = number(share, 2 if percent else 3, percent)
     return f'{text}<span class="track"><span class="bar" style="width:{width:.0f}px"></span></span>'
+
+
+def _below(interval: Sequence[float | None]) -> str:
+    """An interval of a rate in a line of its own; nothing where there is none."""
+    text = interval_text(interval[0], interval[1], percent=True)
+    return "" if None in interval else f'<br><span class="soft">{text}</span>'
 
 
 def _table(header: Iterable[str], rows: Sequence[tuple[str, ...]], total: bool = False) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 
 from synthex.core import ConfigError, EvalProtocol, InputError, Prediction, Reader, Sample
 from synthex.evaluation.pictures import Picture, PictureKeeper
-from synthex.evaluation.prediction_set import JSON_NAME, PredictionSet, match_protocol
+from synthex.evaluation.prediction_set import PredictionSet, match_protocol
 from synthex.evaluation.scores import ScoreBuilder, Scores
 from synthex.evaluation.summary import summarize
 
@@ -79,7 +79,7 @@ def evaluate(
     chosen = match_protocol(prediction_set, protocol)
     other = match_protocol(baseline, protocol) if isinstance(baseline, PredictionSet) else baseline
     wanted = reader.case_ids()
-    missing, extra = _compare_cases(chosen, wanted, allow_partial)
+    missing, extra = compare_cases(chosen, wanted, allow_partial)
     adapt = _ChannelMap(reader, protocol)
     builder, baseline_builder = ScoreBuilder(protocol, adapt.known), ScoreBuilder(protocol, adapt.known)
     keeper = PictureKeeper(pictures)
@@ -90,7 +90,7 @@ def evaluate(
         prediction = chosen.predict(sample)
         if prediction.masks.shape != sample.masks.shape:
             raise InputError(
-                chosen.folder / JSON_NAME,
+                chosen.source(case_id),
                 f"case {case_id} was predicted on {_size(prediction.masks)} pixels, its image is {_size(sample.masks)}",
                 "write predictions in native pixels",
             )
@@ -147,13 +147,18 @@ def _find(names: tuple[str, ...], name: str) -> int:
     return names.index(name) if name in names else -1
 
 
-def _compare_cases(
+def compare_cases(
     predictions: PredictionSet, wanted: tuple[str, ...], allow_partial: bool
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Cases without a prediction, and predictions without a case.
+
+    Raises:
+        InputError: There are any and ``allow_partial`` is false, or nothing is common.
+    """
     missing = tuple(case_id for case_id in wanted if case_id not in predictions)
     known = set(wanted)
     extra = tuple(case_id for case_id in predictions.case_ids() if case_id not in known)
-    path = predictions.folder / JSON_NAME
+    path = predictions.source()
     if len(missing) == len(wanted):
         raise InputError(path, "has no case of the dataset", "evaluate it on the dataset it was predicted on")
     if missing and not allow_partial:

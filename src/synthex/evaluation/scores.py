@@ -1,12 +1,12 @@
 """The raw scores of a model on a dataset: one row a case, before any statistic is taken."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float
 
-from synthex.core import EvalProtocol, Prediction, Sample
+from synthex.core import DistanceGate, EvalProtocol, Prediction, Sample
 from synthex.metrics import ActivationCurve, activation_curve, dice, distances_px, errors_mm, fill_misses
 
 
@@ -97,6 +97,21 @@ class Scores:
     def dice_original_rule(self) -> Float[np.ndarray, "N S"]:
         """Dice where two empty masks count as 1 (the original's rule); NaN only without truth."""
         return np.where(np.isnan(self.dice) & self.structure_known, 1.0, self.dice)
+
+    def plausible(self, gate: DistanceGate) -> Bool[np.ndarray, "N"]:
+        """Cases whose two guesses lie within the gate, bounds excluded (as in the study's scoring).
+
+        Guesses below the confidence cut count, as the study's argmax does; where one of the two has no
+        guess at all there is no pair, so the case is not plausible.
+        """
+        first, second = (self.guess_px[:, [self.landmarks.index(name)]] for name in (gate.first, gate.second))
+        apart = errors_mm(distances_px(first, second), self.pixel_mm)[:, 0]
+        return (apart > gate.low_mm) & (apart < gate.high_mm)
+
+    def gated(self, gate: DistanceGate) -> "Scores":
+        """The same with both landmarks of every implausible pair not detected; other landmarks stay."""
+        pair = np.isin(self.landmarks, (gate.first, gate.second))
+        return replace(self, present=self.present & ~(pair & ~self.plausible(gate)[:, None]))
 
     def curve(self, cuts: Sequence[float]) -> ActivationCurve:
         """Detection and error at a sweep of confidence cuts."""

@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from synthex.core import EvalProtocol, derive_rng
+from synthex.core import DistanceGate, EvalProtocol, derive_rng
 from synthex.evaluation.scores import Scores
 from synthex.metrics import (
     Statistics,
-    bootstrap_mean_ci,
     describe,
     detection_rate,
     false_detection_rate,
@@ -48,6 +47,8 @@ _PER_LANDMARK = {
        for key, text in _STATISTICS.items()},
     "landmark_error_mm_mean_all": "mean error of this landmark with no miss dropped, mm at the detector",
     "detection_rate": "detection rate of this landmark",
+    "detection_rate_ci95_low": "lower end of its 95 % bootstrap interval, by subject, for this landmark",
+    "detection_rate_ci95_high": "upper end of it for this landmark",
     "false_detection_rate": "false detection rate of this landmark",
     "visible_landmarks": "images in which it is visible and annotated",
 }  # fmt: skip
@@ -55,6 +56,33 @@ _PER_LANDMARK = {
 _PER_STRUCTURE = {
     **{f"dice_{key}": f"{text} of Dice of this structure" for key, text in _STATISTICS.items() if key != "p95"},
     "dice_cases": "images in which its Dice is counted",
+}
+
+_GATED = (
+    *(f"landmark_error_mm_{key}" for key in _STATISTICS),
+    "detection_rate",
+    "detection_rate_ci95_low",
+    "detection_rate_ci95_high",
+    "false_detection_rate",
+)
+"""Keys, overall and by landmark, that a gate has an effect on."""
+
+_GATE_FACTS = {
+    "gate_landmarks": "the pair of landmarks that the gate looks at",
+    "gate_low_mm": "their predicted distance must be more than this, mm at the detector",
+    "gate_high_mm": "and less than this",
+}
+
+_GATE = {
+    "gate_kept_cases": "images whose pair is plausible",
+    "gate_dropped_cases": "images whose pair is not, or has a landmark without any guess",
+    "gate_dropped_landmarks": "detected, visible landmarks that the gate drops",
+    **{f"gated_{key}": f"with implausible pairs not detected: {_SCORES[key]}" for key in _GATED},
+}
+
+_PER_LANDMARK_GATE = {
+    "gate_dropped_landmarks": "images in which the gate drops this landmark although it is visible and detected",
+    **{f"gated_{key}": f"with implausible pairs not detected: {_PER_LANDMARK[key]}" for key in _GATED},
 }
 
 _FACTS = {
@@ -74,17 +102,21 @@ _FACTS = {
 }
 
 
-def documented_keys(scores: Scores, with_baseline: bool) -> dict[str, str]:
+def documented_keys(scores: Scores, with_baseline: bool, with_gate: bool = False) -> dict[str, str]:
     """Every key of the summary of ``scores`` with its meaning, in the order of the file.
 
     Keys of one landmark or structure carry its name after a slash (``landmark_error_mm_mean/FH-l``); keys
-    of the baseline have the prefix ``baseline_``.
+    of the baseline have the prefix ``baseline_``, those without implausible pairs ``gated_``.
     """
     keys = dict(_FACTS)
     if not with_baseline:
         del keys["landmark_error_baseline_ratio"], keys["landmark_error_baseline_ratio_all"]
-    own = dict(_SCORES)
-    own |= {f"{key}/{name}": f"{text} ({name})" for name in scores.landmarks for key, text in _PER_LANDMARK.items()}
+    own, per_landmark = dict(_SCORES), dict(_PER_LANDMARK)
+    if with_gate:
+        keys |= _GATE_FACTS
+        own |= _GATE
+        per_landmark |= _PER_LANDMARK_GATE
+    own |= {f"{key}/{name}": f"{text} ({name})" for name in scores.landmarks for key, text in per_landmark.items()}
     own |= {f"{key}/{name}": f"{text} ({name})" for name in scores.structures for key, text in _PER_STRUCTURE.items()}
     keys |= own
     if with_baseline:
@@ -102,9 +134,10 @@ def summarize(
 ) -> dict[str, Any]:
     """All figures as plain JSON values (None where a figure does not exist); keys as in :func:`documented_keys`.
 
-    The mean over landmarks is pooled over all detected ones (not a mean of means), as in the paper.
+    The mean over landmarks is pooled over all detected ones (not a mean of means), as in the paper. The gate of
+    the protocol changes none of the figures; it adds its own.
     """
-    own = _score_figures(scores, seed)
+    own = _score_figures(scores, seed, protocol.gate)
     figures: dict[str, Any] = {
         "schema_version": SUMMARY_VERSION,
         "task": protocol.task,
@@ -118,8 +151,11 @@ def summarize(
         "absent_landmarks": int(scores.absent.sum()),
         **own,
     }
+    if protocol.gate is not None:
+        figures["gate_landmarks"] = f"{protocol.gate.first}, {protocol.gate.second}"
+        figures["gate_low_mm"], figures["gate_high_mm"] = protocol.gate.low_mm, protocol.gate.high_mm
     if baseline is not None:
-        other = _score_figures(baseline, seed)
+        other = _score_figures(baseline, seed, protocol.gate)
         figures |= {f"baseline_{key}": value for key, value in other.items()}
         shared = scores.detected & baseline.detected
         figures["landmark_error_baseline_ratio"] = _ratio(
@@ -127,41 +163,58 @@ def summarize(
         )
         figures["landmark_error_baseline_ratio_all"] = _ratio(baseline.full_error_mm, scores.full_error_mm)
     figures["primary_value"] = figures.get(protocol.primary)
-    order = documented_keys(scores, baseline is not None)
+    order = documented_keys(scores, baseline is not None, protocol.gate is not None)
     return {key: _plain(figures[key]) for key in order}
 
 
-def _score_figures(scores: Scores, seed: int) -> dict[str, float | int]:
-    figures: dict[str, float | int] = {}
+def _score_figures(scores: Scores, seed: int, gate: DistanceGate | None) -> dict[str, float | int]:
+    figures = _detection_figures(scores, seed)
     for suffix, table in (
-        ("landmark_error_mm_{}", scores.hit_error_mm),
         ("landmark_error_isocenter_mm_{}", scores.hit_error_isocenter_mm),
         ("landmark_error_mm_{}_all", scores.full_error_mm),
     ):
         figures |= _named(suffix, _describe(table, scores, seed, suffix))
-    found = np.where(scores.expected, scores.detected.astype(np.float64), np.nan)
-    values, subjects = _flat(found, scores)
-    interval = bootstrap_mean_ci(values, subjects, derive_rng("bootstrap", seed, "detection_rate"))
-    figures["detection_rate"] = detection_rate(scores.detected, scores.visible, scores.annotated)
-    figures["detection_rate_ci95_low"], figures["detection_rate_ci95_high"] = interval.low, interval.high
-    figures["false_detection_rate"] = false_detection_rate(scores.detected, scores.visible, scores.annotated)
+    for index, name in enumerate(scores.landmarks):
+        figures[f"landmark_error_mm_mean_all/{name}"] = _mean(scores.full_error_mm[:, index])
+        figures[f"visible_landmarks/{name}"] = int(scores.expected[:, index].sum())
     figures |= _named("dice_{}", _describe(scores.dice, scores, seed, "dice"), skip=("p95",))
     figures["dice_mean_original_rule"] = _mean(scores.dice_original_rule())
-    for index, name in enumerate(scores.landmarks):
-        column = slice(index, index + 1)
-        one = _describe(scores.hit_error_mm[:, column], scores, seed, name)
-        full = scores.full_error_mm[:, index]
-        detected, visible, known = scores.detected[:, index], scores.visible[:, index], scores.annotated[:, index]
-        figures |= _named(f"landmark_error_mm_{{}}/{name}", one)
-        figures[f"landmark_error_mm_mean_all/{name}"] = _mean(full)
-        figures[f"detection_rate/{name}"] = detection_rate(detected, visible, known)
-        figures[f"false_detection_rate/{name}"] = false_detection_rate(detected, visible, known)
-        figures[f"visible_landmarks/{name}"] = int((visible & known).sum())
     for index, name in enumerate(scores.structures):
         one = _describe(scores.dice[:, index : index + 1], scores, seed, name)
         figures |= _named(f"dice_{{}}/{name}", one, skip=("p95",))
         figures[f"dice_cases/{name}"] = one.count
+    return figures if gate is None else figures | _gate_figures(scores, seed, gate)
+
+
+def _detection_figures(scores: Scores, seed: int) -> dict[str, float | int]:
+    """The figures of ``_GATED``, overall and by landmark."""
+    pattern = "landmark_error_mm_{}"
+    figures: dict[str, float | int] = dict(_named(pattern, _describe(scores.hit_error_mm, scores, seed, pattern)))
+    found = np.where(scores.expected, scores.detected.astype(np.float64), np.nan)
+    columns = {"": slice(None)} | {f"/{name}": slice(i, i + 1) for i, name in enumerate(scores.landmarks)}
+    for end, column in columns.items():
+        detected, visible, known = scores.detected[:, column], scores.visible[:, column], scores.annotated[:, column]
+        rate = _describe(found[:, column], scores, seed, f"detection_rate{end}").ci95
+        figures[f"detection_rate{end}"] = detection_rate(detected, visible, known)
+        figures[f"detection_rate_ci95_low{end}"], figures[f"detection_rate_ci95_high{end}"] = rate.low, rate.high
+        figures[f"false_detection_rate{end}"] = false_detection_rate(detected, visible, known)
+        if end:
+            one = _describe(scores.hit_error_mm[:, column], scores, seed, end[1:])
+            figures |= _named(f"{pattern}{end}", one)
     return figures
+
+
+def _gate_figures(scores: Scores, seed: int, gate: DistanceGate) -> dict[str, float | int]:
+    gated = scores.gated(gate)
+    kept = int(scores.plausible(gate).sum())
+    dropped = (scores.expected & scores.detected & ~gated.detected).sum(axis=0)
+    figures: dict[str, float | int] = {
+        "gate_kept_cases": kept,
+        "gate_dropped_cases": len(scores.case_ids) - kept,
+        "gate_dropped_landmarks": int(dropped.sum()),
+    }
+    figures |= {f"gate_dropped_landmarks/{name}": int(n) for name, n in zip(scores.landmarks, dropped, strict=True)}
+    return figures | {f"gated_{key}": value for key, value in _detection_figures(gated, seed).items()}
 
 
 def _mean(table: np.ndarray) -> float:

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from synthex.evaluation.scorer import Evaluation
+from synthex.metrics import FEW_SUBJECTS
 
 Row = Sequence[Any]
 
@@ -55,10 +56,38 @@ def terminal_table(evaluation: Evaluation) -> Group:
     if evaluation.scores.structures:
         parts.append(_structure_table(evaluation))
     parts.append(_overall_table(evaluation))
+    if evaluation.protocol.gate is not None:
+        parts.append(Text(gate_text(evaluation)))
+    if note := interval_note(evaluation):
+        parts.append(Text(note, style="yellow"))
     for key, text in (("cases_missing", "cases have no prediction"), ("cases_extra", "predictions have no case")):
         if summary[key]:
             parts.append(Text(f"{summary[key]} {text}", style="yellow"))
     return Group(*parts)
+
+
+def gate_text(evaluation: Evaluation) -> str:
+    """What the gate of the protocol drops and what that does to the figures, in one line."""
+    summary = evaluation.summary
+
+    def change(key: str, percent: bool = False) -> str:
+        return f"{number(summary[key], percent=percent)} becomes {number(summary[f'gated_{key}'], percent=percent)}"
+
+    return (
+        f"Gate ({summary['gate_landmarks']} found {summary['gate_low_mm']:g} to {summary['gate_high_mm']:g} mm apart): "
+        f"drops {summary['gate_dropped_cases']} of {summary['cases']} images with "
+        f"{summary['gate_dropped_landmarks']} of {summary['detected_landmarks']} detected landmarks; "
+        f"mean error {change('landmark_error_mm_mean')} mm, detection rate {change('detection_rate', percent=True)}. "
+        "All other figures are without it."
+    )
+
+
+def interval_note(evaluation: Evaluation) -> str:
+    """Why confidence intervals are missing or weak; empty if they are fine."""
+    subjects = evaluation.summary["subjects"]
+    if subjects < 2:
+        return "One subject: there is no confidence interval."
+    return "Few subjects: the confidence intervals are likely too narrow." if subjects < FEW_SUBJECTS else ""
 
 
 def number(value: float | int | None, digits: int = 2, percent: bool = False) -> str:
@@ -158,13 +187,15 @@ def _cell(value: Any) -> Any:
     return value
 
 
-def _interval(summary: Mapping[str, Any], key: str, digits: int = 2) -> str:
-    return interval_text(summary[key.replace("*", "low")], summary[key.replace("*", "high")], digits)
+def _interval(summary: Mapping[str, Any], key: str, digits: int = 2, percent: bool = False) -> str:
+    return interval_text(summary[key.replace("*", "low")], summary[key.replace("*", "high")], digits, percent)
 
 
-def interval_text(low: float | None, high: float | None, digits: int = 2) -> str:
-    """``low–high``, or a dash where there is no interval."""
-    return "–" if low is None or high is None else f"{low:.{digits}f} to {high:.{digits}f}"
+def interval_text(low: float | None, high: float | None, digits: int = 2, percent: bool = False) -> str:
+    """``low to high``, or a dash where there is no interval."""
+    if low is None or high is None:
+        return "–"
+    return f"{number(low, digits, percent).removesuffix(' %')} to {number(high, digits, percent)}"
 
 
 def spread_text(mean: float | None, std: float | None, digits: int = 2) -> str:
@@ -218,26 +249,33 @@ def _structure_table(evaluation: Evaluation) -> Table:
 
 
 OVERALL = (
-    ("mean error, detected (mm at the detector)", "landmark_error_mm_mean", 2, False),
-    ("median error, detected (mm)", "landmark_error_mm_median", 2, False),
-    ("mean error, no miss dropped (mm)", "landmark_error_mm_mean_all", 2, False),
-    ("mean error at the isocentre (mm)", "landmark_error_isocenter_mm_mean", 2, False),
-    ("detection rate", "detection_rate", 2, True),
-    ("false detection rate", "false_detection_rate", 2, True),
-    ("mean Dice", "dice_mean", 3, False),
+    ("mean error, detected (mm at the detector)", "landmark_error_mm_mean", 2, False, "landmark_error_mm_ci95_*"),
+    ("median error, detected (mm)", "landmark_error_mm_median", 2, False, None),
+    ("mean error, no miss dropped (mm)", "landmark_error_mm_mean_all", 2, False, "landmark_error_mm_ci95_*_all"),
+    (
+        "mean error at the isocentre (mm)",
+        "landmark_error_isocenter_mm_mean",
+        2,
+        False,
+        "landmark_error_isocenter_mm_ci95_*",
+    ),
+    ("detection rate", "detection_rate", 2, True, "detection_rate_ci95_*"),
+    ("false detection rate", "false_detection_rate", 2, True, None),
+    ("mean Dice", "dice_mean", 3, False, "dice_ci95_*"),
 )
-"""Rows of the comparison with the baseline: label, key, digits, as percent."""
+"""Rows of the comparison with the baseline: label, key, digits, as percent, key of the interval."""
 
 
-def overall_rows(evaluation: Evaluation) -> list[tuple[str, str, str, str]]:
-    """Label, key, model and baseline of the rows in :data:`OVERALL` that the task has."""
+def overall_rows(evaluation: Evaluation) -> list[tuple[str, str, str, str, str]]:
+    """Label, key, model, its interval and baseline of the rows in :data:`OVERALL` that the task has."""
     summary = evaluation.summary
     rows = []
-    for label, key, digits, percent in OVERALL:
+    for label, key, digits, percent, interval in OVERALL:
         scored = evaluation.scores.structures if key.startswith("dice") else evaluation.scores.landmarks
         if scored:
             model = number(summary[key], digits, percent)
-            rows.append((label, key, model, number(summary.get(f"baseline_{key}"), digits, percent)))
+            around = "" if interval is None else _interval(summary, interval, digits, percent)
+            rows.append((label, key, model, around, number(summary.get(f"baseline_{key}"), digits, percent)))
     return rows
 
 
@@ -247,8 +285,9 @@ def _overall_table(evaluation: Evaluation) -> Table:
     table = Table(title=title, title_justify="left")
     table.add_column("figure")
     table.add_column("model", justify="right")
+    table.add_column("95 % CI", justify="right")
     if evaluation.baseline is not None:
         table.add_column("baseline", justify="right")
-    for label, _, model, baseline in overall_rows(evaluation):
-        table.add_row(label, model, *([baseline] if evaluation.baseline is not None else []))
+    for label, _, model, interval, baseline in overall_rows(evaluation):
+        table.add_row(label, model, interval, *([baseline] if evaluation.baseline is not None else []))
     return table

@@ -6,9 +6,10 @@ from types import MappingProxyType
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+from jaxtyping import Float
 
 from synthex.core import Rigid, Solid
-from synthex.core.arrays import Point3, Points3
+from synthex.core.arrays import Point3
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,8 +33,8 @@ class InstrumentBody:
     name: str
     solids: tuple[Solid, ...]
     landmarks: Mapping[str, Point3]
-    centerline: Points3
-    shaft: Points3
+    centerline: Float[np.ndarray, "P 3"]
+    shaft: Float[np.ndarray, "Q 3"]
     radius_mm: float
     record: Mapping[str, Any] = field(default_factory=dict)
 

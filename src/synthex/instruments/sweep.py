@@ -146,7 +146,16 @@ def enclosed_volume(surface: Surface) -> float:
 
 
 def _skin(rings: Float[np.ndarray, "R S 3"], *, closed: bool) -> Surface:
-    """Triangles between neighbouring rings, ends closed by fans or, ``closed``, by joining them."""
+    """Triangles between neighbouring rings, ends closed by fans or, ``closed``, by joining them.
+
+    A ring at an end that is one point is the apex of its fan.
+    """
+    apexes = rings[[0, -1]].mean(axis=1)
+    if not closed:
+        pointed = [bool((np.ptp(ring, axis=0) == 0).all()) for ring in (rings[0], rings[-1])]
+        rings = rings[int(pointed[0]) : len(rings) - int(pointed[1])]
+        if not len(rings):
+            raise ValueError("the surface encloses no volume")
     count, sides = rings.shape[:2]
     near = np.arange(count if closed else count - 1)
     corner = np.arange(sides)
@@ -162,7 +171,7 @@ def _skin(rings: Float[np.ndarray, "R S 3"], *, closed: bool) -> Surface:
         last = (count - 1) * sides
         parts.append(np.stack([ends, following, corner], axis=-1))
         parts.append(np.stack([ends + 1, last + corner, last + following], axis=-1))
-        vertices = np.concatenate([vertices, rings[[0, -1]].mean(axis=1)])
+        vertices = np.concatenate([vertices, apexes])
     faces = np.concatenate([part.reshape(-1, 3) for part in parts])
     volume = enclosed_volume((vertices, faces))
     if volume == 0:

@@ -3,7 +3,7 @@
 The original's formulas are in :mod:`synthex.metrics.original`.
 """
 
-from synthex.metrics.bootstrap import Interval, bootstrap_mean_ci
+from synthex.metrics.bootstrap import FEW_SUBJECTS, Interval, bootstrap_mean_ci
 from synthex.metrics.compare import compare_paired, compare_unpaired
 from synthex.metrics.comparison import BootstrapTest, Comparison, Significance
 from synthex.metrics.curve import ActivationCurve, activation_curve
@@ -35,6 +35,7 @@ from synthex.metrics.segmentation import (
 from synthex.metrics.statistics import Statistics, describe
 
 __all__ = [
+    "FEW_SUBJECTS",
     "MASK_SCORES",
     "ActivationCurve",
     "BootstrapTest",

@@ -88,7 +88,9 @@ class SegmentationNetwork(nn.Module):
 
 
 def _heatmap_head(features: int, structures: int, landmarks: int) -> nn.Sequential:
-    hidden = landmarks + structures
+    # The study's width, which two landmarks would make a bottleneck of three channels: base and tip of a tool
+    # then share them, and the one that is harder to see is hardly learnt.
+    hidden = max(landmarks + structures, features)
     last = nn.Conv2d(hidden, landmarks, 1)
     # Heatmaps are almost everywhere 0: start there, so that the first steps need not unlearn noise.
     nn.init.normal_(last.weight, std=0.01)

@@ -1,6 +1,6 @@
 """Tasks of masks and landmarks: what their network is taught, and how its outputs are read."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,15 +23,21 @@ def make_loss(sigma_mm: float | int, heat_weight: float | int) -> Callable[[floa
 
 
 def read_each(
-    heatmaps: Float[Tensor, "B L H W"], sigma_px: Float[Tensor, "B"]
+    heatmaps: Float[Tensor, "B L H W"], sigma_px: Float[Tensor, "B"], maps: Sequence[PixelMap]
 ) -> tuple[Float[Tensor, "B L 2"], Float[Tensor, "B L"]]:
-    """:func:`synthex.nn.read_heatmaps` where every image has its own sigma, whatever the others of its batch."""
+    """:func:`synthex.nn.read_heatmaps` where every image has its own sigma and padding, whatever its batch mates.
+
+    Padding is cut off first: what a network sees there is no part of the image.
+    """
     batch, channels = heatmaps.shape[:2]
     points, confidence = heatmaps.new_zeros((batch, channels, 2)).float(), heatmaps.new_zeros((batch, channels)).float()
-    sigmas = sigma_px.tolist()
-    for sigma in sorted(set(sigmas)):  # normally one
-        same = torch.tensor([value == sigma for value in sigmas], device=heatmaps.device)
-        points[same], confidence[same] = read_heatmaps(heatmaps[same], sigma)
+    groups: dict[tuple[float, PixelMap], list[int]] = {}
+    for index, key in enumerate(zip(sigma_px.tolist(), maps, strict=True)):
+        groups.setdefault(key, []).append(index)
+    for (sigma, where), same in groups.items():  # normally one
+        rows, columns = where.crop()
+        found, confidence[same] = read_heatmaps(heatmaps[same][:, :, rows, columns], sigma)
+        points[same] = found + found.new_tensor((columns.start, rows.start))
     return points, confidence
 
 
@@ -41,14 +47,14 @@ def make_decoder(
     """A decoder for heatmaps of width ``sigma_mm``; a landmark is present from confidence ``present_above``."""
 
     def decode(outputs: Mapping[str, Any], batch: Mapping[str, Any]) -> list[Prediction]:
-        points, confidence = read_each(outputs["heatmaps"], sigma_mm / batch["pixel_mm"].double())
+        points, confidence = read_each(outputs["heatmaps"], sigma_mm / batch["pixel_mm"].double(), batch["native"])
         predictions = []
         for index, case_id in enumerate(batch["case_id"]):
             where: PixelMap = batch["native"][index]
             native = where.to_native(points[index].double().cpu().numpy())
             inside = ((native >= 0) & (native <= (where.width, where.height))).all(axis=1)
             sure = np.where(inside, confidence[index].double().cpu().numpy(), 0.0)
-            # A peak in the padding is no point of the image: the nearest border is the best guess left.
+            # A peak fitted beyond the border is no point of the image: the border is the best guess left.
             native = np.clip(native, 0, (where.width, where.height))
             rows, columns = where.crop()
             logits = outputs["masks"][index, :, rows, columns].detach().cpu()

@@ -59,7 +59,7 @@ def build_chest(
         subject_id: Name of the result.
 
     Returns:
-        RAS mm, origin at the level of T1 on the midline; from C6 to L2, the upper arms cut off at the sides.
+        RAS mm, origin at the level of T1 on the midline; from C4 to L2, the upper arms cut off at the sides.
 
     Raises:
         ValueError: The voxel size is not between 0.5 and 10 mm.
@@ -106,7 +106,7 @@ def _grid(thorax: Thorax, spacing_mm: float) -> Grid:
     back = float(thorax.spine(np.linspace(0, 300, 31) * p.height)[1].min()) - 66.0 - 0.5 * p.fat_mm
     front = 84.0 * p.depth + 30.0 + 0.6 * p.fat_mm + max(p.belly_mm, 0.7 * p.breast_mm)
     bottom = -thorax.level_t[-1] - 40.0
-    low, high = np.array((-half, back, bottom)), np.array((half, front, 62.0))
+    low, high = np.array((-half, back, bottom)), np.array((half, front, 85.0))
     shape = np.ceil((high - low) / spacing_mm).astype(int)
     return Grid(low, spacing_mm, (int(shape[0]), int(shape[1]), int(shape[2])))
 
@@ -184,8 +184,8 @@ def _paint_bones(ct: np.ndarray, labels: np.ndarray, thorax: Thorax, grid: Grid,
     for side in SIDES:
         for number in range(1, 13):
             paint(build_rib(thorax, number, side), STRUCTURES[f"ribs_{side}"], 1.1, 0.8)
-        paint(build_scapula(thorax, side), STRUCTURES[f"scapula_{side}"], 0.9, 0.8)
-        paint(build_clavicle(thorax, side), STRUCTURES[f"clavicle_{side}"], 1.5, 0.8)
+        paint(build_scapula(thorax, side), STRUCTURES[f"scapula_{side}"], 1.1, 0.9)
+        paint(build_clavicle(thorax, side), STRUCTURES[f"clavicle_{side}"], 2.0, 1.0)
         # The humeri are not among the structures.
         paint(build_humerus(thorax, side), 0, 1.8, 0.9)
     paint(build_sternum(thorax), STRUCTURES["sternum"], 0.7, 0.7)

@@ -34,7 +34,7 @@ def build_sternum(thorax: Thorax) -> Solid:
         ra, rb = thickness, thickness
         for share in (-1.0, -0.33, 0.33, 1.0):
             xa, xb = share * (half_width - ra), share * (end_width - rb)
-            bone.capsule(a + (xa, 0, 0), b + (xb, 0, 0), ra, rb, blend=4)
+            bone.capsule(a + np.array((xa, 0, 0)), b + np.array((xb, 0, 0)), ra, rb, blend=4)
 
     bar(NOTCH_T + 7, 27 * size, 5.8, ANGLE_T - 22, 22 * size)
     bar(ANGLE_T - 22, 22 * size, 5.8, ANGLE_T - 3, 15 * size)
@@ -80,7 +80,9 @@ def cartilages(thorax: Thorax) -> list[Points3]:
         tangent = tangent / np.linalg.norm(tangent)
         if number <= 7:
             target = sternum_point(thorax, _NOTCHES_T[number - 1])
-            target = target + (float(np.interp(_NOTCHES_T[number - 1], (30, 70, 155), (24, 15, 14))) * p.height, -2, 0)
+            target = target + np.array(
+                (float(np.interp(_NOTCHES_T[number - 1], (30, 70, 155), (24, 15, 14))) * p.height, -2, 0)
+            )
         else:
             # Ribs 8 to 10 join the cartilage above.
             above = lines[-1]

@@ -1,5 +1,7 @@
 """Gas in the stomach and colon."""
 
+from itertools import pairwise
+
 import numpy as np
 from jaxtyping import Float
 
@@ -16,14 +18,20 @@ def gas_tubes(thorax: Thorax, rng: np.random.Generator) -> Float[np.ndarray, "tu
         forward = 22.0 if p.supine else 4.0
         flat = 0.55 * r
         centre = dome + np.array((8.0, forward, -(12.0 + flat)))
-        for k in range(5):
+        for _ in range(5):
             angle = rng.uniform(0, 2 * np.pi)
             shift = np.array((np.cos(angle), 0.7 * np.sin(angle), 0.0)) * (r - flat)
             rows.append((*(centre - shift), *(centre + shift), flat * rng.uniform(0.85, 1.0), flat))
-    corner = np.array((-0.72 * thorax.outer(np.array(-dome[2])), 14.0, dome[2] - 62.0))
+    corner = np.array((-0.72 * thorax.outer_at(-dome[2]), 14.0, dome[2] - 62.0))
     # Splenic flexure and transverse colon: a string of haustra.
-    path = [corner + (0, -10, -60), corner, corner + (34, 20, -18), corner + (66, 34, -46), corner + (108, 40, -60)]
-    for a, b in zip(path[:-1], path[1:], strict=True):
+    path = [
+        corner + np.array((0, -10, -60)),
+        corner,
+        corner + np.array((34, 20, -18)),
+        corner + np.array((66, 34, -46)),
+        corner + np.array((108, 40, -60)),
+    ]
+    for a, b in pairwise(path):
         steps = 3
         for n in range(steps):
             if rng.random() < p.bowel_gas:

@@ -28,13 +28,13 @@ class Mediastinum:
     def width_mm(self) -> float:
         """Transverse diameter of the heart: the cardiothoracic ratio times the cage's width at the right dome."""
         thorax = self.thorax
-        return float(2.0 * thorax.outer(np.array(-thorax.domes["right"][2])) * thorax.p.cardiothoracic_ratio)
+        return float(2.0 * thorax.outer_at(-thorax.domes["right"][2]) * thorax.p.cardiothoracic_ratio)
 
     @cached_property
     def carina(self) -> Point3:
         """Where the trachea's centre line divides: on the level of the disc between T4 and T5."""
         t = self.thorax.level_at(4.6)
-        _, y = self.thorax.spine(np.array(t))
+        _, y = self.thorax.spine_at(t)
         return np.array((2.0, float(y) + 36.0 * self.thorax.p.depth, -t))
 
     @cached_property
@@ -51,17 +51,17 @@ class Mediastinum:
             (inlet, c, r, 1.05 * r),
             (c, right, 0.78 * r, 0.72 * r),
             (c, left, 0.7 * r, 0.62 * r),
-            (right, right + (22, 2, 6), 0.5 * r, 0.38 * r),
-            (right, right + (11, 2, -30), 0.6 * r, 0.48 * r),
-            (left, left + (-16, 10, 8), 0.48 * r, 0.36 * r),
-            (left, left + (-8, -8, -26), 0.5 * r, 0.42 * r),
+            (right, right + np.array((22, 2, 6)), 0.5 * r, 0.38 * r),
+            (right, right + np.array((11, 2, -30)), 0.6 * r, 0.48 * r),
+            (left, left + np.array((-16, 10, 8)), 0.48 * r, 0.36 * r),
+            (left, left + np.array((-8, -8, -26)), 0.5 * r, 0.42 * r),
         ]
 
     @cached_property
     def hila(self) -> dict[str, Point3]:
         """Where the vessels of each lung begin; the left hilum is the higher one."""
         c, w = self.carina, self.thorax.p.width
-        return {"right": c + (30.0 * w, 4.0, -26.0), "left": c + (-35.0 * w, 0.0, -16.0)}
+        return {"right": c + np.array((40.0 * w, 4.0, -26.0)), "left": c + np.array((-40.0 * w, 0.0, -16.0))}
 
     @cached_property
     def heart(self) -> Solid:
@@ -87,18 +87,30 @@ class Mediastinum:
         extra = p.mediastinum_mm
         # Upper mediastinum around trachea and oesophagus, then down before the spine.
         top = np.array((0.0, -24.0 * p.depth, 30.0))
-        bone.capsule(top, c + (2, 2, 18), 17.0 + 0.7 * extra, 19.0 + extra, blend=10)
-        _, y = self.thorax.spine(np.array(self.thorax.level_at(10.0)))
+        bone.capsule(top, c + np.array((2, 2, 18)), 17.0 + 0.7 * extra, 19.0 + extra, blend=10)
+        _, y = self.thorax.spine_at(self.thorax.level_at(10.0))
         low = np.array((-6.0, float(y) + 30.0, -self.thorax.level_at(11.0)))
-        bone.capsule(c + (0, -6, 0), low, 17.0, 15.0, blend=12)
+        bone.capsule(c + np.array((0, -6, 0)), low, 17.0, 22.0, blend=12)
         # Where both pleurae meet behind the sternum.
         upper, lower = sternum_point(self.thorax, 30.0), sternum_point(self.thorax, 176.0)
-        front = [upper + (0, -14, 0), sternum_point(self.thorax, 90.0) + (-2, -12, 0), lower + (-8, -12, -20)]
+        front = [
+            upper + np.array((0, -14, 0)),
+            sternum_point(self.thorax, 90.0) + np.array((-2, -12, 0)),
+            lower + np.array((-8, -12, -20)),
+        ]
         bone.chain(front, [15.0 + 0.5 * extra, 7.0 + extra, 13.0 + extra], blend=12)
-        bone.capsule(c + (4, 22, 4), c + (0, 48, -4), 12.0 + extra, 8.0 + extra, blend=10)
+        bone.capsule(c + np.array((4, 22, 4)), c + np.array((0, 48, -4)), 12.0 + extra, 8.0 + extra, blend=10)
+        # Fat fills the angles between heart and diaphragm.
+        floor, width = self.thorax.domes, self.width_mm
+        y = 0.5 * (c[1] + lower[1])
+        right = np.array((RIGHT_SHARE * width - 22.0, y, floor["right"][2] - 8.0))
+        left = np.array((22.0 - LEFT_SHARE * width, y + 8.0, floor["left"][2] - 6.0))
+        bone.capsule(right, left, 17.0, 17.0, blend=12)
         # Tissue around the hila.
         for side, sign in (("right", 1.0), ("left", -1.0)):
-            bone.capsule(c + (sign * 10, 4, -18), self.hila[side] + (-sign * 6, 0, -4), 12.0, 8.0, blend=8)
+            bone.capsule(
+                c + np.array((sign * 10, 4, -18)), self.hila[side] + np.array((-sign * 6, 0, -4)), 12.0, 8.0, blend=8
+            )
         return bone.build()
 
     def _chambers(self, bone: SolidBuilder, more: float) -> None:
@@ -107,7 +119,7 @@ class Mediastinum:
         scale = width / 128.0
         floor = 0.5 * (thorax.domes["left"][2] + thorax.domes["right"][2])
         chest_front = sternum_point(thorax, 130.0)[1] - 14.0
-        spine_y = float(thorax.spine(np.array(thorax.level_at(8.0)))[1])
+        spine_y = float(thorax.spine_at(thorax.level_at(8.0))[1])
         back = spine_y + 34.0 * p.depth
         fall = np.deg2rad(p.heart_axis_deg)
         axis = np.array((-np.cos(fall), 0.45, -np.sin(fall)))
@@ -120,17 +132,31 @@ class Mediastinum:
         reach = np.sqrt(np.sum((axes[0] * (np.array(radii) - more)) ** 2))
         y = 0.42 * back + 0.58 * chest_front
         low = np.sqrt(np.sum((axes[2] * (np.array(radii) - more)) ** 2))
-        ventricles = np.array((-LEFT_SHARE * width + reach, y, floor + low - 16.0 * p.height))
+        ventricles = np.array((-LEFT_SHARE * width + reach, y, floor + low - 30.0 * p.height))
         bone.ellipsoid(ventricles, axes, radii, blend=12)
         # Right atrium: the right border bulges at the height of the ventricles' upper half.
-        atrium = np.array((RIGHT_SHARE * width - 27.0 * scale, y - 2.0, ventricles[2] + 6.0 * scale))
-        bone.ellipsoid(atrium, np.eye(3), (27.0 * scale + more, 32.0 * scale + more, 38.0 * scale + more), blend=14)
+        atrium = np.array((RIGHT_SHARE * width - 27.0 * scale, y - 2.0, ventricles[2] + 12.0 * scale))
+        bone.ellipsoid(atrium, np.eye(3), (27.0 * scale + more, 32.0 * scale + more, 46.0 * scale + more), blend=16)
+        # It tapers into the superior vena cava.
+        bone.capsule(
+            atrium + np.array((-4, 0, 10)),
+            c + np.array((19.0 * p.width, 20, -28)),
+            20.0 * scale + more,
+            11.0 + more,
+            blend=16,
+        )
         left = np.array((-9.0 * scale, back + 16.0 * scale, ventricles[2] + 20.0 * scale))
         bone.ellipsoid(left, np.eye(3), (36.0 * scale + more, 20.0 * scale + more, 25.0 * scale + more), blend=12)
         # Outflow tract up to the pulmonary trunk, and the left auricle on its flank.
-        trunk = c + np.array((-20.0 * p.width, 40.0, -36.0))
-        bone.capsule(ventricles + (2, 14, 12), trunk, 26.0 * scale + more, 14.0 * scale + more, blend=14)
-        bone.capsule(left + (-24, 8, 6), trunk + (-10, -6, -24), 14.0 * scale + more, 9.0 * scale + more, blend=12)
+        trunk = c + np.array((-24.0 * p.width, 38.0, -30.0))
+        bone.capsule(ventricles + np.array((2, 14, 12)), trunk, 27.0 * scale + more, 16.0 * scale + more, blend=16)
+        bone.capsule(
+            left + np.array((-26, 8, 6)),
+            trunk + np.array((-12, -6, -18)),
+            15.0 * scale + more,
+            11.0 * scale + more,
+            blend=14,
+        )
 
     def _vessels(self, bone: SolidBuilder, more: float) -> None:
         thorax, p, c = self.thorax, self.thorax.p, self.carina
@@ -140,31 +166,36 @@ class Mediastinum:
         top = c + np.array((4.0, 20.0, 20.0))
         knob = c + np.array((-21.0 * w - 6.0 * (p.aorta - 1.0), -10.0, 18.0))
         descending = [
-            knob + (-1, -12, -22),
+            knob + np.array((-1, -12, -22)),
             np.array((-23.0 * w, spine_y[0] + 12.0, -thorax.level_at(6.0))),
             np.array((-19.0 * w, spine_y[1] + 17.0, -thorax.level_at(9.0))),
             np.array((-7.0, spine_y[2] + 28.0, -thorax.level_at(12.0))),
             np.array((-4.0, spine_y[2] + 40.0, -thorax.level_at(12.0) - 70.0)),
         ]
-        bone.chain([ascending, c + (12, 36, -8), top, knob, *descending], [r + 2 + more] * 3 + [r + more] * 2 +
-                   [0.92 * r + more, 0.9 * r + more, 0.85 * r + more, 0.7 * r + more], blend=5)  # fmt: skip
-        trunk = c + np.array((-20.0 * w, 36.0, -34.0))
-        split = c + np.array((-20.0 * w, 14.0, -18.0))
+        line = [ascending, c + np.array((12, 36, -8)), top, knob, *descending]
+        calibre = [1.15 * r, 1.15 * r, 1.15 * r, r, r, 0.92 * r, 0.9 * r, 0.85 * r, 0.7 * r]
+        bone.chain(line, [radius + more for radius in calibre], blend=5)
+        trunk = c + np.array((-24.0 * w, 34.0, -28.0))
+        split = c + np.array((-25.0 * w, 14.0, -16.0))
         bone.chain([trunk, split], [14.0 + more, 13.0 + more], blend=6)
         hila = self.hila
-        bone.chain([split, c + (6, 12, -26), hila["right"]], [11.0 + more, 10.0 + more, 8.5 * p.hilum + more], blend=6)
+        bone.chain(
+            [split, c + np.array((6, 12, -26)), hila["right"]],
+            [11.0 + more, 10.0 + more, 8.5 * p.hilum + more],
+            blend=6,
+        )
         bone.chain([split, hila["left"]], [11.0 + more, 9.0 * p.hilum + more], blend=6)
         # Superior vena cava with both brachiocephalic veins, inferior vena cava.
         cava = c + np.array((24.0 * w, 22.0, 10.0))
         neck = np.array((20.0 * w, -4.0, -6.0))
-        bone.chain([neck, cava, c + (24 * w, 16, -50)], [7.0 + more, 9.5 + more, 10.5 + more], blend=6)
-        bone.capsule(np.array((-26.0 * w, 6.0, -10.0)), cava + (0, 2, 14), 6.0 + more, 6.5 + more, blend=5)
+        bone.chain([neck, cava, c + np.array((24 * w, 16, -50))], [7.0 + more, 9.5 + more, 10.5 + more], blend=6)
+        bone.capsule(np.array((-26.0 * w, 6.0, -10.0)), cava + np.array((0, 2, 14)), 6.0 + more, 6.5 + more, blend=5)
         floor = thorax.domes["right"][2]
         bone.capsule(
             np.array((18.0 * w, c[1] + 4.0, floor + 20)), np.array((16.0 * w, c[1] - 4.0, floor - 60)), 12.0 + more
         )
         # Arteries of head and arms.
-        bone.chain([top + (4, 2, 4), np.array((13.0 * w, -8.0, -8.0)), np.array((20.0, -22.0, 60.0))],
+        bone.chain([top + np.array((4, 2, 4)), np.array((13.0 * w, -8.0, -8.0)), np.array((20.0, -22.0, 60.0))],
                    [7.0 + more, 6.0 + more, 4.0 + more], blend=4)  # fmt: skip
         bone.chain([0.5 * (top + knob), np.array((-16.0 * w, -16.0, -8.0)), np.array((-20.0, -22.0, 60.0))],
                    [5.5 + more, 5.0 + more, 4.0 + more], blend=4)  # fmt: skip

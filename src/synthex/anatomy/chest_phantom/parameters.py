@@ -17,14 +17,14 @@ class ChestParameters:
         age: 20 to 88 years; drives calcified cartilage, kyphosis and bone density.
         height: Factor along z; male 1.13 +- 0.05, female 1.05 +- 0.045.
         width: Factor along x on the rib cage; male 1.13 +- 0.05, female 1.02 +- 0.045.
-        depth: Factor along y on the rib cage; male 1.08 +- 0.06, female 0.98 +- 0.06.
+        depth: Factor along y on the rib cage; male 1.15 +- 0.055, female 1.05 +- 0.055.
         kyphosis_deg: Angle between the T1 and T12 tangents; 40 +- 9 rising with age, 20 to 68 (normal 20 to 45,
             Fon et al., AJR 1980).
         scoliosis_mm: Sideways bow of the spine at mid-thorax; 0 +- 3.
         dome_level: Thoracic vertebra (10.0: the centre of T10) on whose level the right dome stands; 8.0 (poor
             inspiration) to 10.9 (deep).
         dome_step_mm: How much lower the left dome stands, 3 to 24.
-        sulcus: Factor on the depth of the costophrenic recesses, 0.6 to 1.15.
+        sulcus: Factor on the depth of the costophrenic recesses, 0.5 to 1.15.
         rib_slope: Factor on how far ribs fall from back to side, 0.8 to 1.22.
         rib_size: Factor on rib height and thickness, 0.85 to 1.15.
         cardiothoracic_ratio: Heart's width over the inner width of the rib cage, 0.38 to 0.66; 0.46 +- 0.035,
@@ -98,19 +98,19 @@ def sample_chest_parameters(rng: np.random.Generator) -> ChestParameters:
     supine = bool(rng.random() < 0.35)
     heavy = float(rng.beta(1.7, 3.0))
     enlarged = rng.random() < 0.1
-    dome = normal(9.1 if supine else 9.7, 0.55, 8.0, 10.9)
+    dome = normal(9.2 if supine else 9.9, 0.55, 8.0, 10.9)
     width = normal(1.02 if female else 1.13, 0.045, 0.9, 1.28)
     return ChestParameters(
         female=female,
         age=age,
         height=normal(1.05 if female else 1.13, 0.045, 0.93, 1.27),
         width=width,
-        depth=normal(0.98 if female else 1.08, 0.055, 0.84, 1.26),
+        depth=normal(1.05 if female else 1.15, 0.055, 0.9, 1.32),
         kyphosis_deg=normal(35 + 14 * old, 8, 20, 68),
         scoliosis_mm=normal(0, 3, -10, 10),
         dome_level=dome,
         dome_step_mm=normal(12, 4.5, 3, 24),
-        sulcus=normal(0.92, 0.1, 0.6, 1.15),
+        sulcus=normal(0.84, 0.13, 0.5, 1.15),
         rib_slope=normal(1.0, 0.09, 0.8, 1.22),
         rib_size=normal(0.95 if female else 1.03, 0.05, 0.85, 1.15),
         cardiothoracic_ratio=normal(0.56 if enlarged else 0.46, 0.035, 0.38, 0.66),

@@ -48,9 +48,9 @@ def column(thorax: Thorax) -> Solid:
     x, y = thorax.spine(t)
     points = np.stack((x, y, -t), axis=1)
     w = thorax.p.width
-    radii = [float(np.interp(n, (0, 5, 13, 15), (20, 18, 24, 28))) * (0.4 + 0.6 * w) for n in range(len(LEVELS))]
+    radii = [float(np.interp(n, (2, 7, 15, 17), (18, 16, 22, 26))) * (0.4 + 0.6 * w) for n in range(len(LEVELS))]
     bone.chain(list(points), radii, blend=6)
-    bone.chain(list(points + (0, -27, -3)), [27.0 * w] * len(LEVELS), blend=10)
+    bone.chain(list(points + np.array((0, -24, -3))), [20.0 * w] * len(LEVELS), blend=10)
     return bone.build()
 
 
@@ -61,14 +61,14 @@ def trunk_rows(thorax: Thorax, z: np.ndarray) -> np.ndarray:
     depth = t / p.height
     section = thorax.section(np.maximum(t, 0.0))
     front, back = section[:, 2] + section[:, 3], thorax.spine(t)[1]
-    wall = np.interp(depth, (0, 20, 40, 80, 120, 160, 200, 260, 360), (4, 16, 30, 35, 31, 23, 16, 13, 13)) * p.muscle
+    wall = np.interp(depth, (0, 20, 40, 80, 120, 160, 200, 260, 360), (30, 32, 34, 34, 29, 22, 16, 13, 13)) * p.muscle
     width = thorax.outer(np.maximum(t, 20.0)) + 8.0 + wall + 0.95 * p.fat_mm
     belly = p.belly_mm * np.interp(depth, (150, 200, 260, 320, 360), (0, 0.25, 0.8, 1.0, 1.0))
     width += 0.45 * belly
     front = np.maximum(front, thorax.section(np.array((20.0 * p.height,)))[0, 2] + 40.0)
     front = front + 17.0 * (0.6 + 0.4 * p.muscle) + 0.6 * p.fat_mm + belly
     back = back - 56.0 * (0.7 + 0.3 * p.depth) - 0.5 * p.fat_mm
-    return np.stack((width, front, back, (z + 6.0) * 0.85), axis=1)
+    return np.stack((width, front, back, (z - 2.0) * 0.85), axis=1)
 
 
 def limb_rows(thorax: Thorax) -> np.ndarray:
@@ -81,13 +81,13 @@ def limb_rows(thorax: Thorax) -> np.ndarray:
     elbow = arm_end(thorax)
     for s in (1.0, -1.0):
         flip = np.array((s, 1.0, 1.0))
-        rise = g.acromial + (-16.0, -8.0, -13.0)
+        rise = g.acromial + np.array((-16.0, -8.0, -13.0))
         rows.append((*(np.array((24.0, -48.0, 38.0)) * flip), *(rise * flip), 30.0, 28.0 + 0.3 * fat, 34.0))
-        rows.append((*(rise * flip), *((g.head + (2, 0, -22)) * flip), 30.0 + 0.3 * fat, upper + 14.0, 22.0))
-        rows.append((*((g.head + (6, 0, -25)) * flip), *(elbow * flip), upper + 14.0, upper + 8.0, 16.0))
+        rows.append((*(rise * flip), *((g.head + np.array((2, 0, -22))) * flip), 30.0 + 0.3 * fat, upper + 14.0, 22.0))
+        rows.append((*((g.head + np.array((6, 0, -25))) * flip), *(elbow * flip), upper + 14.0, upper + 8.0, 16.0))
         # Shoulder blade and pectoral muscles fill the armpit's folds.
         fold = np.array((0.72 * g.head[0], g.head[1] - 8.0, g.head[2] - 34.0))
-        rows.append((*(fold * flip), *((g.head + (0, 0, -8)) * flip), 40.0 * p.muscle, 40.0 * p.muscle, 20.0))
+        rows.append((*(fold * flip), *((g.head + np.array((0, 0, -8))) * flip), 40.0 * p.muscle, 40.0 * p.muscle, 20.0))
     return np.array(rows, dtype=np.float64)
 
 
@@ -98,7 +98,7 @@ def breast_rows(thorax: Thorax) -> np.ndarray:
         return np.zeros((0, tissue_kernel.BREAST_ROW))
     t = 118.0 * p.height + p.breast_sag_mm
     rows = trunk_rows(thorax, np.array((-t,)))
-    x = 0.43 * rows[0, 0]
+    x = 0.38 * rows[0, 0]
     r = p.breast_mm
     flat = 0.42 if p.supine else 0.58
     y = 0.86 * rows[0, 1]
@@ -124,5 +124,6 @@ def fill(
     return tissue_kernel.fill_chest(
         labels, heart, core, grid.sample(organs.envelope), grid.sample(column(thorax)), grid.origin,
         float(grid.spacing_mm), trunk_rows(thorax, z), limb_rows(thorax), breast_rows(thorax), section, domes,
-        np.stack((thorax.falls["right"], thorax.falls["left"])), walls, tissue, np.array(ids), texture.table, texture.origin, NOISE_STEP_MM,
+        np.stack((thorax.falls["right"], thorax.falls["left"])), walls, tissue, np.array(ids), texture.table,
+        texture.origin, NOISE_STEP_MM,
     )  # fmt: skip

@@ -15,14 +15,16 @@ from jaxtyping import Float
 from synthex.anatomy.chest_phantom.parameters import ChestParameters
 from synthex.core.arrays import Point3, Points3
 
-LEVELS = ("C6", "C7", *(f"T{n}" for n in range(1, 13)), "L1", "L2")
-FIRST_THORACIC = 2
-#: Distances between the centres of successive bodies from C6 down, mm.
-_PITCH = np.array((14.5, 15.0, 15.5, 16.5, 17.5, 18.5, 19.5, 20.5, 21.3, 22.0, 22.7, 23.5, 25.0, 27.0, 29.0))
+LEVELS = ("C4", "C5", "C6", "C7", *(f"T{n}" for n in range(1, 13)), "L1", "L2")
+FIRST_THORACIC = 4
+#: Distances between the centres of successive bodies from C4 down, mm.
+_PITCH = np.array(
+    (14.5, 14.5, 14.5, 15.0, 15.5, 16.5, 17.5, 18.5, 19.5, 20.5, 21.3, 22.0, 22.7, 23.5, 25.0, 27.0, 29.0)
+)
 #: Height of a disc and body from T1 to T12 in the template, mm.
-_LENGTH = float(_PITCH[2:13].sum())
-#: Superellipse exponent of the cage's sections: flatter back and front than an ellipse.
-EXPONENT = 2.3
+_LENGTH = float(_PITCH[FIRST_THORACIC : FIRST_THORACIC + 11].sum())
+#: Superellipse exponent of the cage's sections: hardly flatter than an ellipse.
+EXPONENT = 2.1
 #: Section tables by depth below the lung apices: outer edge, y of the front, distance of the back behind the spine.
 _DEPTH = (0, 0.5, 2, 5, 10, 15, 20, 30, 40, 60, 80, 100, 130, 160, 190, 215, 250, 300, 360)
 _OUTER = (47, 52, 58, 66, 75, 81, 86, 92.5, 97, 104, 109, 112, 115, 119, 123, 124, 123, 119, 114)
@@ -57,9 +59,9 @@ class Thorax:
 
     def level_at(self, number: float) -> float:
         """Depth of thoracic vertebra ``number`` (10.5: midway between T10 and T11), mm."""
-        return float(np.interp(number, np.arange(-1, len(LEVELS) - 1), self.level_t))
+        return float(np.interp(number, np.arange(len(LEVELS)) - FIRST_THORACIC + 1, self.level_t))
 
-    def spine(self, t: Float[np.ndarray, "*n"]) -> tuple[Float[np.ndarray, "*n"], Float[np.ndarray, "*n"]]:
+    def spine(self, t: Float[np.ndarray, "n"]) -> tuple[Float[np.ndarray, "n"], Float[np.ndarray, "n"]]:
         """X and y of the bodies' centres at depths ``t`` below T1, mm."""
         length = _LENGTH * self.p.height
         u = np.asarray(t, dtype=np.float64) / length
@@ -75,9 +77,18 @@ class Thorax:
         x = self.p.scoliosis_mm * np.sin(np.pi * np.clip(u, 0, 1.25))
         return x, y * self.p.depth
 
-    def outer(self, t: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
+    def outer(self, t: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
         """Half width of the pleural cavity at depth ``t``, mm."""
         return np.interp((t - _APEX_T_MM) / self.p.height, _DEPTH, _OUTER) * self.p.width
+
+    def spine_at(self, t: float) -> tuple[float, float]:
+        """The spine's x and y at one depth, mm."""
+        x, y = self.spine(np.array((t,)))
+        return float(x[0]), float(y[0])
+
+    def outer_at(self, t: float) -> float:
+        """Half width of the pleural cavity at one depth, mm."""
+        return float(self.outer(np.array((t,)))[0])
 
     def section(self, t: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n 4"]:
         """Middle and half width along x (of the right lung), middle and half depth along y at depths ``t``.
@@ -115,7 +126,7 @@ class Thorax:
         for side, sign in (("right", 1.0), ("left", -1.0)):
             t = self.level_at(self.p.dome_level) + (self.p.dome_step_mm if side == "left" else 0.0)
             _, _, centre_y, half_y = self.section(np.array((t,)))[0]
-            tops[side] = np.array((sign * 0.5 * self.outer(np.array(t)), centre_y + 0.12 * half_y, -t))
+            tops[side] = np.array((sign * 0.5 * self.outer_at(t), centre_y + 0.12 * half_y, -t))
         return tops
 
     @cached_property
@@ -128,7 +139,7 @@ class Thorax:
         deep = self.p.sulcus * self.p.height
         middle = min(self.domes[side][2] for side in self.domes) - 5.0
         return {
-            side: np.array((62.0 * deep, dome[2] - middle, 32.0 * deep, 84.0 * deep))
+            side: np.array((62.0 * deep, dome[2] - middle, 32.0 * deep, 92.0 * deep))
             for side, dome in self.domes.items()
         }
 
@@ -149,7 +160,7 @@ class Thorax:
         """Centre line of right rib ``number`` from its head to the front end, at least ``count`` points."""
         p = self.p
         head = self.rib_head_t(number)
-        x, y = (float(value) for value in self.spine(np.array(head)))
+        x, y = self.spine_at(head)
         width = 0.9 + 0.1 * p.width
         neck = [(x + 17.0 * width, y - 5.0, -head), (x + 31.0 * width, y - 20.0 * p.depth, -head)]
         if number == 1:
@@ -160,11 +171,13 @@ class Thorax:
         start, end = np.deg2rad(_ANGLE_DEG), np.deg2rad(_END_DEG[number - 1])
         angles = np.linspace(start, end, count)
         fall = _FALL[number - 1] * p.height * p.rib_slope
-        t = head + 2.0 + fall * (angles - start) / np.deg2rad(62.0)
+        # On the CT ribs leave the spine level, bend down, and then fall at an even rate.
+        share = (angles - start) / np.deg2rad(62.0)
+        t = head + fall * np.where(share < 1, np.abs(share) ** 1.5, 1 + 1.3 * (share - 1))
         return np.concatenate((np.array(neck), self.wall(t, angles, RIB_OUTSET_MM)))
 
 
-def resample(points: Points3, count: int) -> Points3:
+def resample(points: Points3, count: int) -> Float[np.ndarray, "M 3"]:
     """``count`` points along the Catmull-Rom curve through ``points`` (Catmull & Rom 1974)."""
     ends = np.concatenate((2 * points[:1] - points[1:2], points, 2 * points[-1:] - points[-2:-1]))
     u = np.linspace(0, len(points) - 1, count)

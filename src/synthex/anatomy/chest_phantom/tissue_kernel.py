@@ -17,8 +17,8 @@ LIMB_ROW = 9
 #: Rows of ``breasts``: centre(0:3) half axes(3:6).
 BREAST_ROW = 6
 AIR_HU, SKIN_HU, FAT_HU, MUSCLE_HU, BLOOD_HU, LIVER_HU = -1000.0, 20.0, -105.0, 52.0, 42.0, 58.0
-#: Exponent of the cage's sections, the square root of which is taken below: see ``thorax.EXPONENT``.
-_EXPONENT = 2.3
+#: Exponent of the cage's sections: see ``thorax.EXPONENT``.
+_EXPONENT = 2.1
 
 
 @njit(cache=True, inline="always")
@@ -50,7 +50,7 @@ def diaphragm(x: float, y: float, dome: np.ndarray, falls: np.ndarray, wall: flo
         return dome[2]
     fall = (u2 * (falls[0] if x > dome[0] else falls[1]) + v2 * (falls[2] if y > dome[1] else falls[3])) / q
     q = min(q, 1.4)
-    return dome[2] - fall * (0.55 * q + 0.45 * q * q)
+    return dome[2] - fall * (0.7 * q + 0.3 * q * q)
 
 
 @njit(cache=True)

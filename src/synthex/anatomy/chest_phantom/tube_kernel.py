@@ -29,10 +29,8 @@ def cover_tubes(shape: tuple[int, int, int], origin: np.ndarray, spacing: float,
         reach = max(r[6], r[7]) + 2.0 * spacing
         low, high = np.empty(3, np.int64), np.empty(3, np.int64)
         for axis in range(3):
-            low[axis] = max(0, int(math.ceil((min(r[axis], r[3 + axis]) - reach - origin[axis]) / spacing)))
-            high[axis] = min(
-                shape[axis], int(math.floor((max(r[axis], r[3 + axis]) + reach - origin[axis]) / spacing)) + 1
-            )
+            low[axis] = max(0, math.ceil((min(r[axis], r[3 + axis]) - reach - origin[axis]) / spacing))
+            high[axis] = min(shape[axis], math.floor((max(r[axis], r[3 + axis]) + reach - origin[axis]) / spacing) + 1)
         bx, by, bz = r[3] - r[0], r[4] - r[1], r[5] - r[2]
         length2 = bx * bx + by * by + bz * bz + 1e-9
         for i in range(low[0], high[0]):
@@ -45,8 +43,10 @@ def cover_tubes(shape: tuple[int, int, int], origin: np.ndarray, spacing: float,
                     qx, qy, qz = px - t * bx, py - t * by, pz - t * bz
                     square = qx * qx + qy * qy + qz * qz
                     radius = r[6] + t * (r[7] - r[6])
-                    if radius > 0.62 * spacing:
-                        share = min(1.0, max(0.0, 0.5 + (radius - math.sqrt(square)) / spacing))
+                    if radius > 0.6 * spacing:
+                        # A linear edge one voxel wide adds spacing^2 / 12 to the square of the radius.
+                        sharp = math.sqrt(radius * radius - spacing * spacing / 12.0)
+                        share = min(1.0, max(0.0, 0.5 + (sharp - math.sqrt(square)) / spacing))
                     else:
                         share = 0.5 * (radius / sigma) ** 2 * math.exp(-0.5 * square / (sigma * sigma))
                     if share > out[i, j, k]:

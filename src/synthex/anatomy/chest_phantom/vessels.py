@@ -67,7 +67,7 @@ def lung_vessels(
         rng: Draws the ends and the branching.
     """
     trees = []
-    for offset, radius in (((0.0, 0.0, 0.0), 0.56), ((0.0, 6.0, -14.0), 0.52)):
+    for offset, radius in (((0.0, 0.0, 0.0), 0.66), ((0.0, 6.0, -14.0), 0.6)):
         ends = lung[rng.choice(len(lung), twigs, replace=len(lung) < twigs)]
         trees.append(grow_tree(hilum + np.array(offset), ends, radius * calibre, rng))
     return np.concatenate(trees)

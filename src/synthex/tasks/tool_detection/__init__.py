@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from synthex.core import ConfigError, EvalProtocol, Task, Vocabulary
+from synthex.core import ConfigError, DistanceGate, EvalProtocol, Task, Vocabulary
 from synthex.tasks.tool_detection.scoring import CONFIDENCE_CUTS, PRIMARY
 
 if TYPE_CHECKING:
@@ -26,7 +26,8 @@ def build(
 
     Args:
         instrument: What is to be found; names the mask and the landmarks.
-        distractors: Other things that may lie in the scene, by any name; None leaves one out.
+        distractors: Other things that may lie in the scene, by any name; None leaves one out, and so does
+            being what is to be found: unlabelled ones would teach that it is not there.
         placement: Where all of these lie; None takes the defaults.
         sigma_mm: Standard deviation of the landmark heatmaps at the detector (the study: 20 px of 0.194 mm).
         present_above: Confidence from which a landmark counts as present.
@@ -43,7 +44,7 @@ def build(
 
     if not instrument.landmarks:
         raise ConfigError(f"task.instrument={instrument.name} has no landmarks to find; name some")
-    others = [other for other in (distractors or {}).values() if other is not None]
+    others = [other for other in (distractors or {}).values() if other is not None and other.name != instrument.name]
     vocabulary = Vocabulary(structures=(instrument.name,), landmarks=tuple(instrument.landmarks))
     return Task(
         name=NAME,
@@ -64,13 +65,12 @@ def protocol(vocabulary: Vocabulary, gate_mm: Sequence[float | int] | None = Non
     Raises:
         ConfigError: A gate needs two landmarks and low < high.
     """
-    from synthex.core import DistanceGate
-
     gate = None
     if gate_mm is not None:
         if len(vocabulary.landmarks) < 2 or len(gate_mm) != 2:
             raise ConfigError(f"task.gate_mm={list(gate_mm)} needs [low, high] and an instrument with two landmarks")
-        gate = DistanceGate(*vocabulary.landmarks[:2], float(gate_mm[0]), float(gate_mm[1]))
+        first, second = vocabulary.landmarks[:2]
+        gate = DistanceGate(first, second, float(gate_mm[0]), float(gate_mm[1]))
     return EvalProtocol(NAME, vocabulary, CONFIDENCE_CUTS, PRIMARY, gate)
 
 

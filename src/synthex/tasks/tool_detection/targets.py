@@ -21,7 +21,7 @@ def make_targets(instrument: str, landmarks: Sequence[str]) -> Callable[[Scene, 
 
     def targets(scene: Scene, camera: Camera, rendering: Rendering) -> Targets:
         own = [index for index, solid in enumerate(scene.solids) if solid.name.startswith(f"{instrument}/")]
-        mask = (rendering.solid_path_mm[own] > 0).any(axis=0, keepdims=True)
+        mask = np.any(rendering.solid_path_mm[own] > 0, axis=0)[None]
         points, visible, annotated = project_points(scene.landmarks, landmarks, camera)
         record = {"polylines": {name: _line(line, camera) for name, line in scene.polylines.items()}}
         return Targets(mask, points, visible, annotated, record)

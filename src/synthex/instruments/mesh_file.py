@@ -1,4 +1,4 @@
-"""Instruments and implants from mesh files."""
+"""Bodies from mesh files."""
 
 from pathlib import Path
 
@@ -11,8 +11,11 @@ from synthex.physics import get_material
 UNITS_MM = {"mm": 1.0, "um": 1e-3, "cm": 10.0, "m": 1000.0, "inch": 25.4}
 """Millimetres of each unit a mesh may be in."""
 
-_SMALLEST_MM, _LARGEST_MM = 0.1, 3000.0
+SMALLEST_MM, LARGEST_MM = 0.1, 3000.0
 """Longest side of a plausible body: our choice. A marker bead is larger, and no room holds a longer tool."""
+
+_USUAL_MM = (5.0, 1000.0)
+"""Longest side of the usual instrument, for suggesting a unit: our choice, from a short screw to a long drill."""
 
 
 def load_solid(
@@ -53,9 +56,18 @@ def load_solid(
     if world_from_mesh is not None:
         vertices = world_from_mesh.apply(vertices)
     length = float(np.ptp(vertices, axis=0).max())
-    if not _SMALLEST_MM < length < _LARGEST_MM:
-        raise InputError(path, f"is {length:.3g} mm long in {unit}", f"set unit to one of {', '.join(UNITS_MM)}")
+    if not SMALLEST_MM < length < LARGEST_MM:
+        raise InputError(
+            path, f"is {length:.3g} mm long in {unit}", f"set unit: {nearest_units(length / UNITS_MM[unit])}"
+        )
     try:
         return Solid(name or path.stem, vertices, surface.faces, material, density_g_cm3)
     except ValueError as error:
         raise InputError(path, str(error), "repair the mesh and export it again") from error
+
+
+def nearest_units(length: float) -> str:
+    """The units that would make a length that of an instrument (``m (it would be 35 mm long)``), or all of them."""
+    sizes = {unit: length * factor for unit, factor in UNITS_MM.items()}
+    usual = [f"{unit} (would be {size:.3g} mm)" for unit, size in sizes.items() if _USUAL_MM[0] < size < _USUAL_MM[1]]
+    return " or ".join(usual) if usual else f"one of {', '.join(UNITS_MM)}"

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import trimesh
 
-from synthex.anatomy.solids import load_solid
 from synthex.core import Affine, ConfigError, InputError
+from synthex.instruments.mesh_file import load_solid
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def in_metres(path):
         (garbage, "not a readable mesh|no triangles"),
         (torn_windings, "which side is outside"),
         (torn_at_a_seam, "which side is outside"),
-        (in_metres, "0.035 mm long in mm; set unit"),
+        (in_metres, r"0.035 mm long in mm; set unit: m \(would be 35 mm\)"),
         (lambda path: None, "no such file"),
     ],
 )

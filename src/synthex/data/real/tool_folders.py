@@ -1,0 +1,279 @@
+"""The study's surgical tool images, and whatever has their layout, as a :class:`synthex.core.Reader`."""
+
+import csv
+import json
+import math
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import tifffile
+from PIL import Image as PILImage
+
+from synthex.core import ConfigError, Domain, InputError, Sample
+from synthex.core.arrays import Image, Landmarks2
+from synthex.data.real.tool_layout import SIDECAR, CaseFiles, Part, find_parts, list_cases
+
+NOT_ANNOTATED = -1.0
+"""Coordinate that the archive gives to points nobody annotated."""
+
+PIXEL_MM = 0.5804
+"""The factor of the study's error in mm, pixels of 480 x 480 images."""
+
+STRUCTURES, LANDMARK_NAMES = ("manipulator",), ("base", "tip")
+SUBJECTS_FILE = "subjects.csv"
+
+_RESTORE = "restore the file"
+
+
+@dataclass(frozen=True)
+class _Case:
+    case_id: str
+    subject_id: str
+    files: CaseFiles
+    stored: Mapping[str, Any]
+
+
+class ToolFolders:
+    """Images of a surgical tool in the study's folders: one mask, and landmarks ``ld1``, ``ld2``, ….
+
+    A landmark at -1 is *not annotated*, one at another place outside the image is *absent*. Coordinates in the
+    files are (column, row) with pixel centres at integers; half a pixel is added on reading.
+
+    The archive does not say which specimen an image shows. Without a list of subjects the images of one fold are
+    taken as one cluster, so that intervals do not count images of one specimen as independent; a specimen whose
+    images lie in two folds stays in two clusters.
+
+    Args:
+        root: The archive (it holds ``real`` or ``sim``), a folder of folds, one fold, or a folder that holds
+            ``proj``, ``seg`` and ``lands`` itself, for which ``fold`` and ``split`` mean nothing.
+        fold: Number of a fold; ``all`` for all folds, one after the other (the study pools its five test
+            folders); None for the simulated images.
+        split: ``train``, ``valid`` or ``test`` (there are no simulated test images).
+        subjects: CSV with the columns ``case`` (a case id of this reader) and ``subject``; None takes
+            ``subjects.csv`` in ``root`` if there is one.
+        structures: Name of the mask; None: what an export of ours says, else ``manipulator``.
+        landmarks: Names of ``ld1``, ``ld2``, …; None: what an export of ours says, else ``base`` and ``tip``.
+        pixel_mm: Pixel pitch, and
+        domain: what pixels mean, where no export of ours says it. The archive's images are line integrals.
+
+    Raises:
+        InputError: A folder or file is missing, does not belong or cannot be used.
+        ConfigError: An argument cannot be used.
+    """
+
+    def __init__(
+        self,
+        root: str | Path,
+        fold: int | str | None = "all",
+        split: str = "test",
+        subjects: str | Path | None = None,
+        structures: Sequence[str] | None = None,
+        landmarks: Sequence[str] | None = None,
+        pixel_mm: float | int = PIXEL_MM,
+        domain: str = "log",
+    ) -> None:
+        if not (math.isfinite(pixel_mm) and pixel_mm > 0):
+            raise ConfigError(f"pixel_mm={pixel_mm}: give a length above 0 mm")
+        self._domain = _domain(domain)
+        self._pixel_mm = float(pixel_mm)
+        root = Path(root).expanduser()
+        self.parts = tuple(find_parts(root, fold, split))
+        said = {part: _read_sidecar(part) for part in self.parts}
+        self.structures = _names(structures, [s.get("structures", STRUCTURES) for s in said.values()], "structures")
+        self.landmarks = _names(landmarks, [s.get("landmarks", LANDMARK_NAMES) for s in said.values()], "landmarks")
+        if len(self.structures) != 1:
+            raise ConfigError(f"structures={list(self.structures)}: this layout has one mask, give one name")
+        cases = [case for part in self.parts for case in _cases(part, said[part])]
+        self._cases = tuple(_with_subjects(cases, root, subjects))
+        seen: dict[str, Path] = {}
+        for case in self._cases:
+            if case.case_id in seen:
+                problem = f"is case {case.case_id}, as {seen[case.case_id]} is"
+                raise InputError(case.files.image, problem, "export one of the two folders again with another seed")
+            seen[case.case_id] = case.files.image
+
+    def case_ids(self) -> tuple[str, ...]:
+        """All cases, part by part, in order of their names."""
+        return tuple(case.case_id for case in self._cases)
+
+    def __len__(self) -> int:
+        return len(self._cases)
+
+    def __getitem__(self, index: int) -> Sample:
+        case = self._cases[index]
+        stored = case.stored
+        image = _read_tiff(case.files.image)
+        mask = _read_tiff(case.files.mask)
+        if mask.shape != image.shape:
+            problem = f"has {_size(mask)} pixels, its image {_size(image)}"
+            raise InputError(case.files.mask, problem, "give both the same size")
+        points = _read_landmarks(case.files.landmarks, len(self.landmarks))
+        # The study's scoring drops a pair where either coordinate is -1.
+        annotated = (points != NOT_ANNOTATED).all(axis=1)
+        points += 0.5
+        height, width = image.shape
+        visible = annotated & ((points >= 0) & (points <= (width, height))).all(axis=1)
+        points[~visible] = np.nan
+        return Sample(
+            case_id=case.case_id,
+            subject_id=case.subject_id,
+            image=image,
+            domain=_domain(stored.get("domain", self._domain)),
+            masks=(mask > 0)[None],
+            landmarks=points,
+            visible=visible,
+            annotated=annotated,
+            pixel_mm=float(stored.get("pixel_mm", self._pixel_mm)),
+            magnification=float(stored.get("magnification", 1.0)),
+            record=stored.get("record", {}),
+        )
+
+
+def _domain(name: str) -> Domain:
+    if name == "log":
+        return "log"
+    if name == "intensity":
+        return "intensity"
+    raise ConfigError(f"domain={name}: choose log (bone bright) or intensity (bone dark)")
+
+
+def _names(given: Sequence[str] | None, said: Sequence[Sequence[str]], kind: str) -> tuple[str, ...]:
+    if given is not None:
+        return tuple(given)
+    if any(tuple(names) != tuple(said[0]) for names in said):
+        raise ConfigError(f"the folders have different {kind}: {' and '.join(', '.join(names) for names in said[:2])}")
+    return tuple(said[0])
+
+
+def _read_sidecar(part: Part) -> dict[str, Any]:
+    """What an export says about its cases; empty for the study's own folders."""
+    path = part.folder / SIDECAR
+    if not path.exists():
+        return {}
+    try:
+        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        for key in ("structures", "landmarks"):
+            if not all(isinstance(name, str) for name in document[key]):
+                raise ValueError(f"{key} are not names")
+        for name, case in document["cases"].items():
+            if not (isinstance(case["case_id"], str) and isinstance(case["subject_id"], str)):
+                raise ValueError(f"case {name} has no ids")
+            if case["domain"] not in ("log", "intensity") or not float(case["pixel_mm"]) > 0:
+                raise ValueError(f"case {name} has no domain or pixel pitch")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        problem = f"cannot be read ({' '.join(str(error).split()) or type(error).__name__})"
+        raise InputError(path, problem, "write the folder again with `synthex simulate`") from error
+    return document
+
+
+def _cases(part: Part, said: Mapping[str, Any]) -> list[_Case]:
+    """The cases of a folder; ids are an export's own, else the file's name behind the fold and split."""
+    found = list_cases(part.folder)
+    told: Mapping[str, Any] = said.get("cases", {})
+    lost = sorted(set(told) - {files.name for files in found})
+    if lost:
+        raise InputError(part.folder, f"has lost case {lost[0]}, which {SIDECAR} lists", "restore its files")
+    cases = []
+    for files in found:
+        stored = told.get(files.name)
+        if stored is None and told:
+            raise InputError(files.image, f"is not listed in {SIDECAR}", "move the case's three files away")
+        name = f"{part.prefix}-{files.name}" if part.prefix else files.name
+        stored = stored or {}
+        cases.append(_Case(stored.get("case_id", name), stored.get("subject_id", part.subject), files, stored))
+    return cases
+
+
+def _with_subjects(cases: list[_Case], root: Path, path: str | Path | None) -> list[_Case]:
+    """The cases with the subjects of a CSV, if there is one."""
+    if path is None:
+        path = root / SUBJECTS_FILE
+        if not path.exists():
+            return cases
+    subjects = _read_subjects(Path(path).expanduser())
+    missing = [case.case_id for case in cases if case.case_id not in subjects]
+    if missing:
+        problem = f"names no subject of {len(missing)} of {len(cases)} cases, the first is {missing[0]}"
+        raise InputError(path, problem, "give every case a line: case,subject")
+    return [_Case(case.case_id, subjects[case.case_id], case.files, case.stored) for case in cases]
+
+
+def _read_subjects(path: Path) -> dict[str, str]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.DictReader(file))
+    except FileNotFoundError as error:
+        raise InputError(path, "there is no such file", "give a CSV with the columns case and subject") from error
+    except (OSError, ValueError, csv.Error) as error:
+        raise InputError(path, f"cannot be read ({error})", "give a CSV with the columns case and subject") from error
+    subjects: dict[str, str] = {}
+    for row in rows:
+        case, subject = (row.get("case") or "").strip(), (row.get("subject") or "").strip()
+        if not case or not subject:
+            raise InputError(path, "has a line without case or subject", "give the columns case and subject")
+        if subjects.setdefault(case, subject) != subject:
+            raise InputError(path, f"gives case {case} two subjects", "keep one of the lines")
+    return subjects
+
+
+def _read_tiff(path: Path) -> Image:
+    """One grey channel as float32.
+
+    Raises:
+        InputError: It cannot be read, has several channels or holds NaN or infinity.
+    """
+    try:
+        pixels = _decode(path)
+    except (OSError, ValueError, KeyError, IndexError, TypeError, OverflowError, MemoryError, zlib.error) as error:
+        problem = f"is not a readable TIFF ({' '.join(str(error).split()) or type(error).__name__})"
+        raise InputError(path, problem, _RESTORE) from error
+    flat = pixels.reshape([size for size in pixels.shape if size != 1] or [1])
+    if pixels.ndim < 2 or 0 in pixels.shape or (pixels.ndim > 2 and flat.ndim != 2) or pixels.dtype.kind not in "biuf":
+        shape = " x ".join(map(str, pixels.shape))
+        raise InputError(path, f"is no grey image ({shape}, {pixels.dtype})", "save one grey channel")
+    with np.errstate(over="ignore"):  # what is beyond float32 becomes infinite and is refused
+        image = (pixels if pixels.ndim == 2 else flat).astype(np.float32)
+    if not np.isfinite(image).all():
+        raise InputError(path, "holds NaN or infinity", "export it again with finite values")
+    return image
+
+
+def _decode(path: Path) -> np.ndarray:
+    try:
+        return np.asarray(tifffile.imread(path))
+    except ValueError as error:
+        if "imagecodecs" not in str(error):
+            raise
+    # tifffile leaves some compressions to a package that we do not need otherwise; Pillow knows them.
+    with PILImage.open(path) as picture:
+        return np.asarray(picture)
+
+
+def _read_landmarks(path: Path, count: int) -> Landmarks2:
+    """L x 2 (column, row) as they are in the file."""
+    points = np.zeros((count, 2))
+    try:
+        with h5py.File(path, "r") as file:
+            for index in range(count):
+                key = f"ld{index + 1}"
+                if key not in file:
+                    raise InputError(path, f"has no {key}", f"it needs ld1 to ld{count}, each [column, row]")
+                values = np.asarray(file[key][()], dtype=np.float64).reshape(-1)
+                if values.shape != (2,) or not np.isfinite(values).all():
+                    raise InputError(
+                        path, f"{key} is not two finite numbers", "write [column, row], -1 where not annotated"
+                    )
+                points[index] = values
+    except (OSError, ValueError, TypeError, AttributeError, RuntimeError, KeyError) as error:
+        problem = f"is not a readable HDF5 file ({' '.join(str(error).split()) or type(error).__name__})"
+        raise InputError(path, problem, _RESTORE) from error
+    return points
+
+
+def _size(pixels: np.ndarray) -> str:
+    return f"{pixels.shape[0]} x {pixels.shape[1]}"
