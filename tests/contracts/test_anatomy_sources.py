@@ -8,6 +8,7 @@ from generators.ct_subjects import write_ct_folder
 from generators.meshes import write_toy_pelvis
 
 from synthex.anatomy.cache import PreparedAnatomies
+from synthex.anatomy.chest_phantom import ChestPhantoms
 from synthex.anatomy.ct_folder import CtFolder
 from synthex.anatomy.meshes import MeshFolder
 from synthex.anatomy.phantom import PelvisPhantoms
@@ -15,7 +16,7 @@ from synthex.anatomy.variants import VariedAnatomies
 from synthex.core import AnatomySource
 from synthex.data import Subset
 
-KINDS = ("phantoms", "ct", "meshes", "variants", "prepared", "subset")
+KINDS = ("phantoms", "chests", "ct", "meshes", "variants", "prepared", "subset")
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +31,8 @@ def make(kind, files, changed=False):
     """A source, and the same with one parameter changed that changes what it loads."""
     if kind == "phantoms":
         return PelvisPhantoms(2, seed=int(changed), spacing_mm=8.0)
+    if kind == "chests":
+        return ChestPhantoms(2, seed=int(changed), spacing_mm=8.0)
     if kind == "ct":
         return CtFolder(files / "cts", structures="all" if changed else "hip")
     if kind == "meshes":

@@ -180,7 +180,7 @@ def _paint_bones(ct: np.ndarray, labels: np.ndarray, thorax: Thorax, grid: Grid,
         )  # fmt: skip
 
     for level in range(len(LEVELS)):
-        paint(build_vertebra(thorax, level), STRUCTURES["vertebrae"], 0.5, 0.8)
+        paint(build_vertebra(thorax, level), STRUCTURES["vertebrae"], 0.5, 0.68)
     for side in SIDES:
         for number in range(1, 13):
             paint(build_rib(thorax, number, side), STRUCTURES[f"ribs_{side}"], 1.1, 0.8)

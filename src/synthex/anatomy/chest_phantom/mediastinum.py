@@ -164,7 +164,7 @@ class Mediastinum:
         _, spine_y = thorax.spine(np.array((thorax.level_at(6.0), thorax.level_at(9.0), thorax.level_at(12.0))))
         ascending = c + np.array((6.0, 38.0, -44.0))
         top = c + np.array((4.0, 20.0, 20.0))
-        knob = c + np.array((-21.0 * w - 6.0 * (p.aorta - 1.0), -10.0, 18.0))
+        knob = c + np.array((-26.0 * w - 8.0 * (p.aorta - 1.0), -10.0, 17.0))
         descending = [
             knob + np.array((-1, -12, -22)),
             np.array((-23.0 * w, spine_y[0] + 12.0, -thorax.level_at(6.0))),
@@ -199,5 +199,5 @@ class Mediastinum:
                    [7.0 + more, 6.0 + more, 4.0 + more], blend=4)  # fmt: skip
         bone.chain([0.5 * (top + knob), np.array((-16.0 * w, -16.0, -8.0)), np.array((-20.0, -22.0, 60.0))],
                    [5.5 + more, 5.0 + more, 4.0 + more], blend=4)  # fmt: skip
-        bone.chain([knob, np.array((-24.0 * w, -26.0, -6.0)), np.array((-70.0 * w, -22.0, 4.0))],
+        bone.chain([knob, np.array((-20.0 * w, -26.0, -6.0)), np.array((-70.0 * w, -22.0, 4.0))],
                    [6.0 + more, 5.0 + more, 4.0 + more], blend=4)  # fmt: skip
