@@ -243,7 +243,7 @@ def simulate(subjects, images, shift=0.0, spread=1.0, runs=400):
 
 
 # Three standard errors of a share of 5 % from 400 runs are 0.033.
-@pytest.mark.parametrize(("subjects", "images"), [(12, 10), pytest.param(39, 2, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("subjects", "images"), [(12, 10), (39, 2)])
 def test_type_one_error_is_near_alpha_by_subject_and_far_above_by_image(subjects, images):
     share = simulate(subjects, images)
     for test in ("bootstrap", "t", "rank"):
@@ -272,7 +272,6 @@ def test_equivalent_methods_are_found_equivalent_and_no_difference_is_not_equiva
     assert wide["tost"] < 0.6  # seldom different, and yet not shown to be the same
 
 
-@pytest.mark.slow
 def test_unpaired_type_one_error_is_near_alpha_by_subject():
     found = [compare_unpaired(*unpaired(seed), rng(seed), resamples=600) for seed in range(300)]
     for p in ([one.bootstrap.p for one in found], [one.t_test.p for one in found], [one.rank_test.p for one in found]):

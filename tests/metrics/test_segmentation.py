@@ -3,6 +3,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from torchmetrics.functional.classification import binary_average_precision
 
 from synthex.metrics import dice
@@ -137,3 +138,17 @@ def test_a_stack_is_scored_image_by_image():
         alone = score_masks(probability[index] > 0.5, truth[index], probability[index])
         for name in MASK_SCORES:
             assert getattr(scores, name)[index] == pytest.approx(float(getattr(alone, name)))
+
+
+def test_the_lung_field_on_real_radiographs_scores_what_the_study_says(shared_data):
+    """On the 56 development images of covid_cxr the whole lung field has Dice 0.476 and F2 0.646 (issue 5)."""
+    folder = shared_data / "covid_cxr" / "labels"
+    rows = []
+    for path in sorted(folder.glob("d*_lesion.png")):
+        lesion = np.asarray(Image.open(path)) > 0
+        lungs = [path.with_name(path.name.replace("lesion", f"lung_{side}")) for side in ("left", "right")]
+        field = np.any([np.asarray(Image.open(lung)) > 0 for lung in lungs if lung.exists()], axis=0)
+        scores = score_masks(field, lesion)
+        rows.append([float(scores.dice), float(scores.f2), float(scores.sensitivity)])
+    assert len(rows) == 56
+    np.testing.assert_allclose(np.mean(rows, axis=0), [0.476, 0.646, 0.98], atol=0.005)
