@@ -1,14 +1,13 @@
 """Mobile C-arms as frozen values: a flat detector and where its source can be."""
 
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 
 from synthex.core import Camera, Rigid
 from synthex.core.arrays import Point3
 from synthex.geometry.perspective import intrinsics_for
-from synthex.geometry.views import Number, View
+from synthex.geometry.views import Number, SourceSide, View
 
 # Rows are the camera's axes in the world (RAS) for a frontal view, head up.
 _AXES_ANTERIOR = np.array(((-1.0, 0, 0), (0, 0, -1), (0, -1, 0)))
@@ -41,7 +40,7 @@ class CArm:
     pixel_mm: Number = 0.194
     sdd_mm: Number = 1020.0
     source_isocenter_mm: Number = 530.0
-    source_side: Literal["anterior", "posterior"] = "anterior"
+    source_side: SourceSide = "anterior"
 
     def __post_init__(self) -> None:
         if self.rows < 1 or self.columns < 1 or self.pixel_mm <= 0:
@@ -77,7 +76,11 @@ class CArm:
 
     def magnification(self, view: View) -> float:
         """SDD over source-isocentre distance: detector mm per mm at the isocentre."""
-        return self.sdd_mm / view.source_isocenter_mm
+        return self.sdd(view) / view.source_isocenter_mm
+
+    def sdd(self, view: View) -> float:
+        """Source-to-detector distance in ``view``: the view's own, or else this C-arm's."""
+        return float(self.sdd_mm if view.sdd_mm is None else view.sdd_mm)
 
     def camera(self, view: View) -> Camera:
         """The camera of this C-arm in ``view``.
@@ -85,14 +88,15 @@ class CArm:
         Raises:
             ValueError: The isocentre would lie behind the detector.
         """
-        if view.source_isocenter_mm >= self.sdd_mm:
-            raise ValueError(f"isocentre at {view.source_isocenter_mm} mm lies behind the detector at {self.sdd_mm} mm")
-        mirrored = self.source_side == "posterior"
+        sdd_mm = self.sdd(view)
+        if view.source_isocenter_mm >= sdd_mm:
+            raise ValueError(f"isocentre at {view.source_isocenter_mm} mm lies behind the detector at {sdd_mm} mm")
+        mirrored = (view.source_side or self.source_side) == "posterior"
         roll = np.deg2rad(-view.roll_deg if mirrored else view.roll_deg)
         about_axis = np.array(((np.cos(roll), -np.sin(roll), 0), (np.sin(roll), np.cos(roll), 0), (0, 0, 1)))
         axes = _AXES_POSTERIOR if mirrored else _AXES_ANTERIOR
         rotation = about_axis @ axes @ view.rotation.T
         translation = np.array((0, 0, view.source_isocenter_mm)) - rotation @ view.isocenter_world
-        intrinsics = intrinsics_for(self.sdd_mm, self.pixel_mm, self.rows, self.columns, mirrored=mirrored)
+        intrinsics = intrinsics_for(sdd_mm, self.pixel_mm, self.rows, self.columns, mirrored=mirrored)
         pose = Rigid.from_parts(rotation, translation)
         return Camera(intrinsics, pose, self.rows, self.columns, self.pixel_mm)

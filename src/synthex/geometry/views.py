@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from synthex.core.arrays import Matrix3, Point3
 
 Number = float | int
+SourceSide = Literal["anterior", "posterior"]
 Range = Sequence[Number]
 """(low, high); configs hand over lists of integers too."""
 
@@ -29,6 +30,8 @@ class View:
             axis that the first rotation has turned left-right.
         roll_deg: Positive turns the content of the displayed image clockwise about the central ray.
         source_isocenter_mm: Distance from the source to the isocentre.
+        sdd_mm: Source-to-detector distance where it is not the C-arm's own: a radiographic room moves its tube.
+        source_side: Side of the patient that the source is on, where it is not the C-arm's own.
     """
 
     isocenter_world: Point3
@@ -36,6 +39,8 @@ class View:
     cranial_caudal_deg: Number = 0.0
     roll_deg: Number = 0.0
     source_isocenter_mm: Number = 530.0
+    sdd_mm: Number | None = None
+    source_side: SourceSide | None = None
 
     def __post_init__(self) -> None:
         isocenter = np.array(self.isocenter_world, dtype=np.float64)
@@ -43,6 +48,8 @@ class View:
             raise ValueError("a view needs an isocentre of three finite numbers (RAS mm)")
         if not self.source_isocenter_mm > 0:
             raise ValueError(f"source-to-isocentre distance must be positive, got {self.source_isocenter_mm}")
+        if self.source_side not in (None, "anterior", "posterior"):
+            raise ValueError(f"source_side is 'anterior' or 'posterior', got {self.source_side!r}")
         isocenter.setflags(write=False)
         object.__setattr__(self, "isocenter_world", isocenter)
 
@@ -56,13 +63,15 @@ class View:
 
     def to_record(self) -> dict[str, Any]:
         """Plain JSON values from which :meth:`from_record` makes the same view again, exactly."""
-        return {
+        record: dict[str, Any] = {
             "isocenter_world": self.isocenter_world.tolist(),
             "lao_rao_deg": float(self.lao_rao_deg),
             "cranial_caudal_deg": float(self.cranial_caudal_deg),
             "roll_deg": float(self.roll_deg),
             "source_isocenter_mm": float(self.source_isocenter_mm),
         }
+        own = {"sdd_mm": self.sdd_mm, "source_side": self.source_side}
+        return record | {name: value for name, value in own.items() if value is not None}
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> "View":
@@ -90,8 +99,8 @@ class ViewRanges:
 
     def __post_init__(self) -> None:
         for name in ("lao_rao_deg", "cranial_caudal_deg", "roll_deg", "source_isocenter_mm"):
-            object.__setattr__(self, name, _checked_range(name, getattr(self, name)))
-        jitter = tuple(_checked_range("isocenter_jitter_mm", axis) for axis in self.isocenter_jitter_mm)
+            object.__setattr__(self, name, checked_range(name, getattr(self, name)))
+        jitter = tuple(checked_range("isocenter_jitter_mm", axis) for axis in self.isocenter_jitter_mm)
         if len(jitter) != 3:
             raise ValueError(f"isocenter_jitter_mm needs three ranges (lateral, AP, cranio-caudal), got {len(jitter)}")
         object.__setattr__(self, "isocenter_jitter_mm", jitter)
@@ -110,7 +119,12 @@ class ViewRanges:
         )
 
 
-def _checked_range(name: str, values: Range) -> tuple[float, float]:
+def checked_range(name: str, values: Range) -> tuple[float, float]:
+    """A range as two finite numbers in order.
+
+    Raises:
+        ValueError: It is not.
+    """
     numbers = tuple(float(value) for value in values)
     if len(numbers) != 2 or not np.isfinite(numbers).all() or numbers[0] > numbers[1]:
         raise ValueError(f"{name} needs (low, high) with low <= high, got {list(numbers)}")
