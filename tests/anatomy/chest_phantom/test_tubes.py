@@ -34,5 +34,5 @@ def test_a_tree_reaches_every_target_and_narrows():
     for row in rows:
         start = tuple(row[:3])
         assert start == tuple(root) or row[6] <= wide[start] + 1e-9
-    assert np.isclose(rows[:, 6].max(), 0.5 * 60 ** (1 / 2.7))
+    assert np.isclose(rows[:, 6].max(), 0.5 * 60 ** (1 / 2.9))
     assert len(rows) == 2 * 60 - 1

@@ -26,7 +26,7 @@ class ChestParameters:
         dome_step_mm: How much lower the left dome stands, 3 to 24.
         sulcus: Factor on the depth of the costophrenic recesses, 0.5 to 1.15.
         rib_slope: Factor on how far ribs fall from back to side, 0.8 to 1.22.
-        rib_size: Factor on rib height and thickness, 0.85 to 1.15.
+        rib_size: Factor on rib height and thickness, 0.82 to 1.12.
         cardiothoracic_ratio: Heart's width over the inner width of the rib cage, 0.38 to 0.66; 0.46 +- 0.035,
             one subject in ten drawn around 0.56 (above 0.5 counts as enlarged on PA films; Danzer 1919).
         heart_axis_deg: How steeply the heart's long axis falls to the left, 22 to 60.
@@ -46,7 +46,7 @@ class ChestParameters:
         breast_sag_mm: How far they hang below their place on the wall, 0 to 45.
         shoulder_mm: Half the distance of the shoulder joints, 140 to 182.
         protraction: How far the scapulae are turned off the lungs, 0 (arms at the sides) to 1 (hands on hips).
-        shrug_mm: Height of the lateral end of the clavicle over its template, -14 to 22.
+        shrug_mm: Height of the lateral end of the clavicle over its template, -12 to 24.
         stomach_gas_mm: Radius of the gas bubble under the left dome, 0 to 36.
         bowel_gas: Share of colon loops that hold gas, 0 to 0.6.
     """
@@ -112,13 +112,13 @@ def sample_chest_parameters(rng: np.random.Generator) -> ChestParameters:
         dome_step_mm=normal(12, 4.5, 3, 24),
         sulcus=normal(0.84, 0.13, 0.5, 1.15),
         rib_slope=normal(1.0, 0.09, 0.8, 1.22),
-        rib_size=normal(0.95 if female else 1.03, 0.05, 0.85, 1.15),
+        rib_size=normal(0.91 if female else 0.99, 0.05, 0.82, 1.12),
         cardiothoracic_ratio=normal(0.56 if enlarged else 0.46, 0.035, 0.38, 0.66),
         heart_axis_deg=normal(40 - 4 * (9.7 - dome) - 6 * heavy, 6, 22, 60),
         aorta=normal(0.92 + 0.22 * old, 0.07, 0.85, 1.35),
         mediastinum_mm=float(np.clip(rng.normal(2 + 3 * heavy, 1.5), 0, 9)),
         hilum=normal(1.0, 0.09, 0.8, 1.25),
-        parenchyma_hu=normal(-868 + 22 * (9.7 - dome), 18, -905, -790),
+        parenchyma_hu=normal(-880 + 22 * (9.7 - dome), 18, -905, -790),
         gravity_hu=normal(70 if supine else 40, 14, 15, 110),
         supine=supine,
         density=normal(1.05 - 0.3 * old, 0.11, 0.6, 1.25),
@@ -131,7 +131,7 @@ def sample_chest_parameters(rng: np.random.Generator) -> ChestParameters:
         breast_sag_mm=float(np.clip(rng.normal(6 + 26 * old * heavy + 8 * old, 6), 0, 45)),
         shoulder_mm=normal(150 if female else 164, 6, 140, 182),
         protraction=float(rng.uniform(0, 0.45) if supine else rng.beta(2.2, 1.4)),
-        shrug_mm=normal(2, 6.5, -14, 22),
+        shrug_mm=normal(6, 6.5, -12, 24),
         stomach_gas_mm=float(rng.uniform(14, 34)) if rng.random() < 0.7 else 0.0,
         bowel_gas=float(rng.uniform(0, 0.6)),
     )

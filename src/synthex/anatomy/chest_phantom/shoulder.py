@@ -45,7 +45,7 @@ def girdle(thorax: Thorax) -> Girdle:
     head = np.array((x + 8.0, joint_y, joint_z))
     return Girdle(
         sternal=sternal,
-        acromial=np.array((x - 8.0, joint_y - 2.0, joint_z + 38.0)),
+        acromial=np.array((x - 8.0, joint_y - 2.0, joint_z + 41.0)),
         head=head,
         glenoid=head + np.array((-radius - 3.0, -3.0, 0.0)),
         head_radius_mm=radius,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from synthex.anatomy.chest_phantom import tissue_kernel
+from synthex.anatomy.chest_phantom.cage import ANGLE_T, NOTCH_T, sternum_point
 from synthex.anatomy.chest_phantom.mediastinum import Mediastinum
 from synthex.anatomy.chest_phantom.shoulder import arm_end, girdle
 from synthex.anatomy.chest_phantom.thorax import EXPONENT, LEVELS, Thorax
@@ -65,7 +66,11 @@ def trunk_rows(thorax: Thorax, z: np.ndarray) -> np.ndarray:
     width = thorax.outer(np.maximum(t, 20.0)) + 8.0 + wall + 0.95 * p.fat_mm
     belly = p.belly_mm * np.interp(depth, (150, 200, 260, 320, 360), (0, 0.25, 0.8, 1.0, 1.0))
     width += 0.45 * belly
-    front = np.maximum(front, thorax.section(np.array((20.0 * p.height,)))[0, 2] + 40.0)
+    # The skin lies on the sternum down to its angle, and above its notch falls back to the neck.
+    levels = np.linspace(NOTCH_T, ANGLE_T, 6)
+    bone = [sternum_point(thorax, float(level))[1] for level in levels]
+    over = np.interp(depth, (NOTCH_T - 45.0, *levels), (bone[0] - 40.0, *bone)) - 9.0
+    front = np.where(depth < ANGLE_T, np.maximum(front, over), front)
     front = front + 17.0 * (0.6 + 0.4 * p.muscle) + 0.6 * p.fat_mm + belly
     back = back - 56.0 * (0.7 + 0.3 * p.depth) - 0.5 * p.fat_mm
     return np.stack((width, front, back, (z - 2.0) * 0.85), axis=1)

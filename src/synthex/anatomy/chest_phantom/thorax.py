@@ -34,8 +34,9 @@ _BACK = (9, 12.5, 17, 21, 26, 29.5, 32, 31.5, 30, 29, 27, 26, 26, 25, 25, 27, 30
 _MIDDLE_DEPTH, _MIDDLE = (0, 30, 75), (47, 47, 0)
 #: Outset of rib centre lines from the pleura, mm: half a rib's thickness and 1.5 mm of tissue.
 RIB_OUTSET_MM = 5.0
-# Fall of ribs 1 to 12 from the angle to the most lateral point, mm, and polar angle of their front ends, degrees.
-_FALL = (16, 26, 35, 40, 47, 52, 58, 62, 64, 68, 72, 60)
+# Fall of ribs 1 to 12 from the angle to the most lateral point, mm, a little less than on the CT (rib_slope varies
+# it), and polar angle of their front ends, degrees.
+_FALL = (16, 24, 32, 37, 43, 48, 54, 58, 60, 64, 68, 58)
 _END_DEG = (60, 73, 72, 70, 66, 61, 53, 43, 32, 17, -7, -38)
 _ANGLE_DEG = -64.0
 _APEX_T_MM = -1.0
@@ -173,7 +174,7 @@ class Thorax:
         fall = _FALL[number - 1] * p.height * p.rib_slope
         # On the CT ribs leave the spine level, bend down, and then fall at an even rate.
         share = (angles - start) / np.deg2rad(62.0)
-        t = head + fall * np.where(share < 1, np.abs(share) ** 1.5, 1 + 1.3 * (share - 1))
+        t = head + fall * np.where(share < 1, np.abs(share) ** 1.5, 1 + 1.4 * (share - 1))
         return np.concatenate((np.array(neck), self.wall(t, angles, RIB_OUTSET_MM)))
 
 

@@ -138,7 +138,7 @@ def fill_chest(
                         rho = math.sqrt(a * a + b * b + c * c)
                         grow = math.sqrt((a / r[3]) ** 2 + (b / r[4]) ** 2 + (c / r[5]) ** 2)
                         breast = min(breast, rho * (rho - 1.0) / grow if grow > 1e-9 else -r[4])
-                surface = _smooth_min(body, breast, 14.0)
+                surface = _smooth_min(body, breast, 24.0)
                 if surface > edge:
                     out[i, j, k] = AIR_HU
                     continue
