@@ -12,6 +12,7 @@ from scipy import ndimage
 from synthex.anatomy.chest_phantom import LANDMARKS, STRUCTURES, ChestPhantoms
 from synthex.anatomy.chest_phantom.mediastinum import Mediastinum
 from synthex.anatomy.chest_phantom.thorax import Thorax
+from synthex.anatomy.chest_phantom.tissue_kernel import diaphragm
 
 SPACING = 3.0
 COUNT = 4
@@ -129,19 +130,14 @@ def test_landmarks_lie_where_the_voxels_say(subjects):
             assert apex[0] * sign > 0
             assert lung[:, 2].max() < apex[2] + 0.5 * SPACING
             assert lung[:, 2].max() > apex[2] - 3.5 * SPACING
-            # Just above the dome is lung (on the left perhaps first the heart or its fat), just below it is not.
+            # Just above the dome is lung, just below it is not.
             dome = anatomy.landmarks[f"diaphragm_dome_{side}"]
             inverse = anatomy.labels.world_from_ijk.inverse()
             above, below = (
                 tuple(np.rint(inverse.apply((dome + np.array((0, 0, step)))[None])[0]).astype(int))
                 for step in (6.0, -6.0)
             )
-            i, j, k = above
-            if side == "right":
-                assert anatomy.labels.data[above] == STRUCTURES["lung_right"]
-            else:
-                organs = (STRUCTURES["lung_left"], STRUCTURES["heart"])
-                assert np.isin(anatomy.labels.data[i, j, k : k + 8], organs).any()
+            assert anatomy.labels.data[above] == STRUCTURES[f"lung_{side}"]
             assert anatomy.labels.data[below] != STRUCTURES[f"lung_{side}"]
             angle = anatomy.landmarks[f"costophrenic_angle_{side}"]
             plane = lung[np.abs(lung[:, 1] - angle[1]) < SPACING]
@@ -180,3 +176,27 @@ def test_the_chambers_lie_within_the_envelope(source):
     inside = points[organs.heart.values(points) < -0.5]
     assert len(inside) > 300
     assert (organs.envelope.values(inside) < 0).all()
+
+
+def test_the_spine_is_as_kyphotic_as_its_angle_says(source):
+    for name in source.subject_ids():
+        p = source.parameters(name)
+        thorax = Thorax(p)
+        ends = np.array((thorax.level_at(1.0), thorax.level_at(12.0)))
+        step = 1.0
+        slopes = (thorax.spine(ends + step)[1] - thorax.spine(ends - step)[1]) / (2 * step)
+        angle = np.rad2deg(np.diff(np.arctan(slopes))[0])
+        assert abs(angle - p.kyphosis_deg) < 3.0
+
+
+def test_the_diaphragm_falls_from_its_dome_to_each_wall_as_told():
+    dome, falls = np.array((60.0, 5.0, -180.0)), np.array((70.0, 10.0, 30.0, 90.0))
+
+    def at(x, y):
+        return diaphragm(x, y, dome, falls, 130.0, 75.0, -95.0)
+
+    assert at(60.0, 5.0) == -180.0
+    assert np.allclose((at(130.0, 5.0), at(0.0, 5.0), at(60.0, 75.0), at(60.0, -95.0)), (-250, -190, -210, -270))
+    line = np.array([at(x, 5.0) for x in np.linspace(60, 130, 50)])
+    assert (np.diff(line) < 0).all()
+    assert (np.diff(line, 2) < 0).all()

@@ -185,7 +185,7 @@ def _paint_bones(ct: np.ndarray, labels: np.ndarray, thorax: Thorax, grid: Grid,
         for number in range(1, 13):
             paint(build_rib(thorax, number, side), STRUCTURES[f"ribs_{side}"], 1.1, 0.8)
         paint(build_scapula(thorax, side), STRUCTURES[f"scapula_{side}"], 1.1, 0.9)
-        paint(build_clavicle(thorax, side), STRUCTURES[f"clavicle_{side}"], 2.0, 1.0)
+        paint(build_clavicle(thorax, side), STRUCTURES[f"clavicle_{side}"], 1.3, 1.0)
         # The humeri are not among the structures.
         paint(build_humerus(thorax, side), 0, 1.8, 0.9)
     paint(build_sternum(thorax), STRUCTURES["sternum"], 0.7, 0.7)

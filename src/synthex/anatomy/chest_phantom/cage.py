@@ -56,7 +56,7 @@ def build_rib(thorax: Thorax, number: int, side: str) -> Solid:
         a, b = line[n], line[n + 1]
         radius = 6.4 * size * np.interp(n / last, (0, 0.08, 0.22, 0.8, 1), (0.8, 0.78, 0.94, 1.0, 1.12))
         end = 6.4 * size * np.interp((n + 1) / last, (0, 0.08, 0.22, 0.8, 1), (0.8, 0.78, 0.94, 1.0, 1.12))
-        flat = float(np.interp(n / last, (0, 0.12, 0.25, 0.5, 0.8), (0.8, 0.7, 0.56, 0.48, 0.38)))
+        flat = float(np.interp(n / last, (0, 0.12, 0.25, 0.5, 0.8), (0.8, 0.7, 0.56, 0.47, 0.34)))
         if number >= 11 and n > last - 5:
             radius, end = (value * (last - n + 2) / 7 for value in (radius, end))
         # Ribs are flat against the cage's wall; the first lies flat as seen from above.

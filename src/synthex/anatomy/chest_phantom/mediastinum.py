@@ -104,8 +104,8 @@ class Mediastinum:
         floor, width = self.thorax.domes, self.width_mm
         y = 0.5 * (c[1] + lower[1])
         right = np.array((RIGHT_SHARE * width - 22.0, y, floor["right"][2] - 8.0))
-        left = np.array((22.0 - LEFT_SHARE * width, y + 8.0, floor["left"][2] - 6.0))
-        bone.capsule(right, left, 17.0, 17.0, blend=12)
+        left = np.array((26.0 - LEFT_SHARE * width, y + 8.0, floor["left"][2] - 6.0))
+        bone.capsule(right, left, 17.0, 12.0, blend=10)
         # Tissue around the hila.
         for side, sign in (("right", 1.0), ("left", -1.0)):
             bone.capsule(

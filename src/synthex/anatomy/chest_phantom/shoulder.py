@@ -1,7 +1,7 @@
 """Clavicles, scapulae and the upper ends of the humeri, built on the right and mirrored.
 
 Sizes: clavicle 140 to 160 mm long and 11 to 13 mm thick, scapula 130 to 160 mm high and 95 to 105 mm wide,
-humeral head 22 to 25 mm in radius (Standring, Gray's Anatomy, 41st ed., ch. 48).
+humeral head 22 to 25 mm in radius (textbook sizes, as in Standring, Gray's Anatomy, 41st ed.).
 """
 
 from dataclasses import dataclass

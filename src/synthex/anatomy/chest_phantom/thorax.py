@@ -74,9 +74,9 @@ class Thorax:
         beyond = u - inside
         slope = -4 * sagitta * (1 - 2 * inside)
         lean = -21.0 * np.clip(u, -0.3, 1.35)
-        y = -24.0 + lean - bow + slope * beyond * (1 - np.clip(np.abs(beyond) * 2.2, 0, 0.6))
+        y = (lean - 24.0) * self.p.depth - bow + slope * beyond * (1 - np.clip(np.abs(beyond) * 2.2, 0, 0.6))
         x = self.p.scoliosis_mm * np.sin(np.pi * np.clip(u, 0, 1.25))
-        return x, y * self.p.depth
+        return x, y
 
     def outer(self, t: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
         """Half width of the pleural cavity at depth ``t``, mm."""
@@ -124,10 +124,10 @@ class Thorax:
     def domes(self) -> dict[str, Point3]:
         """Highest points of both halves of the diaphragm."""
         tops = {}
-        for side, sign in (("right", 1.0), ("left", -1.0)):
+        for side, share in (("right", 0.5), ("left", -0.56)):
             t = self.level_at(self.p.dome_level) + (self.p.dome_step_mm if side == "left" else 0.0)
             _, _, centre_y, half_y = self.section(np.array((t,)))[0]
-            tops[side] = np.array((sign * 0.5 * self.outer_at(t), centre_y + 0.12 * half_y, -t))
+            tops[side] = np.array((share * self.outer_at(t), centre_y + 0.12 * half_y, -t))
         return tops
 
     @cached_property
