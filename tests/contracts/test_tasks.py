@@ -38,13 +38,11 @@ def cache(tmp_path_factory):
 
 @pytest.mark.parametrize("name", TASKS)
 def test_the_facets_of_every_task_fit_together(name, tmp_path, cache):
-    from synthex.anatomy.phantom import PelvisPhantoms
-
     cfg = compose("train", [*TINY, f"task={name}", cache, f"paths.output_dir={tmp_path}"])
     task = build_task(cfg)
     assert isinstance(task, Task)
     assert task.protocol.vocabulary == task.vocabulary
-    reader = build_reader(cfg, task, PelvisPhantoms(1, spacing_mm=6.0), "train", 2, 0)
+    reader = build_reader(cfg, task, instantiate(cfg.region.phantoms)(1, spacing_mm=6.0), "train", 2, 0)
     batch = collate([LearningDataset(reader, 64)[index] for index in range(2)])
     counts = {"structures": len(task.vocabulary.structures), "landmarks": len(task.vocabulary.landmarks)}
     network = instantiate(cfg.model, **counts)

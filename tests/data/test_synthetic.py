@@ -153,7 +153,7 @@ def test_a_useless_view_is_drawn_again_and_the_others_stay():
 @pytest.mark.parametrize(
     ("ranges", "named"),
     [
-        (ViewRanges(isocenter_jitter_mm=((400, 500), (0, 0), (0, 0))), "isocenter_jitter_mm draws offsets"),
+        (ViewRanges(isocenter_jitter_mm=((400, 500), (0, 0), (0, 0))), "isocenter_jitter_mm drew an offset"),
         (ViewRanges(source_isocenter_mm=(980, 990)), "narrow views.source_isocenter_mm"),
     ],
 )

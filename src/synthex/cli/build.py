@@ -9,7 +9,6 @@ from omegaconf import DictConfig, OmegaConf
 
 from synthex.anatomy.cache import PreparedAnatomies
 from synthex.anatomy.ct_folder import CtFolder
-from synthex.anatomy.phantom import PelvisPhantoms
 from synthex.anatomy.variants import ShapeVariation, VariedAnatomies, base_subject
 from synthex.cli.terminal import progress
 from synthex.core import AnatomySource, ConfigError, Reader, Task
@@ -48,7 +47,7 @@ def build_sources(cfg: DictConfig) -> dict[str, AnatomySource]:
     cache = Path(cfg.paths.cache_dir).expanduser()
     spacing = float(data.spacing_mm)
     phantoms: dict[str, AnatomySource] = {
-        split: PelvisPhantoms(
+        split: instantiate(cfg.region.phantoms)(
             count=int(data.phantoms[split]),
             seed=int(data.phantoms.seed),
             spacing_mm=spacing,
@@ -86,7 +85,7 @@ def real_source(cfg: DictConfig, *, ct: str | None = None, meshes: str | None = 
     spacing = float(cfg.data.spacing_mm)
     source: AnatomySource
     if ct is not None:
-        folder = CtFolder(Path(ct).expanduser(), label_names=cfg.data.label_names)
+        folder = CtFolder(Path(ct).expanduser(), label_names=cfg.data.label_names, structures=cfg.region.structures)
         folder.check()
         source = folder
     elif meshes is not None:

@@ -40,7 +40,7 @@ NOT_IDENTITY = (
 )
 """Settings that do not touch a run's weights: they may change when it is resumed, or its folder moved."""
 
-MAKE_CASES = ("task", "carm", "views", "simulation", "seed")
+MAKE_CASES = ("task", "region", "carm", "views", "simulation", "seed")
 """Settings that decide simulated cases, beside ``data``."""
 
 LOADING = ("batch_size", "workers", "samples_per_epoch", "cases", "render", "input_size")

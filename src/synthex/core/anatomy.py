@@ -90,6 +90,7 @@ class Scene:
         center_world: The point that views are aimed at, RAS mm; None is the centre of the CT.
         landmarks: Named points of what was brought in (an instrument's tip), RAS mm.
         polylines: Named lines of it (its centre line), P x 3, RAS mm.
+        volumes: Named volumes that only targets read (the matter that a lesion adds), int16 HU.
     """
 
     anatomy: Anatomy
@@ -98,6 +99,7 @@ class Scene:
     center_world: Point3 | None = None
     landmarks: Mapping[str, Point3] = field(default_factory=dict)
     polylines: Mapping[str, Points3] = field(default_factory=dict)
+    volumes: Mapping[str, Volume] = field(default_factory=dict)
 
     @property
     def aim_world(self) -> Point3:

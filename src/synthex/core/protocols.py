@@ -10,7 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from synthex.core.anatomy import Anatomy, Scene
-from synthex.core.arrays import Flags, Landmarks2, MaskStack, PathStack, SolidStack
+from synthex.core.arrays import Flags, Image, Landmarks2, MaskStack, PathStack, SolidStack
 from synthex.core.camera import Camera
 from synthex.core.errors import ConfigError
 from synthex.core.sample import Prediction, Radiograph, Sample
@@ -48,12 +48,14 @@ class Rendering:
         label_path_mm: S x H x W, length of each pixel's ray inside each structure, mm.
         record: JSON values of everything that was drawn for the image (dose, kVp, …).
         solid_path_mm: N x H x W, the same for each of the scene's solids; N is 0 without solids.
+        water_path_mm: H x W, mm of water that weigh as much as the tissue along each ray (without the solids).
     """
 
     radiograph: Radiograph
     label_path_mm: PathStack
     record: Mapping[str, Any] = field(default_factory=dict)
     solid_path_mm: SolidStack = field(default_factory=lambda: np.zeros((0, 1, 1), dtype=np.float32))
+    water_path_mm: Image = field(default_factory=lambda: np.zeros((1, 1), dtype=np.float32))
 
 
 @runtime_checkable

@@ -7,7 +7,7 @@ import numpy as np
 from synthex.core import Anatomy, AnatomySource, Camera, ConfigError, Sample, Scene, Simulator, Task, derive_rng
 from synthex.core.arrays import Point3
 from synthex.data.splits import round_robin
-from synthex.geometry import CArm, View, ViewRanges
+from synthex.geometry import CArm, View, Views
 
 ENDLESS = 2**40
 """Length of a reader that never runs out: more samples than any run can draw."""
@@ -47,7 +47,7 @@ class SyntheticReader:
         task: Task,
         simulator: Simulator,
         carm: CArm,
-        views: ViewRanges,
+        views: Views,
         size: int,
         seed: int = 0,
         count: int | None = None,
@@ -125,8 +125,8 @@ class SyntheticReader:
         """Which range most probably keeps what is wanted out of every view."""
         field_mm = camera.width * camera.pixel_mm / self.carm.magnification(view)
         if np.linalg.norm(beside_mm) > field_mm / 2:
-            low, high = zip(*self.views.isocenter_jitter_mm, strict=True)
-            return f"views.isocenter_jitter_mm draws offsets of {list(low)} to {list(high)} mm, narrow it"
+            offset = ", ".join(f"{value:.0f}" for value in beside_mm)
+            return f"views.isocenter_jitter_mm drew an offset of ({offset}) mm, narrow it"
         return (
             f"views.isocenter_jitter_mm is not to blame; the field shows {field_mm:.0f} mm at the isocentre: widen "
             "carm.columns or carm.pixel_mm, or narrow views.source_isocenter_mm and the ranges of the task's scene"

@@ -51,7 +51,8 @@ class StandRanges:
     def sample(self, rng: np.random.Generator, center_world: Point3) -> View:
         """Draw a view whose isocentre is ``center_world`` (RAS mm) plus jitter; always 9 draws."""
         pose = self._pose().sample(rng, center_world)
-        sdd, behind = float(rng.uniform(*self.sdd_mm)), float(rng.uniform(*self.isocenter_detector_mm))
+        (near, far), (close, away) = self.sdd_mm, self.isocenter_detector_mm
+        sdd, behind = float(rng.uniform(near, far)), float(rng.uniform(close, away))
         return replace(pose, source_isocenter_mm=sdd - behind, sdd_mm=sdd, source_side=self.source_side)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -77,6 +77,15 @@ class View:
     def from_record(cls, record: dict[str, Any]) -> "View":
         """The view of :meth:`to_record`."""
         return cls(**{**record, "isocenter_world": np.array(record["isocenter_world"], dtype=np.float64)})
+
+
+@runtime_checkable
+class Views(Protocol):
+    """Anything that views are drawn from."""
+
+    def sample(self, rng: np.random.Generator, center_world: Point3) -> View:
+        """Draw a view about ``center_world`` (RAS mm), all randomness from ``rng``."""
+        ...
 
 
 @dataclass(frozen=True)

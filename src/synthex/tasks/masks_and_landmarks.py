@@ -47,7 +47,9 @@ def make_decoder(
     """A decoder for heatmaps of width ``sigma_mm``; a landmark is present from confidence ``present_above``."""
 
     def decode(outputs: Mapping[str, Any], batch: Mapping[str, Any]) -> list[Prediction]:
-        points, confidence = read_each(outputs["heatmaps"], sigma_mm / batch["pixel_mm"].double(), batch["native"])
+        # A task without landmarks has a network without that head.
+        heatmaps = outputs["heatmaps"] if "heatmaps" in outputs else outputs["masks"][:, :0]
+        points, confidence = read_each(heatmaps, sigma_mm / batch["pixel_mm"].double(), batch["native"])
         predictions = []
         for index, case_id in enumerate(batch["case_id"]):
             where: PixelMap = batch["native"][index]

@@ -87,4 +87,10 @@ class DeepDRR:
             "voxel_shift": self.voxel_shift,
             "noise_seed": seed,
         }
-        return Rendering(Radiograph(image, self.domain, camera), paths.label_path_mm, record, paths.solid_path_mm)
+        return Rendering(
+            Radiograph(image, self.domain, camera),
+            paths.label_path_mm,
+            record,
+            paths.solid_path_mm,
+            paths.water_path_mm,
+        )

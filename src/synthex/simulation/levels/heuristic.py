@@ -69,6 +69,7 @@ class Heuristic(Parameters):
             projection.label_path_mm,
             {"level": "heuristic", **drawn},
             projection.solid_path_mm,
+            projection.water_path_mm,
         )
 
 

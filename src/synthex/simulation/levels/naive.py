@@ -54,5 +54,9 @@ class Naive:
         image = attenuation if self.domain == "log" else np.exp(-attenuation)
         record = {"level": "naive", "mu_water_per_mm": self.mu_water_per_mm}
         return Rendering(
-            Radiograph(image, self.domain, camera), projection.label_path_mm, record, projection.solid_path_mm
+            Radiograph(image, self.domain, camera),
+            projection.label_path_mm,
+            record,
+            projection.solid_path_mm,
+            projection.water_path_mm,
         )

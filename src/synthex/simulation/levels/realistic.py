@@ -102,4 +102,5 @@ class Realistic:
             projection.label_path_mm,
             record,
             projection.solid_path_mm,
+            projection.water_path_mm,
         )

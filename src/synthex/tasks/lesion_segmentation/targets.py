@@ -1,0 +1,35 @@
+"""Ground truth of a chest view: what of lesions and lungs a reader could outline."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from synthex.core import Camera, ConfigError, Rendering, Scene, Targets
+from synthex.projection import project
+from synthex.tasks.lesion_segmentation.vocabulary import LESION
+
+
+def make_targets(
+    min_lesion_mm: float | int, min_lung_mm: float | int, min_lung_share: float | int
+) -> Callable[[Scene, Camera, Rendering], Targets]:
+    """Masks of lesions and of the lung fields; see :func:`synthex.tasks.lesion_segmentation.build`.
+
+    Raises:
+        ConfigError: A threshold is negative.
+    """
+    thresholds = {"min_lesion_mm": min_lesion_mm, "min_lung_mm": min_lung_mm, "min_lung_share": min_lung_share}
+    for name, value in thresholds.items():
+        if not 0 <= value < np.inf:
+            raise ConfigError(f"task.{name}={value} must not be negative")
+
+    def targets(scene: Scene, camera: Camera, rendering: Rendering) -> Targets:
+        added_mm = project(scene.volumes[LESION], None, (), camera).water_path_mm
+        lung_mm = rendering.label_path_mm.sum(axis=0)
+        # The field is that of the healthy lung: a white lung is one too.
+        healthy_mm = rendering.water_path_mm - added_mm
+        lungs = (lung_mm > min_lung_mm) & (lung_mm > min_lung_share * healthy_mm)
+        lesion = (added_mm > min_lesion_mm) & lungs
+        none = np.zeros(0, dtype=bool)
+        return Targets(np.stack((lesion, lungs)), np.zeros((0, 2)), none, none)
+
+    return targets
