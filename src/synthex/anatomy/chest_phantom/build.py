@@ -103,7 +103,7 @@ def find_landmarks(organs: Mediastinum) -> dict[str, Point3]:
 def _grid(thorax: Thorax, spacing_mm: float) -> Grid:
     p = thorax.p
     half = max(205.0, p.shoulder_mm + 40.0)
-    back = float(thorax.spine(np.linspace(0, 300, 31) * p.height)[1].min()) - 66.0 - 0.5 * p.fat_mm
+    back = float(thorax.spine(np.linspace(0, 300, 31) * p.height)[1].min()) - 76.0 - 0.5 * p.fat_mm
     front = 84.0 * p.depth + 30.0 + 0.6 * p.fat_mm + max(p.belly_mm, 0.7 * p.breast_mm)
     bottom = -thorax.level_t[-1] - 40.0
     low, high = np.array((-half, back, bottom)), np.array((half, front, 85.0))
@@ -161,7 +161,7 @@ def _with_cartilage(ct: np.ndarray, labels: np.ndarray, thorax: Thorax, grid: Gr
     chosen = field > np.quantile(field, 1.0 - p.calcification) if p.calcification > 0.01 else field > 1e9
     if chosen.any():
         flecks = tubes[chosen] * np.array((1, 1, 1, 1, 1, 1, 0.85, 0.7))
-        ct = _blend(ct, 0.7 * cover_tubes(grid.shape, grid.origin, grid.spacing_mm, flecks), _CALCIUM_HU * p.density)
+        ct = _blend(ct, 0.5 * cover_tubes(grid.shape, grid.origin, grid.spacing_mm, flecks), _CALCIUM_HU * p.density)
     return ct
 
 

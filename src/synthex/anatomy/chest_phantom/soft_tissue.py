@@ -72,12 +72,12 @@ def trunk_rows(thorax: Thorax, z: np.ndarray) -> np.ndarray:
     over = np.interp(depth, (NOTCH_T - 45.0, *levels), (bone[0] - 40.0, *bone)) - 9.0
     front = np.where(depth < ANGLE_T, np.maximum(front, over), front)
     front = front + 17.0 * (0.6 + 0.4 * p.muscle) + 0.6 * p.fat_mm + belly
-    back = back - 56.0 * (0.7 + 0.3 * p.depth) - 0.5 * p.fat_mm
+    back = back - 64.0 * (0.6 + 0.2 * (p.height + p.width)) - 0.5 * p.fat_mm
     return np.stack((width, front, back, (z - 2.0) * 0.85), axis=1)
 
 
 def limb_rows(thorax: Thorax) -> np.ndarray:
-    """Neck, trapezius, shoulders and arms, rows as ``tissue_kernel.LIMB_ROW``."""
+    """Neck, trapezius, clavicles, shoulders and arms, rows as ``tissue_kernel.LIMB_ROW``."""
     p, g = thorax.p, girdle(thorax)
     fat = p.fat_mm
     girth = 53.0 * (0.5 + 0.5 * p.muscle) * (0.6 + 0.4 * p.width) + 0.3 * fat
@@ -90,6 +90,9 @@ def limb_rows(thorax: Thorax) -> np.ndarray:
         rows.append((*(np.array((24.0, -48.0, 38.0)) * flip), *(rise * flip), 30.0, 28.0 + 0.3 * fat, 34.0))
         rows.append((*(rise * flip), *((g.head + np.array((2, 0, -22))) * flip), 30.0 + 0.3 * fat, upper + 14.0, 22.0))
         rows.append((*((g.head + np.array((6, 0, -25))) * flip), *(elbow * flip), upper + 14.0, upper + 8.0, 16.0))
+        # Skin and muscle over the clavicle.
+        near, far = g.sternal + np.array((14.0, -5.0, -6.0)), g.acromial + np.array((6.0, 2.0, -7.0))
+        rows.append((*(near * flip), *(far * flip), 15.0 + 0.3 * fat, 20.0 + 0.3 * fat, 22.0))
         # Shoulder blade and pectoral muscles fill the armpit's folds.
         fold = np.array((0.72 * g.head[0], g.head[1] - 8.0, g.head[2] - 34.0))
         rows.append((*(fold * flip), *((g.head + np.array((0, 0, -8))) * flip), 40.0 * p.muscle, 40.0 * p.muscle, 20.0))
