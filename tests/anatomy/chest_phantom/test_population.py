@@ -83,6 +83,14 @@ def test_lungs_are_denser_on_the_lower_side(subjects):
         assert 0.2 * p.gravity_hu < rise < 1.2 * p.gravity_hu
 
 
+def test_lungs_hold_air_up_to_the_apex(subjects):
+    for _, anatomy in subjects:
+        for side in ("left", "right"):
+            inner = ndimage.binary_erosion(mask(anatomy, f"lung_{side}"))
+            top = np.argwhere(inner)[:, 2] >= np.quantile(np.argwhere(inner)[:, 2], 0.9)
+            assert np.median(anatomy.ct.data[inner][top]) < -750
+
+
 def test_heart_is_as_wide_as_its_ratio_says(subjects):
     for p, anatomy in subjects:
         points = world(anatomy, "heart")

@@ -73,7 +73,7 @@ def trunk_rows(thorax: Thorax, z: np.ndarray) -> np.ndarray:
     front = np.where(depth < ANGLE_T, np.maximum(front, over), front)
     front = front + 17.0 * (0.6 + 0.4 * p.muscle) + 0.6 * p.fat_mm + belly
     back = back - 64.0 * (0.6 + 0.2 * (p.height + p.width)) - 0.5 * p.fat_mm
-    return np.stack((width, front, back, (z - 2.0) * 0.85), axis=1)
+    return np.stack((width, front, back, (z - 12.0) * 0.85), axis=1)
 
 
 def limb_rows(thorax: Thorax) -> np.ndarray:

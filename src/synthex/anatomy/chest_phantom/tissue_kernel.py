@@ -173,6 +173,9 @@ def fill_chest(
                     value = value * (1.0 - share) + (BLOOD_HU + 3.0 * n0) * share
                 if heart[i, j, k] < 0.0 and not below:
                     labels[i, j, k] = ids[2]
+                share = min(1.0, max(0.0, 0.5 + (body + layer) / (2.0 * spacing)))
+                gland = min(1.0, max(0.0, n1 - 0.2)) if breast < -9.0 else 0.0
+                value = value * (1.0 - share) + (FAT_HU + 7.0 * n0 + 95.0 * gland) * share
                 lung = _section(ax - section[k, 0], y - section[k, 2], section[k, 1], section[k, 3])
                 lung = max(max(lung, floor - z), max(1.0 - envelope[i, j, k], 1.0 - column[i, j, k]))
                 if lung < edge:
@@ -187,9 +190,6 @@ def fill_chest(
                     value = value * (1.0 - share) + air * share
                     if lung < 0.0:
                         labels[i, j, k] = ids[side]
-                share = min(1.0, max(0.0, 0.5 + (body + layer) / (2.0 * spacing)))
-                gland = min(1.0, max(0.0, n1 - 0.2)) if breast < -9.0 else 0.0
-                value = value * (1.0 - share) + (FAT_HU + 7.0 * n0 + 95.0 * gland) * share
                 skin = min(1.0, max(0.0, 0.5 + (surface + 1.8) / spacing))
                 value = value * (1.0 - skin) + SKIN_HU * skin
                 covered = min(1.0, max(0.0, 0.5 - surface / spacing))
