@@ -39,9 +39,12 @@ class InstrumentFile:
 
     Raises:
         InputError: Anything in the file that cannot be used: one line with the file, the key and what to do.
+        ConfigError: ``path`` is no path.
     """
 
     def __init__(self, path: str | Path) -> None:
+        if not isinstance(path, str | Path):
+            raise ConfigError(f"path={path!r}: give the path of a YAML file that describes an instrument")
         self.path = Path(path).expanduser()
         self._description = read_description(self.path)
         self.name = self._description.name
