@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from synthex.augment import OPERATION_NAMES, apply_steps, extreme, regular, strong
+from synthex.augment import OPERATION_NAMES, apply_steps, chest, extreme, regular, strong
 from synthex.core import Sample, derive_rng
 
 
@@ -254,7 +254,9 @@ def test_uneven_blur_and_contrast_vary_over_the_image(sample_of):
 def one_step_each() -> dict[str, dict[str, object]]:
     """A drawn step of every operation there is."""
     found = {}
-    for policy in (regular(gate=1, p=1), strong(gate=1, p=1), extreme(extra_gate=1, extra_p=1, strong_gate=1)):
+    display = chest(display_p=1, detail_p=1, geometry_p=1, collimation_p=1, writing_p=1, resample_p=1)
+    paper = (regular(gate=1, p=1), strong(gate=1, p=1), extreme(extra_gate=1, extra_p=1, strong_gate=1))
+    for policy in (display, *paper):
         for index in range(150):
             found |= {step["op"]: step for step in policy.draw(derive_rng(index, policy.name))}
     assert set(found) == set(OPERATION_NAMES)
@@ -278,7 +280,7 @@ def test_rules_for_every_operation(sample_of, same, one_step_each, name):
             assert np.isfinite(out.image).all()
             assert out.domain == domain
             assert same(out, apply_steps(sample, [step]))
-            if name != "affine":  # labels bit for bit
+            if name not in ("affine", "framed_affine"):  # labels bit for bit
                 assert same(Sample(**{**vars(out), "image": sample.image}), sample)
             constant = with_image(sample, np.full(shape, 3.25), domain)
             assert (apply_steps(constant, [step]).image == np.float32(3.25)).all()

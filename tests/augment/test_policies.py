@@ -15,11 +15,11 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from synthex.augment import Policy, extreme, none, regular, replay, strong
+from synthex.augment import Policy, chest, extreme, none, regular, replay, strong
 from synthex.augment.library import A
 from synthex.core import ConfigError, Sample, derive_rng
 
-POLICIES = {"none": none, "regular": regular, "strong": strong, "extreme": extreme}
+POLICIES = {"none": none, "regular": regular, "strong": strong, "extreme": extreme, "chest": chest}
 CONF = Path(__file__).parents[2] / "conf" / "augment"
 
 
@@ -249,9 +249,10 @@ def test_import_is_silent_and_stays_off_the_network():
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
 
 
-def test_strong_takes_milliseconds(sample_of):
-    sample, policy = sample_of(192, 192), strong()
+@pytest.mark.parametrize(("name", "size", "seconds"), [("strong", 192, 0.008), ("chest", 224, 0.012)])
+def test_policies_take_milliseconds(sample_of, name, size, seconds):
+    sample, policy = sample_of(size, size), POLICIES[name]()
     start = time.process_time()
     for index in range(200):
         policy(sample, derive_rng(index))
-    assert (time.process_time() - start) / 200 < 0.008
+    assert (time.process_time() - start) / 200 < seconds

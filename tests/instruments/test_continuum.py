@@ -279,6 +279,10 @@ def test_other_measures_make_other_bodies():
         ({"flexible_length_mm": 35000}, "flexible_length_mm=35000 must lie in 1 to 1000"),
         ({"notch_pairs": 0}, "notch_pairs=0 must lie in 1 to 200"),
         ({"name": "a/b"}, "name='a/b'"),
+        ({"flexible_length_mm": float("nan")}, "flexible_length_mm=nan must be a number"),
+        ({"sides": True}, "sides=True must be a number"),
+        ({"bend": [0, float("nan")]}, "bend=.* must be two numbers"),
+        ({"tube_material": "unobtainium"}, "unknown material 'unobtainium'"),
     ],
 )
 def test_impossible_settings_are_refused(settings, problem):

@@ -198,6 +198,14 @@ MISTAKES = {
     ),
     "no centre line": ({"landmarks.tip": None}, "centerline is missing"),
     "radius": ({"radius_mm": 0}, "radius_mm is 0"),
+    "radius in another unit": (
+        {"radius_mm": 300},
+        "radius_mm is 300, and the instrument is 120 mm long; give it in mm",
+    ),
+    "limits in another unit": (
+        {"parts.upper.joint": {"type": "prismatic", "axis": [0, 0, 1], "limits": [0, 15000]}},
+        r"parts\.upper\.joint\.limits make the instrument 1\.51e\+04 mm long; give them in the unit of the file \(mm\)",
+    ),
     "shaft": ({"shaft": 5}, "shaft is 5; write a list"),
 }
 

@@ -80,8 +80,15 @@ def test_mistakes(kind):
     key, (least, most) = next(iter(kind.limits.items()))
     with pytest.raises(ConfigError, match=f"{key}=.* must be a number or"):
         kind(**{key: [most, least]})
-    with pytest.raises(ConfigError, match="must be a word without"):
-        kind(name="a/b")
+    for value in ([least], [least, float("nan")], float("nan")):
+        with pytest.raises(ConfigError, match=f"{key}=.* must be a number or"):
+            kind(**{key: value})
+    for name in ("a/b", ""):
+        with pytest.raises(ConfigError, match="must be a word without"):
+            kind(name=name)
+    material = next(field.name for field in fields(kind) if field.name.endswith("material"))
+    with pytest.raises(ConfigError, match="unknown material 'steal'"):
+        kind(**{material: "steal"})
     with pytest.raises(ConfigError, match="has no 'length'; it has"):
         kind().body({"length": 3.0})
     with pytest.raises(ConfigError, match=f"{key} of .* its range is"):

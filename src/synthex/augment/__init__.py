@@ -1,6 +1,7 @@
 """2-D domain randomisation: policies, what they record, and replay."""
 
+from synthex.augment.chest_policy import chest
 from synthex.augment.policies import extreme, none, regular, strong
 from synthex.augment.policy import OPERATION_NAMES, Policy, apply_steps, replay
 
-__all__ = ["OPERATION_NAMES", "Policy", "apply_steps", "extreme", "none", "regular", "replay", "strong"]
+__all__ = ["OPERATION_NAMES", "Policy", "apply_steps", "chest", "extreme", "none", "regular", "replay", "strong"]

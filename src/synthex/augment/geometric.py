@@ -1,7 +1,7 @@
-"""The affine move: the one operation that moves labels, by the matrix that moves the image.
+"""The affine moves: the operations that move labels, by the matrix that moves the image.
 
-The border is mirrored (OpenCV's REFLECT_101: the edge pixel is not repeated), like the original's reflect
-padding by half the size and centre crop. Masks are mirrored too: the mirrored strip shows bone, so a
+The border of the usual move is mirrored (OpenCV's REFLECT_101: the edge pixel is not repeated), like the
+original's reflect padding by half the size and centre crop. Masks are mirrored too: the mirrored strip shows bone, so a
 mask that called it background would be wrong. Landmarks are not mirrored: each is one point of the
 anatomy, and it is where the matrix puts it or not in the image.
 """
@@ -24,15 +24,18 @@ def affine_matrix(
     shear_x_deg: float,
     shear_y_deg: float,
     scale: float,
+    aspect: float = 1.0,
 ) -> Matrix3:
     """3 x 3 map of image points (column, row, pixel centres at +0.5) to where the content goes.
 
-    About the image's centre (W/2, H/2): scale, then rotation (from +column to +row), then shear, then the
-    translation of ``distance_mm`` (at the detector) towards ``direction_deg`` (from +column to +row).
+    About the image's centre (W/2, H/2): scale, and ``aspect`` (width over height of what was square, at the same
+    area), then rotation (from +column to +row), then shear, then the translation of ``distance_mm`` (at the
+    detector) towards ``direction_deg`` (from +column to +row).
     """
     centre = np.array([[1, 0, frame.width / 2], [0, 1, frame.height / 2], [0, 0, 1]])
     angle = np.deg2rad(rotation_deg)
     turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    turn = turn * np.sqrt([aspect, 1 / aspect])
     shear = np.array([[1, np.tan(np.deg2rad(shear_x_deg))], [np.tan(np.deg2rad(shear_y_deg)), 1]])
     direction = np.deg2rad(direction_deg)
     move = np.eye(3)
@@ -77,7 +80,37 @@ class AffineMove(A.Affine):
         return keypoints @ matrix[:2, :2].T + matrix[:2, 2]
 
 
+class FramedAffine(AffineMove):
+    """The same move onto an empty sheet: what it does not cover shows one ``level`` on the scale of the image's range.
+
+    Digitised film lies crooked in the scanner, and public images come letterboxed. Masks end at the border of the
+    film, for behind it nothing is shown; landmarks go where the matrix puts them.
+    """
+
+    name = "framed_affine"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.border_mode = cv2.BORDER_CONSTANT  # albumentations fills with 0, for image and masks
+
+    def apply(self, img: Image, frame: Frame, **params: Any) -> Image:
+        """The warped image on its sheet, within the range of ``img`` and the sheet."""
+        low, high = np.float32(img.min() / 4), np.float32(img.max() / 4)
+        sheet = low + np.float32(params["level"]) * (high - low)
+        # Filled with 0: the sheet's level is taken off before and put on again. Quarters keep from overflowing.
+        warped = A.Affine.apply(
+            self,
+            img * np.float32(0.25) - sheet,
+            matrix=_index_matrix(frame, params),
+            output_shape=(frame.height, frame.width),
+        )
+        limit = np.finfo(np.float32).max
+        moved = np.clip(warped + sheet, min(low, sheet), max(high, sheet))
+        return np.clip(moved.astype(np.float64) * 4, -limit, limit).astype(np.float32)
+
+
 def _index_matrix(frame: Frame, params: dict[str, Any]) -> Matrix3:
     """The matrix between OpenCV's coordinates, whose pixel centres are at integers."""
     half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
-    return np.linalg.inv(half) @ affine_matrix(frame, **params) @ half
+    moves = {name: value for name, value in params.items() if name != "level"}
+    return np.linalg.inv(half) @ affine_matrix(frame, **moves) @ half

@@ -13,8 +13,14 @@ from synthex.augment.tree import Distribution, Node, Number, Op, Pick, Seed, Som
 from synthex.core import ConfigError
 
 
-def affine(rotation_deg: Number, translation_mm: Number, shear_deg: Number, scale: Sequence[Number]) -> Op:
-    """One affine move: zoom, rotation, shear, translation, each uniform."""
+def affine(
+    rotation_deg: Number,
+    translation_mm: Number,
+    shear_deg: Number,
+    scale: Sequence[Number],
+    aspect: Sequence[Number] | None = None,
+) -> Op:
+    """One affine move: zoom, rotation, shear, translation, and width over height if given, each uniform."""
     for name, value in (
         ("max_rotation_deg", rotation_deg),
         ("max_translation_mm", translation_mm),
@@ -23,7 +29,7 @@ def affine(rotation_deg: Number, translation_mm: Number, shear_deg: Number, scal
         if not 0 <= value < np.inf:
             raise ConfigError(f"augment: {name}={value} must be a finite number, 0 or more")
     zoom = interval("scale", scale, lowest=0.1)
-    if rotation_deg == translation_mm == shear_deg == 0 and zoom.low == zoom.high == 1:
+    if rotation_deg == translation_mm == shear_deg == 0 and zoom.low == zoom.high == 1 and aspect is None:
         raise ConfigError("augment: these ranges make affine do nothing; leave it out with without=[affine]")
     if shear_deg >= 45:
         raise ConfigError(f"augment: max_shear_deg={shear_deg} would flatten the image; 45 is the limit")
@@ -36,6 +42,7 @@ def affine(rotation_deg: Number, translation_mm: Number, shear_deg: Number, scal
             "shear_x_deg": Uniform(-shear_deg, shear_deg),
             "shear_y_deg": Uniform(-shear_deg, shear_deg),
             "scale": zoom,
+            **({} if aspect is None else {"aspect": interval("aspect", aspect, lowest=0.5, highest=2)}),
         },
     )
 
@@ -123,19 +130,21 @@ def metal(common: dict[str, Distribution]) -> Node:
     )
 
 
-def collimation(half_size: Uniform) -> Node:
-    """A rectangular or octagonal field stop, up to 10 degrees off the image's axes."""
+def collimation(
+    half_size: Uniform, levels: tuple[Number, ...] = (0.0, 1.0, 1.2), sides: tuple[Number, ...] = (4, 8)
+) -> Node:
+    """A rectangular (4) or octagonal (8) field stop, up to 10 degrees off the image's axes, of one of ``levels``."""
     return Op(
         "collimation",
         {
-            "sides": Pick((4, 8)),
+            "sides": Pick(sides),
             "half_width": half_size,
             "half_height": half_size,
             "x": Uniform(-0.06, 0.06),
             "y": Uniform(-0.06, 0.06),
             "tilt_deg": Uniform(-10.0, 10.0),
             "penumbra_mm": Uniform(1.0, 4.0),
-            "level": Pick((0.0, 1.0, 1.2)),
+            "level": Pick(levels),
         },
     )
 

@@ -1,4 +1,4 @@
-"""The four policies: none, the paper's regular and strong, and our extreme.
+"""The policies for any anatomy: none, the paper's regular and strong, and our extreme.
 
 Ranges are those of the SyntheX code (Gao et al., Nature Machine Intelligence 2023), operation by
 operation. Where the original had a fault, the rule here is the right one; each operation's docstring says
@@ -54,7 +54,7 @@ def regular(
             )
         ),
     )
-    return _policy("regular", root, without)
+    return policy_of("regular", root, without)
 
 
 def strong(
@@ -108,7 +108,7 @@ def strong(
         multiply=multiply,
         elastic_alpha_px=elastic_alpha_px,
     )
-    return _policy("strong", Maybe(probability("gate", gate), stages), without)
+    return policy_of("strong", Maybe(probability("gate", gate), stages), without)
 
 
 def extreme(
@@ -182,7 +182,7 @@ def extreme(
     with_extras = Chain(
         (*(Maybe(coin, node) for node in before), inner, *(Maybe(coin, node) for node in after)),
     )
-    return _policy("extreme", Either(gate, with_extras, inner), without)
+    return policy_of("extreme", Either(gate, with_extras, inner), without)
 
 
 def _strong_stages(
@@ -227,7 +227,12 @@ def _strong_stages(
     )
 
 
-def _policy(name: str, root: Node, without: Sequence[str]) -> Policy:
+def policy_of(name: str, root: Node, without: Sequence[str]) -> Policy:
+    """The policy ``name`` of ``root`` without some of its operations and groups.
+
+    Raises:
+        ConfigError: A name is unknown, or nothing is left.
+    """
     check_names(without, root.names(), f"augment={name} without")
     kept = root.without(frozenset(without))
     if kept is None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from synthex.augment import geometric, overlay, photometric, physical, speckle, texture
+from synthex.augment import display, encoding, geometric, overlay, photometric, physical, speckle, texture
 from synthex.augment.adapter import apply_operation
 from synthex.augment.checks import check_names
 from synthex.augment.library import A
@@ -19,6 +19,7 @@ _OPERATIONS: Mapping[str, A.BasicTransform] = {
     operation.name: operation
     for operation in (
         geometric.AffineMove(),
+        geometric.FramedAffine(),
         photometric.Inversion(),
         photometric.GaussianNoise(),
         photometric.Gamma(),
@@ -51,6 +52,18 @@ _OPERATIONS: Mapping[str, A.BasicTransform] = {
         overlay.Letters(),
         overlay.Marker(),
         overlay.UnevenBlur(),
+        display.LinearWindow(),
+        display.SigmoidWindow(),
+        display.ToneSpline(),
+        display.LocalEqualization(),
+        display.UnsharpMask(),
+        display.MultiScaleContrast(),
+        display.RangeCompression(),
+        display.Vignette(),
+        encoding.Jpeg(),
+        encoding.Quantize(),
+        encoding.Resample(),
+        encoding.LetterPlate(),
     )
 }
 

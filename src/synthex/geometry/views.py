@@ -109,9 +109,13 @@ class ViewRanges:
     def __post_init__(self) -> None:
         for name in ("lao_rao_deg", "cranial_caudal_deg", "roll_deg", "source_isocenter_mm"):
             object.__setattr__(self, name, checked_range(name, getattr(self, name)))
-        jitter = tuple(checked_range("isocenter_jitter_mm", axis) for axis in self.isocenter_jitter_mm)
-        if len(jitter) != 3:
-            raise ValueError(f"isocenter_jitter_mm needs three ranges (lateral, AP, cranio-caudal), got {len(jitter)}")
+        jitter = self.isocenter_jitter_mm
+        if not (isinstance(jitter, Sequence) and len(jitter) == 3):
+            raise ValueError(
+                "isocenter_jitter_mm needs three ranges [[low, high], [low, high], [low, high]] (lateral, AP, "
+                f"cranio-caudal), got {jitter!r}"
+            )
+        jitter = tuple(checked_range("isocenter_jitter_mm", axis) for axis in jitter)
         object.__setattr__(self, "isocenter_jitter_mm", jitter)
         if self.source_isocenter_mm[0] <= 0:
             raise ValueError(f"source_isocenter_mm must be positive, got {self.source_isocenter_mm}")
@@ -134,10 +138,14 @@ def checked_range(name: str, values: Range) -> tuple[float, float]:
     Raises:
         ValueError: It is not.
     """
-    numbers = tuple(float(value) for value in values)
-    if len(numbers) != 2 or not np.isfinite(numbers).all() or numbers[0] > numbers[1]:
-        raise ValueError(f"{name} needs (low, high) with low <= high, got {list(numbers)}")
-    return numbers[0], numbers[1]
+    problem = f"{name} needs (low, high) with low <= high, got {values!r}"
+    try:
+        low, high = (float(value) for value in values)
+    except (TypeError, ValueError) as error:
+        raise ValueError(problem) from error
+    if not (np.isfinite((low, high)).all() and low <= high):
+        raise ValueError(problem)
+    return low, high
 
 
 def _uniform(rng: np.random.Generator, limits: Range) -> float:

@@ -1,12 +1,37 @@
 """What instruments check of their settings and joints: numbers within limits, or one line that says which."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
 from synthex.core import ConfigError
+from synthex.physics import get_material
 
 Number = float | int
+
+
+def is_number(value: object) -> bool:
+    """Whether a value from a config is a finite number; ``true`` and ``"3"`` are none."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def is_range(value: object, low: Number, high: Number) -> bool:
+    """Whether a value from a config, a list of its own type, is [lowest, highest] within ``low`` to ``high``."""
+    # Of a text each letter is a text, which is no number.
+    if not isinstance(value, Sequence) or len(value) != 2 or not all(map(is_number, value)):
+        return False
+    return bool(low <= value[0] <= value[1] <= high)
+
+
+def check_number(name: str, value: object) -> None:
+    """Refuse a setting that is no number.
+
+    Raises:
+        ConfigError: It is none.
+    """
+    if not is_number(value):
+        raise ConfigError(f"{name}={value!r} must be a number")
 
 
 def check_within(name: str, value: Number, low: Number, high: Number) -> None:
@@ -15,6 +40,7 @@ def check_within(name: str, value: Number, low: Number, high: Number) -> None:
     Raises:
         ConfigError: It is outside, or not a number.
     """
+    check_number(name, value)
     if not low <= value <= high:
         raise ConfigError(f"{name}={value} must lie in {low:g} to {high:g}")
 
@@ -25,10 +51,30 @@ def checked_range(name: str, value: Sequence[Number], low: Number, high: Number)
     Raises:
         ConfigError: It is not one.
     """
-    values = tuple(float(each) for each in value)
-    if len(values) != 2 or not low <= values[0] <= values[1] <= high:
-        raise ConfigError(f"{name}={list(value)} must be two numbers in {low:g} to {high:g}, the smaller one first")
-    return values[0], values[1]
+    if not is_range(value, low, high):
+        raise ConfigError(f"{name}={value!r} must be two numbers in {low:g} to {high:g}, the smaller one first")
+    return float(value[0]), float(value[1])
+
+
+def check_name(name: object) -> None:
+    """Refuse names that would not work as the first part of a solid's.
+
+    Raises:
+        ConfigError: It is empty, no text, or has a slash.
+    """
+    if not isinstance(name, str) or not name or "/" in name:
+        raise ConfigError(f"name={name!r} must be a word without '/': solids are called <name>/<part>")
+
+
+def check_material(name: str, value: object) -> None:
+    """Refuse a setting that names no material.
+
+    Raises:
+        ConfigError: It does not; suggests near names.
+    """
+    if not isinstance(value, str):
+        raise ConfigError(f"{name}={value!r} must be the name of a material")
+    get_material(value)
 
 
 def numbers(name: str, value: object, shape: tuple[int, ...]) -> np.ndarray:

@@ -1,7 +1,7 @@
 """A continuum manipulator: a notched nitinol tube that bends in a plane, its shaft and a flexible drill."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,7 +10,16 @@ from jaxtyping import Float
 from synthex.core import ConfigError, Rigid, Solid
 from synthex.core.arrays import Points3
 from synthex.instruments.body import InstrumentBody
-from synthex.instruments.checks import Number, check_within, checked_range, numbers, uniform
+from synthex.instruments.checks import (
+    Number,
+    check_material,
+    check_name,
+    check_number,
+    check_within,
+    checked_range,
+    numbers,
+    uniform,
+)
 from synthex.instruments.joint_profile import PlanarChain, largest_total_bend, smooth_profile
 from synthex.instruments.notched_tube import NotchedTube
 from synthex.instruments.sweep import Surface, merge_surfaces, swept_tube
@@ -96,8 +105,13 @@ class ContinuumManipulator:
     sides: int = 20
 
     def __post_init__(self) -> None:
-        if not self.name or "/" in self.name:
-            raise ConfigError(f"name={self.name!r} must be a word without '/': solids are called <name>/<part>")
+        check_name(self.name)
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if item.name.endswith("material"):
+                check_material(item.name, value)
+            elif isinstance(item.default, (int, float)):
+                check_number(item.name, value)
         for name, least, most in (("bend", 0, 1), ("roll_deg", -360, 360), ("protrusion_mm", 0, 50)):
             object.__setattr__(self, name, checked_range(name, getattr(self, name), least, most))
         for name in ("notch_pairs", "control_points", "sides"):

@@ -11,6 +11,7 @@ import yaml
 
 from synthex.core import InputError
 from synthex.core.arrays import Point3
+from synthex.instruments.checks import is_number
 
 
 class _NamedOnce(yaml.SafeLoader):
@@ -116,7 +117,7 @@ class Entry:
         value = self.get(key, default)
         if value is None:
             self._required(key, "a number")
-        if not _is_number(value):
+        if not is_number(value):
             raise self.error(key, f"is {value!r}", "write a finite number such as 3.5")
         return float(value)
 
@@ -196,8 +197,4 @@ def read_entry(path: Path) -> Entry:
 
 def is_point(value: Any) -> bool:
     """Whether a YAML value is three finite numbers."""
-    return isinstance(value, (list, tuple)) and len(value) == 3 and all(_is_number(part) for part in value)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and bool(np.isfinite(value))
+    return isinstance(value, (list, tuple)) and len(value) == 3 and all(map(is_number, value))

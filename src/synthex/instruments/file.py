@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from synthex.core import ConfigError, Rigid
-from synthex.core.arrays import Points3
+from synthex.core.arrays import Point3, Points3
 from synthex.instruments import shapes
 from synthex.instruments.body import InstrumentBody
 from synthex.instruments.chain import poses
@@ -39,9 +39,12 @@ class InstrumentFile:
 
     Raises:
         InputError: Anything in the file that cannot be used: one line with the file, the key and what to do.
+        ConfigError: ``path`` is no path.
     """
 
     def __init__(self, path: str | Path) -> None:
+        if not isinstance(path, str | Path):
+            raise ConfigError(f"path={path!r}: give the path of a YAML file that describes an instrument")
         self.path = Path(path).expanduser()
         self._description = read_description(self.path)
         self.name = self._description.name
@@ -121,9 +124,9 @@ def _shaft(description: Description, placed: Mapping[str, Rigid]) -> Points3:
 
 
 def _check_size(description: Description) -> None:
+    """Refuse what no instrument measures: wrong units, of the parts, of landmarks, of joints or of the radius."""
     top = description.top
-    points = np.concatenate(_at_rest(description))
-    low, high = points.min(axis=0), points.max(axis=0)
+    low, high = _extent(description, {})
     length = float((high - low).max())
     unit = top.get("unit", "mm")
     if not SMALLEST_MM < length < LARGEST_MM:
@@ -138,6 +141,18 @@ def _check_size(description: Description) -> None:
                 f"is {away:.4g} mm away from an instrument {length:.4g} mm long",
                 f"give it in the unit of the file ({unit}) and in the frame of its parts",
             )
+    if description.radius_mm is not None and description.radius_mm > length:
+        problem = f"is {description.radius_mm:g}, and the instrument is {length:.4g} mm long"
+        raise top.error("radius_mm", problem, "give it in mm, whatever the unit of the file")
+    for link in description.links:
+        for limit in (link.joint.low, link.joint.high) if link.joint is not None else ():
+            ends = _extent(description, {link.name: float(limit)})
+            reach = float((ends[1] - ends[0]).max())
+            if reach > LARGEST_MM:
+                problem = f"make the instrument {reach:.3g} mm long"
+                raise top.error(
+                    f"parts.{link.name}.joint.limits", problem, f"give them in the unit of the file ({unit})"
+                )
 
 
 def _check_line(description: Description) -> None:
@@ -175,7 +190,7 @@ def _radius(description: Description) -> float:
     """Largest distance of the parts' surfaces from the centre line, beside it, at rest."""
     line = _points(description.centerline, poses(description.links, {}))
     samples = []
-    for points, solid in zip(_at_rest(description), description.solids.values(), strict=True):
+    for points, solid in zip(_corners(description, {}), description.solids.values(), strict=True):
         edges = np.unique(np.sort(solid.faces[:, ((0, 1), (1, 2), (2, 0))].reshape(-1, 2), axis=1), axis=0)
         steps = np.linspace(0, 1, _EDGE_STEPS)[:, None, None]
         samples.append((points[edges[:, 0]] * (1 - steps) + points[edges[:, 1]] * steps).reshape(-1, 3))
@@ -202,9 +217,15 @@ def _beside(points: Points3, line: Float[np.ndarray, "K 3"]) -> Float[np.ndarray
     return best[beside]
 
 
-def _at_rest(description: Description) -> list[Points3]:
-    """Corners of every part at rest, in the file's frame."""
-    placed = poses(description.links, {})
+def _extent(description: Description, values: Mapping[str, float]) -> tuple[Point3, Point3]:
+    """Lowest and highest coordinates of all parts, in the file's frame, with joints so."""
+    points = np.concatenate(_corners(description, values))
+    return points.min(axis=0), points.max(axis=0)
+
+
+def _corners(description: Description, values: Mapping[str, float]) -> list[Points3]:
+    """Corners of every part, in the file's frame, with joints so; those not named are at rest."""
+    placed = poses(description.links, values)
     return [placed[part].apply(solid.vertices_world) for part, solid in description.solids.items()]
 
 

@@ -1,5 +1,6 @@
 """Tasks of masks and landmarks: what their network is taught, and how its outputs are read."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -8,13 +9,19 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from synthex.core import Prediction
+from synthex.core import ConfigError, Prediction
 from synthex.data import PixelMap, resize
 from synthex.nn import DiceHeatmapLoss, read_heatmaps
 
 
 def make_loss(sigma_mm: float | int, heat_weight: float | int) -> Callable[[float], DiceHeatmapLoss]:
-    """The loss for a network input of a given pixel pitch; heatmaps have the same width in mm at any."""
+    """The loss for a network input of a given pixel pitch; heatmaps have the same width in mm at any.
+
+    Raises:
+        ConfigError: The width is not above 0, or the weight outside 0 to 1.
+    """
+    _check_within("sigma_mm", sigma_mm, 1e-3, math.inf)
+    _check_within("heat_weight", heat_weight, 0, 1)
 
     def loss(pixel_mm: float) -> DiceHeatmapLoss:
         return DiceHeatmapLoss(sigma_px=sigma_mm / pixel_mm, heatmap_weight=heat_weight, pixel_mm=pixel_mm)
@@ -44,7 +51,13 @@ def read_each(
 def make_decoder(
     sigma_mm: float | int, present_above: float | int
 ) -> Callable[[Mapping[str, Any], Mapping[str, Any]], list[Prediction]]:
-    """A decoder for heatmaps of width ``sigma_mm``; a landmark is present from confidence ``present_above``."""
+    """A decoder for heatmaps of width ``sigma_mm``; a landmark is present from confidence ``present_above``.
+
+    Raises:
+        ConfigError: The width is not above 0, or the confidence no number.
+    """
+    _check_within("sigma_mm", sigma_mm, 1e-3, math.inf)
+    _check_within("present_above", present_above, 0, 1)
 
     def decode(outputs: Mapping[str, Any], batch: Mapping[str, Any]) -> list[Prediction]:
         # A task without landmarks has a network without that head.
@@ -65,3 +78,9 @@ def make_decoder(
         return predictions
 
     return decode
+
+
+def _check_within(name: str, value: object, low: float | int, high: float | int) -> None:
+    """A wrong number shows before hours of training, not in its first scores."""
+    if not (isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high):
+        raise ConfigError(f"task.{name}={value!r} must be a number in {low:g} to {high:g}")

@@ -30,6 +30,7 @@ def test_lists_and_whole_numbers_will_do():
         ("tunnel_materials", {}),
         ("distractor_probability", 1.5),
         ("most_distractors", -1),
+        ("margin_mm", float("inf")),
     ],
 )
 def test_bad_settings_are_named(field, value):

@@ -1,7 +1,23 @@
 """Readers of real datasets: one a dataset, each a :class:`synthex.core.Reader` of native pixels and ids."""
 
+from synthex.data.real.covid_cxr import CovidCxr
+from synthex.data.real.deepfluoro import DeepFluoro
+from synthex.data.real.deepfluoro_camera import camera_of
+from synthex.data.real.hip_folders import HipFolders
+from synthex.data.real.hip_study import HipStudy
+from synthex.data.real.qata import QataCov19
 from synthex.data.real.tool_export import write_tool_folders
 from synthex.data.real.tool_folders import ToolFolders
 from synthex.data.real.tool_layout import is_tool_folder
 
-__all__ = ["ToolFolders", "is_tool_folder", "write_tool_folders"]
+__all__ = [
+    "CovidCxr",
+    "DeepFluoro",
+    "HipFolders",
+    "HipStudy",
+    "QataCov19",
+    "ToolFolders",
+    "camera_of",
+    "is_tool_folder",
+    "write_tool_folders",
+]

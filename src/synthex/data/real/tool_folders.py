@@ -77,7 +77,7 @@ class ToolFolders:
         pixel_mm: float | int = PIXEL_MM,
         domain: str = "log",
     ) -> None:
-        if not (math.isfinite(pixel_mm) and pixel_mm > 0):
+        if not (isinstance(pixel_mm, float | int) and math.isfinite(pixel_mm) and pixel_mm > 0):
             raise ConfigError(f"pixel_mm={pixel_mm}: give a length above 0 mm")
         self._domain = _domain(domain)
         self._pixel_mm = float(pixel_mm)
@@ -144,6 +144,9 @@ def _domain(name: str) -> Domain:
 
 def _names(given: Sequence[str] | None, said: Sequence[Sequence[str]], kind: str) -> tuple[str, ...]:
     if given is not None:
+        # Texts are sequences too, of letters; and configs hand over lists of their own type.
+        if isinstance(given, str) or not isinstance(given, Sequence) or not all(isinstance(n, str) for n in given):
+            raise ConfigError(f"{kind}={given}: give a list of names")
         return tuple(given)
     if any(tuple(names) != tuple(said[0]) for names in said):
         raise ConfigError(f"the folders have different {kind}: {' and '.join(', '.join(names) for names in said[:2])}")

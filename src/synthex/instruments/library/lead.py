@@ -11,6 +11,7 @@ from synthex.core import ConfigError
 from synthex.core.arrays import Points3
 from synthex.instruments import shapes
 from synthex.instruments.body import InstrumentBody
+from synthex.instruments.checks import check_within
 from synthex.instruments.library.sized import Range, Sized
 from synthex.instruments.sweep import Surface, lathe, merge_surfaces, swept_tube
 
@@ -61,8 +62,7 @@ class EkgLead(Sized):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 <= self.heading_deg <= 85:
-            raise ConfigError(f"heading_deg={self.heading_deg} of {self.name} must lie in 0 to 85")
+        check_within("heading_deg", self.heading_deg, 0, 85)
 
     def draw(self, rng: np.random.Generator) -> dict[str, Any]:
         """Sizes, and ``headings_deg`` of the wire at five points, from the clip on."""

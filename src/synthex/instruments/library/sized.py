@@ -1,12 +1,13 @@
 """Instruments whose sizes are drawn: ranges that are checked, drawn from and recorded alike."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 import numpy as np
 
 from synthex.core import ConfigError, Solid
+from synthex.instruments.checks import check_material, check_name, is_range
 from synthex.instruments.sweep import Surface
 
 Number = float | int
@@ -32,12 +33,14 @@ class Sized:
     """Attribute that is a range to the smallest and largest value that its shape can be made of."""
 
     def __post_init__(self) -> None:
-        if not self.name or "/" in self.name:
-            raise ConfigError(f"name={self.name!r} must be a word without '/': solids are called <name>/<part>")
+        check_name(self.name)
+        for item in fields(self):
+            if item.name.endswith("material"):
+                check_material(item.name, getattr(self, item.name))
         for key, (least, most) in self.limits.items():
             value = getattr(self, key)
-            pair = (value, value) if isinstance(value, (int, float)) else tuple(value)
-            if len(pair) != 2 or not least <= pair[0] <= pair[1] <= most:
+            pair = (value, value) if isinstance(value, (int, float)) else value
+            if not is_range(pair, least, most):
                 raise ConfigError(
                     f"{key}={value} of {self.name} must be a number or [low, high] in {least:g} to {most:g}"
                 )

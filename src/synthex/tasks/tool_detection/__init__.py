@@ -36,12 +36,26 @@ def build(
             found nearer or farther than this (mm at the detector) are dropped, as the study does with (15, 200).
 
     Raises:
-        ConfigError: The instrument has no landmarks, or too few for the gate.
+        ConfigError: Something that should be an instrument is none, the instrument has no landmarks or too few for
+            the gate, or a number cannot be used.
     """
+    from synthex.instruments import Instrument
     from synthex.tasks.masks_and_landmarks import make_decoder, make_loss
     from synthex.tasks.tool_detection import scene, targets
     from synthex.tasks.tool_detection.placement import Placement
 
+    if not isinstance(instrument, Instrument):
+        raise ConfigError(
+            f"task.instrument={instrument!r} is no instrument; choose one with instrument@task.instrument="
+        )
+    if not isinstance(distractors, Mapping | None):
+        raise ConfigError(f"task.distractors={distractors!r} must be a mapping of names to instruments")
+    for name, other in (distractors or {}).items():
+        if not isinstance(other, Instrument | None):
+            raise ConfigError(
+                f"task.distractors.{name}={other!r} is no instrument; choose one with "
+                f"instrument@task.distractors.{name}=, or give null"
+            )
     if not instrument.landmarks:
         raise ConfigError(f"task.instrument={instrument.name} has no landmarks to find; name some")
     others = [other for other in (distractors or {}).values() if other is not None and other.name != instrument.name]
@@ -65,10 +79,13 @@ def protocol(vocabulary: Vocabulary, gate_mm: Sequence[float | int] | None = Non
     Raises:
         ConfigError: A gate needs two landmarks and low < high.
     """
+    from synthex.instruments.checks import is_number
+
     gate = None
     if gate_mm is not None:
-        if len(vocabulary.landmarks) < 2 or len(gate_mm) != 2:
-            raise ConfigError(f"task.gate_mm={list(gate_mm)} needs [low, high] and an instrument with two landmarks")
+        numbers = isinstance(gate_mm, Sequence) and all(map(is_number, gate_mm))
+        if not numbers or len(gate_mm) != 2 or len(vocabulary.landmarks) < 2:
+            raise ConfigError(f"task.gate_mm={gate_mm!r} needs [low, high] in mm and an instrument with two landmarks")
         first, second = vocabulary.landmarks[:2]
         gate = DistanceGate(first, second, float(gate_mm[0]), float(gate_mm[1]))
     return EvalProtocol(NAME, vocabulary, CONFIDENCE_CUTS, PRIMARY, gate)

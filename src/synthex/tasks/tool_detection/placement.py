@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from synthex.core import ConfigError
+from synthex.instruments.checks import is_number, is_range
 from synthex.physics import get_material
 
 Number = float | int
@@ -85,13 +86,15 @@ class Placement:
                 raise ConfigError(f"task.placement.{name}={list(getattr(self, name))} must not be negative")
         if self.clearance_mm[0] <= 0:  # faces of tool and tunnel that coincide would flicker
             raise ConfigError(f"task.placement.clearance_mm={list(self.clearance_mm)} must be above 0")
-        if not 0 <= self.margin_mm < np.inf:
-            raise ConfigError(f"task.placement.margin_mm={self.margin_mm} must not be negative")
-        if not 0 <= self.distractor_probability <= 1:
-            value = self.distractor_probability
-            raise ConfigError(f"task.placement.distractor_probability={value} must lie in 0 to 1")
-        if self.most_distractors < 0:
-            raise ConfigError(f"task.placement.most_distractors={self.most_distractors} must not be negative")
+        if not (is_number(self.margin_mm) and self.margin_mm >= 0):
+            raise ConfigError(f"task.placement.margin_mm={self.margin_mm!r} must be a number of at least 0")
+        probability, most = self.distractor_probability, self.most_distractors
+        if not (is_number(probability) and 0 <= probability <= 1):
+            raise ConfigError(f"task.placement.distractor_probability={probability!r} must be a number in 0 to 1")
+        if not isinstance(most, int) or isinstance(most, bool) or most < 0:
+            raise ConfigError(f"task.placement.most_distractors={most!r} must be a whole number of at least 0")
+        if isinstance(self.on_skin, str) or not isinstance(self.on_skin, Sequence):
+            raise ConfigError(f"task.placement.on_skin={self.on_skin!r} must be a list of names")
         object.__setattr__(self, "on_skin", tuple(self.on_skin))
 
     def within(self, name: str, rng: np.random.Generator, size: int | tuple[int, ...] | None = None) -> Any:
@@ -107,17 +110,19 @@ def draw_weighted(weights: Mapping[str, Number], rng: np.random.Generator) -> st
 
 
 def _checked_range(name: str, values: Range) -> tuple[float, float]:
-    numbers = tuple(float(value) for value in values)
-    if len(numbers) != 2 or not np.isfinite(numbers).all() or numbers[0] > numbers[1]:
-        raise ConfigError(f"task.placement.{name} needs [low, high] with low <= high, got {list(numbers)}")
-    return numbers[0], numbers[1]
+    if not is_range(values, -np.inf, np.inf):
+        raise ConfigError(f"task.placement.{name} needs [low, high] with low <= high, got {values!r}")
+    return float(values[0]), float(values[1])
 
 
 def _checked_weights(name: str, weights: Mapping[str, Number], known: Sequence[str] | None) -> Mapping[str, float]:
+    if not isinstance(weights, Mapping):
+        example = ", ".join(f"{key}: 1" for key in (known or ("blood", "air"))[:2])
+        raise ConfigError(f"task.placement.{name}={weights!r} must give weights, like {{{example}}}")
     unknown = [key for key in weights if known is not None and key not in known]
     if unknown:
         raise ConfigError(f"task.placement.{name} has no {unknown[0]!r}; choose from {', '.join(known or ())}")
-    values = {key: float(value) for key, value in weights.items()}
-    if not all(0 <= value < np.inf for value in values.values()) or not sum(values.values()) > 0:
-        raise ConfigError(f"task.placement.{name} needs weights of at least 0, not all of them 0; got {values}")
-    return MappingProxyType(values)
+    usable = all(is_number(value) and value >= 0 for value in weights.values())
+    if not usable or not sum(weights.values()) > 0:
+        raise ConfigError(f"task.placement.{name} needs weights of at least 0, not all of them 0; got {dict(weights)}")
+    return MappingProxyType({key: float(value) for key, value in weights.items()})

@@ -1,0 +1,66 @@
+"""Who is who in an archive that does not say: a CSV of cases and subjects beside it."""
+
+import csv
+from collections.abc import Iterable
+from pathlib import Path
+
+from synthex.core import InputError
+
+SUBJECTS_FILE = "subjects.csv"
+_REMEDY = "give a CSV with the columns case and subject"
+
+
+def read_rows(path: Path, remedy: str) -> list[dict[str, str]]:
+    """The lines of a CSV by the names in its first one, stripped; missing cells are empty.
+
+    Raises:
+        InputError: It cannot be read, is empty, or a line has more cells than names.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file, strict=True)
+            rows = list(reader)
+            names = reader.fieldnames or []
+    except FileNotFoundError as error:
+        raise InputError(path, "there is no such file", remedy) from error
+    except (OSError, ValueError, csv.Error) as error:
+        # Only the kind of the error: its text may quote the file.
+        raise InputError(path, f"cannot be read ({type(error).__name__})", remedy) from None
+    if len(set(names)) != len(names) or not rows:
+        raise InputError(path, "has no lines" if not rows else "names a column twice", remedy)
+    for number, row in enumerate(rows, 2):
+        # DictReader keeps cells beyond the header under the key None.
+        if None in row:
+            raise InputError(path, f"line {number} has more cells than the first line", remedy)
+    return [{name.strip(): (value or "").strip() for name, value in row.items()} for row in rows]
+
+
+def subjects_of(cases: Iterable[tuple[str, str]], root: Path, path: str | Path | None) -> list[str]:
+    """The subject of every case.
+
+    Args:
+        cases: Case ids and what their subject is if nothing else is said.
+        root: The archive.
+        path: CSV with the columns ``case`` and ``subject``; None takes ``subjects.csv`` in ``root`` if there is one.
+
+    Raises:
+        InputError: The CSV cannot be used or leaves a case out.
+    """
+    cases = list(cases)
+    if path is None:
+        path = root / SUBJECTS_FILE
+        if not path.exists():
+            return [subject for _, subject in cases]
+    path = Path(path).expanduser()
+    told: dict[str, str] = {}
+    for number, row in enumerate(read_rows(path, _REMEDY), 2):
+        case, subject = row.get("case", ""), row.get("subject", "")
+        if not case or not subject:
+            raise InputError(path, f"line {number} has no case or no subject", _REMEDY)
+        if told.setdefault(case, subject) != subject:
+            raise InputError(path, f"line {number} gives case {case} another subject", "keep one of the lines")
+    missing = [case for case, _ in cases if case not in told]
+    if missing:
+        problem = f"names no subject of {len(missing)} of {len(cases)} cases, the first is {missing[0]}"
+        raise InputError(path, problem, "give every case a line: case,subject")
+    return [told[case] for case, _ in cases]
