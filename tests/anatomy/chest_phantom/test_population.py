@@ -15,7 +15,7 @@ from synthex.anatomy.chest_phantom.thorax import Thorax
 from synthex.anatomy.chest_phantom.tissue_kernel import diaphragm
 
 SPACING = 3.0
-COUNT = 4
+COUNT = 3
 
 
 @pytest.fixture(scope="module")

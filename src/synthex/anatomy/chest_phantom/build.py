@@ -59,7 +59,7 @@ def build_chest(
         subject_id: Name of the result.
 
     Returns:
-        RAS mm, origin at the level of T1 on the midline; from C4 to L2, the upper arms cut off at the sides.
+        RAS mm, origin at the level of T1 on the midline; from C4 to L3, the upper arms cut off at the sides.
 
     Raises:
         ValueError: The voxel size is not between 0.5 and 10 mm.
@@ -105,7 +105,7 @@ def _grid(thorax: Thorax, spacing_mm: float) -> Grid:
     half = max(205.0, p.shoulder_mm + 40.0)
     back = float(thorax.spine(np.linspace(0, 300, 31) * p.height)[1].min()) - 76.0 - 0.5 * p.fat_mm
     front = 84.0 * p.depth + 30.0 + 0.6 * p.fat_mm + max(p.belly_mm, 0.7 * p.breast_mm)
-    bottom = -thorax.level_t[-1] - 40.0
+    bottom = -thorax.level_t[-1] - 18.0
     low, high = np.array((-half, back, bottom)), np.array((half, front, 85.0))
     shape = np.ceil((high - low) / spacing_mm).astype(int)
     return Grid(low, spacing_mm, (int(shape[0]), int(shape[1]), int(shape[2])))

@@ -127,7 +127,7 @@ def sample_chest_parameters(rng: np.random.Generator) -> ChestParameters:
         fat_mm=5 + 43 * heavy,
         muscle=normal(0.93 if female else 1.07, 0.09, 0.75, 1.3),
         belly_mm=float(np.clip(rng.normal(8 + 40 * heavy, 6), -5, 55)),
-        breast_mm=float(np.clip(rng.normal(44 + 26 * heavy, 8), 25, 72)) if female else 0.0,
+        breast_mm=float(np.clip(rng.normal(36 + 34 * heavy, 7), 22, 72)) if female else 0.0,
         breast_sag_mm=float(np.clip(rng.normal(6 + 26 * old * heavy + 8 * old, 6), 0, 45)),
         shoulder_mm=normal(150 if female else 164, 6, 140, 182),
         protraction=float(rng.uniform(0, 0.45) if supine else rng.beta(2.2, 1.4)),

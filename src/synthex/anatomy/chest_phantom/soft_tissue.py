@@ -62,7 +62,7 @@ def trunk_rows(thorax: Thorax, z: np.ndarray) -> np.ndarray:
     depth = t / p.height
     section = thorax.section(np.maximum(t, 0.0))
     front, back = section[:, 2] + section[:, 3], thorax.spine(t)[1]
-    wall = np.interp(depth, (0, 20, 40, 80, 120, 160, 200, 260, 360), (30, 32, 34, 34, 29, 22, 16, 13, 13)) * p.muscle
+    wall = np.interp(depth, (0, 20, 40, 80, 120, 160, 200, 260, 360), (12, 27, 34, 34, 29, 22, 16, 13, 13)) * p.muscle
     width = thorax.outer(np.maximum(t, 20.0)) + 8.0 + wall + 0.95 * p.fat_mm
     belly = p.belly_mm * np.interp(depth, (150, 200, 260, 320, 360), (0, 0.25, 0.8, 1.0, 1.0))
     width += 0.45 * belly

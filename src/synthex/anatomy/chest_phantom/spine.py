@@ -1,4 +1,4 @@
-"""Vertebrae C4 to L2 along the subject's spine curve.
+"""Vertebrae C4 to L3 along the subject's spine curve.
 
 Half widths and depths of the bodies follow the endplates of Panjabi et al. (Spine 1991, thoracic; 1992, lumbar):
 the thoracic bodies widen from about 25 mm at T3 to T5 to 40 mm at T12.
@@ -9,31 +9,15 @@ import numpy as np
 from synthex.anatomy.chest_phantom.thorax import LEVELS, Thorax
 from synthex.anatomy.implicit import Solid, SolidBuilder
 
-_HALF_WIDTH = (
-    11.8,
-    12.1,
-    12.5,
-    14.0,
-    14.5,
-    14.0,
-    13.3,
-    13.0,
-    13.5,
-    14.0,
-    14.6,
-    15.3,
-    16.2,
-    17.3,
-    18.6,
-    20.0,
-    21.5,
-    22.5,
-)
-_HALF_DEPTH = (7.8, 7.9, 8.0, 8.5, 9.0, 9.8, 10.7, 11.6, 12.5, 13.3, 14.0, 14.5, 15.0, 15.5, 16.0, 16.3, 16.8, 17.2)
-#: Reach of the transverse processes from the midline, mm.
-_REACH = (24.0, 25.0, 26.0, 31.0, 37.0, 35.0, 33.0, 32.0, 31.5, 31.0, 30.5, 30.0, 29.0, 27.0, 23.0, 20.0, 36.0, 39.0)
-#: How far the spinous processes' tips lie below their body's centre, mm.
-_DROP = (5.0, 5.0, 6.0, 8.0, 11.0, 16.0, 21.0, 25.0, 28.0, 30.0, 30.0, 27.0, 22.0, 16.0, 12.0, 9.0, 7.0, 7.0)
+#: For each level: half width and half depth of the body, reach of the transverse processes from the midline, and how
+#: far the spinous process's tip lies below the body's centre, mm.
+_SHAPES = (
+    (11.8, 7.8, 24.0, 5.0), (12.1, 7.9, 25.0, 5.0), (12.5, 8.0, 26.0, 6.0), (14.0, 8.5, 31.0, 8.0),
+    (14.5, 9.0, 37.0, 11.0), (14.0, 9.8, 35.0, 16.0), (13.3, 10.7, 33.0, 21.0), (13.0, 11.6, 32.0, 25.0),
+    (13.5, 12.5, 31.5, 28.0), (14.0, 13.3, 31.0, 30.0), (14.6, 14.0, 30.5, 30.0), (15.3, 14.5, 30.0, 27.0),
+    (16.2, 15.0, 29.0, 22.0), (17.3, 15.5, 27.0, 16.0), (18.6, 16.0, 23.0, 12.0), (20.0, 16.3, 20.0, 9.0),
+    (21.5, 16.8, 36.0, 7.0), (22.5, 17.2, 39.0, 7.0), (23.0, 17.4, 42.0, 7.0),
+)  # fmt: skip
 
 
 def build_vertebra(thorax: Thorax, level: int) -> Solid:
@@ -60,7 +44,7 @@ def build_vertebra(thorax: Thorax, level: int) -> Solid:
     def at(a: float, b: float, c: float) -> np.ndarray:
         return centre + frame @ np.array((a, b, c)) * size
 
-    width, depth, reach, drop = _HALF_WIDTH[level], _HALF_DEPTH[level], _REACH[level], _DROP[level]
+    width, depth, reach, drop = _SHAPES[level]
     half = 0.405 * float(pitch) / size
     bone = SolidBuilder(None, size)
     bone.drum(centre, side, up, (width, depth), half, waist=0.14, rounding=1.8, hollow=2.0, blend=3)
@@ -74,6 +58,6 @@ def build_vertebra(thorax: Thorax, level: int) -> Solid:
         bone.capsule(*facets, 3.8, flat=0.8, normal=front, blend=3)
         lamina = at(s * root, -depth - 11, 0), at(0, -depth - 21, -0.35 * half)
         bone.capsule(*lamina, 4.2, flat=0.65, normal=front, blend=3)
-    tip = -depth - 42 if level < len(LEVELS) - 3 else -depth - 50
+    tip = -depth - 42 if level < len(LEVELS) - 4 else -depth - 50
     bone.capsule(at(0, -depth - 20, -0.3 * half), at(0, tip, -drop), 5.5, 4.6, flat=0.6, normal=side, blend=3)
     return bone.build()

@@ -15,11 +15,11 @@ from jaxtyping import Float
 from synthex.anatomy.chest_phantom.parameters import ChestParameters
 from synthex.core.arrays import Point3, Points3
 
-LEVELS = ("C4", "C5", "C6", "C7", *(f"T{n}" for n in range(1, 13)), "L1", "L2")
+LEVELS = ("C4", "C5", "C6", "C7", *(f"T{n}" for n in range(1, 13)), "L1", "L2", "L3")
 FIRST_THORACIC = 4
 #: Distances between the centres of successive bodies from C4 down, mm.
 _PITCH = np.array(
-    (14.5, 14.5, 14.5, 15.0, 15.5, 16.5, 17.5, 18.5, 19.5, 20.5, 21.3, 22.0, 22.7, 23.5, 25.0, 27.0, 29.0)
+    (14.5, 14.5, 14.5, 15.0, 15.5, 16.5, 17.5, 18.5, 19.5, 20.5, 21.3, 22.0, 22.7, 23.5, 25.0, 27.0, 29.0, 31.0)
 )
 #: Height of a disc and body from T1 to T12 in the template, mm.
 _LENGTH = float(_PITCH[FIRST_THORACIC : FIRST_THORACIC + 11].sum())
