@@ -19,7 +19,7 @@ _NARROWEST = 0.05
 _KNOTS = np.linspace(0, 1, 6)
 _CURVE_POINTS = np.linspace(0, 1, 257)
 _NOISE_FLOOR = 0.01
-"""Of the image's range; weaker detail is not amplified any more, as every vendor's noise control has it. Ours."""
+"""Of the image's range; weaker detail is not amplified any more, lest it be noise. Our choice."""
 
 
 class LinearWindow(PixelOperation):
@@ -55,7 +55,7 @@ class ToneSpline(PixelOperation):
     """A random increasing curve from (0, 0) to (1, 1): the lookup table of an unknown console or film.
 
     Five equal steps of input rise by lognormal amounts (log standard deviation ``strength``, cut at two of them),
-    joined by the monotone cubics of Fritsch and Carlson (SIAM J. Numer. Anal. 17, 1980).
+    joined by the monotone cubics of Fritsch and Butland (SIAM J. Sci. Stat. Comput. 5, 1984).
     """
 
     name = "tone_spline"

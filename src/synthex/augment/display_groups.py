@@ -68,7 +68,7 @@ def resample(factor: Uniform) -> Node:
 
 
 def encoding(quality: Uniform) -> Node:
-    """JPEG for 7 images in 10, since most public collections are JPEGs, else plain grey levels."""
+    """JPEG for 7 images in 10, else plain grey levels; the shares are our choice."""
     jpeg = Op("jpeg", {"quality": quality})
     return one_of("encoding", Either(0.7, jpeg, Op("quantize", {"levels": Pick((64, 128, 256))})))
 
