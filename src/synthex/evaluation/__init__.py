@@ -3,17 +3,29 @@
 from synthex.evaluation.baseline import TrivialPredictor
 from synthex.evaluation.compare import ComparisonTable, Figures, compare_figures, compare_scores
 from synthex.evaluation.compare_tables import comparison_csv, comparison_latex
+from synthex.evaluation.gallery import MAX_CASES
+from synthex.evaluation.methods import LABELS, compare_methods
 from synthex.evaluation.original import original_figures
 from synthex.evaluation.pool import PooledReader, pool, pool_with_cases
 from synthex.evaluation.prediction_set import PredictionSet, read_prediction_set, write_prediction_set
 from synthex.evaluation.report import render_report
-from synthex.evaluation.scorer import Evaluation, Predictor, evaluate
+from synthex.evaluation.report_methods import render_methods_report
+from synthex.evaluation.scorer import Evaluation, Predictor, evaluate, evaluate_methods
 from synthex.evaluation.scores import Scores
 from synthex.evaluation.summary import documented_keys, summarize
 from synthex.evaluation.tables import csv_tables, terminal_table
-from synthex.evaluation.write import EvaluationPaths, write_evaluation
+from synthex.evaluation.write import (
+    ComparisonPaths,
+    EvaluationPaths,
+    check_method_names,
+    write_comparison,
+    write_evaluation,
+)
 
 __all__ = [
+    "LABELS",
+    "MAX_CASES",
+    "ComparisonPaths",
     "ComparisonTable",
     "Evaluation",
     "EvaluationPaths",
@@ -23,20 +35,25 @@ __all__ = [
     "Predictor",
     "Scores",
     "TrivialPredictor",
+    "check_method_names",
     "compare_figures",
+    "compare_methods",
     "compare_scores",
     "comparison_csv",
     "comparison_latex",
     "csv_tables",
     "documented_keys",
     "evaluate",
+    "evaluate_methods",
     "original_figures",
     "pool",
     "pool_with_cases",
     "read_prediction_set",
+    "render_methods_report",
     "render_report",
     "summarize",
     "terminal_table",
+    "write_comparison",
     "write_evaluation",
     "write_prediction_set",
 ]

@@ -2,15 +2,16 @@
 
 import base64
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
-from importlib.resources import files
 from typing import Any
 
-from synthex.evaluation.charts import curve_chart, cut_chart, distribution_chart, error_boxes
+from synthex.evaluation.charts import curve_chart, cut_chart, dice_chart, distribution_chart, error_boxes
+from synthex.evaluation.markup import bar, figure, page, table, warning
 from synthex.evaluation.scorer import Evaluation
 from synthex.evaluation.summary import documented_keys
 from synthex.evaluation.tables import gate_text, interval_note, interval_text, number, overall_rows, spread_text
+from synthex.evaluation.viewer import viewer
 
 
 def render_report(
@@ -19,7 +20,7 @@ def render_report(
     title: str = "",
     details: Mapping[str, Any] | None = None,
 ) -> str:
-    """The page as text. It loads nothing: pictures are embedded, charts are inline SVG, there is no script.
+    """The page as text. It loads nothing: pictures and the viewer's script are embedded, charts are inline SVG.
 
     Args:
         evaluation: What was found.
@@ -28,10 +29,9 @@ def render_report(
         details: Extra JSON values shown with the provenance.
     """
     summary, scores = evaluation.summary, evaluation.scores
-    headline = escape(title or f"Evaluation of {evaluation.protocol.task.replace('_', ' ')}")
-    style = files("synthex.evaluation").joinpath("report.css").read_text(encoding="utf-8")
+    headline = title or f"Evaluation of {evaluation.protocol.task.replace('_', ' ')}"
     body = [
-        f"<h1>{headline}</h1>",
+        f"<h1>{escape(headline)}</h1>",
         f'<p class="soft">{summary["cases"]} images of {summary["subjects"]} subjects · task '
         f"{escape(evaluation.protocol.task)} · {summary['visible_landmarks']} visible landmarks</p>",
         _warnings(evaluation),
@@ -43,29 +43,31 @@ def render_report(
         body += [
             "<h2>Landmark errors</h2>",
             '<div class="pair">',
-            _figure("Error against the share of landmarks accepted", curve_chart(evaluation),
+            figure("Error against the share of landmarks accepted", curve_chart(evaluation),
                     "Each dot is a confidence cut; the ring is the model's own decision. Low and right is good."),
-            _figure("How many landmarks are within a given error", distribution_chart(evaluation),
+            figure("How many landmarks are within a given error", distribution_chart(evaluation),
                     "All visible landmarks count; missed ones never get there. Thin lines: one landmark each. "
                     + ("Dashed: baseline." if evaluation.baseline is not None else "")),
             "</div>",
             '<div class="pair" style="margin-top:12px">',
-            _figure("Error by landmark, detected ones", error_boxes(evaluation),
+            figure("Error by landmark, detected ones", error_boxes(evaluation),
                     "Box: quartiles; bar: median; line: 5th to 95th percentile."),
-            _figure("What the confidence cut does", cut_chart(evaluation),
+            figure("What the confidence cut does", cut_chart(evaluation),
                     "Solid: visible landmarks accepted. Dashed: landmarks outside the image accepted."),
             "</div>",
             "<h2>By landmark</h2>",
             _landmark_table(evaluation),
         ]  # fmt: skip
     if scores.structures:
-        body += ["<h2>By structure</h2>", _structure_table(evaluation)]
-    body += [_shots(images), _provenance(evaluation, details or {}), _definitions(evaluation)]
-    return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{headline}</title>'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<style>\n{style}</style></head>\n<body><main>\n" + "\n".join(body) + "\n</main></body></html>\n"
-    )
+        chart = figure(
+            "How many masks reach a given Dice", dice_chart(evaluation),
+            "High and right is good. Thin lines: one structure each. "
+            + ("Dashed: baseline." if evaluation.baseline is not None else ""),
+        )  # fmt: skip
+        body += ["<h2>By structure</h2>", _structure_table(evaluation), f'<div class="pair">{chart}</div>']
+    body += [viewer({"model": evaluation}), _shots(images)]
+    body += [provenance({**(details or {}), **evaluation.provenance}), _definitions(evaluation)]
+    return page(headline, body)
 
 
 def _warnings(evaluation: Evaluation) -> str:
@@ -79,7 +81,7 @@ def _warnings(evaluation: Evaluation) -> str:
             notes.append(f"{len(cases)} cases {text}: {shown}")
     if note := interval_note(evaluation):
         notes.append(note)
-    return "".join(f'<p class="warn">{escape(note)}</p>' for note in notes)
+    return "".join(map(warning, notes))
 
 
 def _cards(evaluation: Evaluation) -> str:
@@ -127,7 +129,7 @@ def _comparison(evaluation: Evaluation) -> str:
         "<h2>Beside the baseline</h2>"
         '<p class="soft">Scored on the same images. Unless another set was given, the baseline answers with mean '
         "positions and mean masks, whatever the image shows.</p>"
-        + _table(("figure", "model", "95 % CI", "baseline"), rows)
+        + table(("figure", "model", "95 % CI", "baseline"), rows)
     )
 
 
@@ -154,10 +156,10 @@ def _landmark_table(evaluation: Evaluation) -> str:
             row.append(f'<span class="base">{number(summary[f"baseline_landmark_error_mm_mean{end}"])}</span>')
         row += [
             number(summary[f"false_detection_rate{end}"], percent=True),
-            _bar(summary[f"detection_rate{end}"], percent=True) + _below(rate),
+            bar(summary[f"detection_rate{end}"], percent=True) + _below(rate),
         ]
         rows.append(tuple(row))
-    return _table((*header, "false", "detected (95 % CI)"), rows, total=True)
+    return table((*header, "false", "detected (95 % CI)"), rows, total=True)
 
 
 def _structure_table(evaluation: Evaluation) -> str:
@@ -176,33 +178,34 @@ def _structure_table(evaluation: Evaluation) -> str:
         ]
         if based:
             row.append(f'<span class="base">{number(summary[f"baseline_dice_mean{end}"], 3)}</span>')
-        rows.append((*row, _bar(summary[f"dice_mean{end}"])))
-    return _table((*header, *(["baseline mean"] if based else []), "mean Dice"), rows, total=True)
+        rows.append((*row, bar(summary[f"dice_mean{end}"])))
+    return table((*header, *(["baseline mean"] if based else []), "mean Dice"), rows, total=True)
 
 
 def _shots(images: Mapping[str, bytes]) -> str:
     if not images:
         return ""
-    parts = ["<h2>Best, median and worst cases</h2>"]
+    parts = ["<h2>Best, median and worst cases at full size</h2>"]
     for rank in ("best", "median", "worst"):
         group = {name: content for name, content in images.items() if name.startswith(f"{rank}-")}
         shots = "".join(
-            f'<figure><img alt="{escape(name.removesuffix(".png"))}" src="data:image/png;base64,'
+            f'<figure><img loading="lazy" alt="{escape(name.removesuffix(".png"))}" src="data:image/png;base64,'
             f'{base64.b64encode(content).decode("ascii")}"></figure>'
             for name, content in group.items()
         )
         if group:
-            parts.append(f"<details open><summary><b>{rank.capitalize()}</b></summary>"
+            parts.append(f"<details><summary><b>{rank.capitalize()}</b></summary>"
                          f'<div class="shots pair">{shots}</div></details>')  # fmt: skip
     return "".join(parts)
 
 
-def _provenance(evaluation: Evaluation, details: Mapping[str, Any]) -> str:
+def provenance(details: Mapping[str, Any], headline: str = "Provenance") -> str:
+    """JSON values by name: where the figures come from."""
     items = "".join(
         f"<dt>{escape(str(key))}</dt><dd>{escape(value if isinstance(value, str) else json.dumps(value))}</dd>"
-        for key, value in {**details, **evaluation.provenance}.items()
+        for key, value in details.items()
     )
-    return f'<h2>Provenance</h2><div class="card"><dl>{items or "<dt>none given</dt><dd></dd>"}</dl></div>'
+    return f'<h2>{escape(headline)}</h2><div class="card"><dl>{items or "<dt>none given</dt><dd></dd>"}</dl></div>'
 
 
 def _definitions(evaluation: Evaluation) -> str:
@@ -217,33 +220,7 @@ def _definitions(evaluation: Evaluation) -> str:
     )
 
 
-def _figure(title: str, chart: str, caption: str) -> str:
-    return f'<figure><h3>{escape(title)}</h3>{chart}<p class="soft">{escape(caption)}</p></figure>'
-
-
-def _bar(share: float | None, percent: bool = False) -> str:
-    if share is None:
-        return "–"
-    width = 90 * min(max(share, 0.0), 1.0)
-    text = number(share, 2 if percent else 3, percent)
-    return f'{text}<span class="track"><span class="bar" style="width:{width:.0f}px"></span></span>'
-
-
 def _below(interval: Sequence[float | None]) -> str:
     """An interval of a rate in a line of its own; nothing where there is none."""
     text = interval_text(interval[0], interval[1], percent=True)
     return "" if None in interval else f'<br><span class="soft">{text}</span>'
-
-
-def _table(header: Iterable[str], rows: Sequence[tuple[str, ...]], total: bool = False) -> str:
-    """A table of cells that are HTML already; the last row is the total if asked for."""
-    lines = ["".join(f"<th>{escape(cell)}</th>" for cell in header)]
-    for index, row in enumerate(rows):
-        lines.append("".join(f"<td>{cell}</td>" for cell in row))
-        if total and index == len(rows) - 1:
-            lines[-1] = f"total:{lines[-1]}"
-    inner = "".join(
-        f'<tr class="total">{line.removeprefix("total:")}</tr>' if line.startswith("total:") else f"<tr>{line}</tr>"
-        for line in lines
-    )
-    return f'<div class="wrap"><table>{inner}</table></div>'

@@ -1,12 +1,13 @@
-"""Join a prediction set with ground truth and score it, reading every case once."""
+"""Join prediction sets with ground truth and score them, reading every case once."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from synthex.core import ConfigError, EvalProtocol, InputError, Prediction, Reader, Sample
+from synthex.evaluation.gallery import CaseView, GalleryKeeper
 from synthex.evaluation.pictures import Picture, PictureKeeper
 from synthex.evaluation.prediction_set import PredictionSet, match_protocol
 from synthex.evaluation.scores import ScoreBuilder, Scores
@@ -35,6 +36,7 @@ class Evaluation:
         pictures: The best, median and worst cases, best first.
         missing: Cases of the reader without a prediction (only where partial sets are allowed).
         extra: Predicted cases that the reader does not have.
+        gallery: The cases of the report's viewer, worst first.
     """
 
     protocol: EvalProtocol
@@ -45,6 +47,7 @@ class Evaluation:
     pictures: tuple[Picture, ...] = ()
     missing: tuple[str, ...] = field(default=())
     extra: tuple[str, ...] = field(default=())
+    gallery: tuple[CaseView, ...] = field(default=(), repr=False)
 
 
 def evaluate(
@@ -55,6 +58,7 @@ def evaluate(
     *,
     allow_partial: bool = False,
     pictures: int = 2,
+    gallery: int = 0,
     seed: int = 0,
 ) -> Evaluation:
     """Score ``prediction_set`` against the ground truth of ``reader``.
@@ -70,46 +74,123 @@ def evaluate(
         baseline: Scored on the same samples, for instance :class:`TrivialPredictor` or another set.
         allow_partial: Score the common cases and list the others, instead of refusing.
         pictures: How many of the best, of the median and of the worst cases are kept for overlays.
+        gallery: How many of the worst cases are kept for the report's viewer.
         seed: Of the bootstrap.
 
     Raises:
         InputError: Other task, other names, missing or extra cases, masks of another size.
         ConfigError: Reader and protocol have no name in common.
     """
-    chosen = match_protocol(prediction_set, protocol)
-    other = match_protocol(baseline, protocol) if isinstance(baseline, PredictionSet) else baseline
+    found = evaluate_methods(
+        {"model": prediction_set}, reader, protocol, {} if baseline is None else {"model": baseline},
+        allow_partial=allow_partial, pictures=pictures, gallery=gallery, seed=seed,
+    )  # fmt: skip
+    return found["model"]
+
+
+def evaluate_methods(
+    methods: Mapping[str, PredictionSet],
+    reader: Reader,
+    protocol: EvalProtocol,
+    baselines: Mapping[str, Predictor] | None = None,
+    *,
+    allow_partial: bool = False,
+    pictures: int = 2,
+    gallery: int = 0,
+    seed: int = 0,
+) -> dict[str, Evaluation]:
+    """Score several methods on the same cases, reading every case once; see :func:`evaluate`.
+
+    Args:
+        methods: Name to prediction set. All have every case of the reader and no other.
+        reader: Ground truth.
+        protocol: Task, names, cuts.
+        baselines: Of some of the methods, by their names.
+        allow_partial: Score the cases that all methods and the reader have, instead of refusing.
+        pictures: How many of the best, of the median and of the worst cases of each method are kept for overlays.
+        gallery: How many of the worst cases are kept for the report's viewer: the same for all methods.
+        seed: Of the bootstrap.
+
+    Raises:
+        InputError: Other task, other names, missing or extra cases, masks of another size.
+        ConfigError: Reader and protocol have no name in common, or there is no method.
+    """
+    if not methods:
+        raise ConfigError("there is no prediction set to evaluate")
     wanted = reader.case_ids()
-    missing, extra = compare_cases(chosen, wanted, allow_partial)
     adapt = _ChannelMap(reader, protocol)
-    builder, baseline_builder = ScoreBuilder(protocol, adapt.known), ScoreBuilder(protocol, adapt.known)
-    keeper = PictureKeeper(pictures)
+    runs = []
+    for name, prediction_set in methods.items():
+        chosen = match_protocol(prediction_set, protocol)
+        other = (baselines or {}).get(name)
+        other = match_protocol(other, protocol) if isinstance(other, PredictionSet) else other
+        extra = compare_cases(chosen, wanted, allow_partial)[1]
+        runs.append(_Run(chosen, other, extra, adapt.known, protocol, pictures))
+    common = {case_id for case_id in wanted if all(case_id in run.chosen for run in runs)}
+    if not common:
+        problem = "has no case in common with the other methods"
+        raise InputError(runs[0].chosen.source(), problem, "compare prediction sets of one dataset")
+    views = GalleryKeeper(gallery)
     for index, case_id in enumerate(wanted):
-        if case_id not in chosen:
-            continue
-        sample = adapt(reader[index])
-        prediction = chosen.predict(sample)
+        if case_id in common:
+            sample = adapt(reader[index])
+            predictions, badness = zip(*(run.add(sample) for run in runs), strict=True)
+            views.add(sample, predictions, badness)
+    missing = tuple(case_id for case_id in wanted if case_id not in common)
+    return {
+        name: run.finish(missing, [view.of_method(index) for view in views.views()], seed)
+        for index, (name, run) in enumerate(zip(methods, runs, strict=True))
+    }
+
+
+class _Run:
+    """One method on its way through the cases."""
+
+    def __init__(
+        self,
+        chosen: PredictionSet,
+        baseline: Predictor | None,
+        extra: tuple[str, ...],
+        known: np.ndarray,
+        protocol: EvalProtocol,
+        pictures: int,
+    ) -> None:
+        self.chosen = chosen
+        self._baseline, self._extra, self._protocol = baseline, extra, protocol
+        self._builder, self._baseline_builder = ScoreBuilder(protocol, known), ScoreBuilder(protocol, known)
+        self._keeper = PictureKeeper(pictures)
+
+    def add(self, sample: Sample) -> tuple[Prediction, float]:
+        """Score one case; its prediction and what it is ranked by."""
+        prediction = self.chosen.predict(sample)
         if prediction.masks.shape != sample.masks.shape:
+            case_id = sample.case_id
             raise InputError(
-                chosen.source(case_id),
+                self.chosen.source(case_id),
                 f"case {case_id} was predicted on {_size(prediction.masks)} pixels, its image is {_size(sample.masks)}",
                 "write predictions in native pixels",
             )
-        badness = builder.add(sample, prediction)
-        if other is not None:
-            baseline_builder.add(sample, other.predict(sample))
-        keeper.add(sample, prediction, badness)
-    scores = builder.finish()
-    baseline_scores = baseline_builder.finish() if other is not None else None
-    return Evaluation(
-        protocol,
-        scores,
-        baseline_scores,
-        summarize(scores, baseline_scores, protocol, seed, len(missing), len(extra)),
-        dict(chosen.provenance),
-        keeper.chosen(),
-        missing,
-        extra,
-    )
+        badness = self._builder.add(sample, prediction)
+        if self._baseline is not None:
+            self._baseline_builder.add(sample, self._baseline.predict(sample))
+        self._keeper.add(sample, prediction, badness)
+        return prediction, badness
+
+    def finish(self, missing: tuple[str, ...], views: Sequence[CaseView], seed: int) -> Evaluation:
+        """Everything found out about all cases added."""
+        scores = self._builder.finish()
+        baseline = self._baseline_builder.finish() if self._baseline is not None else None
+        return Evaluation(
+            self._protocol,
+            scores,
+            baseline,
+            summarize(scores, baseline, self._protocol, seed, len(missing), len(self._extra)),
+            dict(self.chosen.provenance),
+            self._keeper.chosen(),
+            missing,
+            self._extra,
+            tuple(views),
+        )
 
 
 class _ChannelMap:

@@ -1,13 +1,16 @@
 """The raw scores of a model on a dataset: one row a case, before any statistic is taken."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from jaxtyping import Bool, Float
 
 from synthex.core import DistanceGate, EvalProtocol, Prediction, Sample
-from synthex.metrics import ActivationCurve, activation_curve, dice, distances_px, errors_mm, fill_misses
+from synthex.metrics import ActivationCurve, activation_curve, distances_px, errors_mm, fill_misses, score_masks
+
+MASK_QUANTITIES = ("sensitivity", "specificity", "precision", "accuracy", "f2", "iou")
+"""Scores of masks beside Dice, which is F1."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +33,8 @@ class Scores:
         annotated: Its presence is known.
         dice: Dice of each case and structure; NaN where both masks are empty or there is no truth.
         structure_known: Structures that the reader has truth for.
+        mask_scores: :data:`MASK_QUANTITIES` of each case and structure; NaN where a ratio has no denominator or there
+            is no truth.
     """
 
     landmarks: tuple[str, ...]
@@ -47,6 +52,7 @@ class Scores:
     annotated: Bool[np.ndarray, "N L"]
     dice: Float[np.ndarray, "N S"]
     structure_known: Bool[np.ndarray, "S"]
+    mask_scores: Mapping[str, Float[np.ndarray, "N S"]] = field(default_factory=dict)
 
     @property
     def expected(self) -> Bool[np.ndarray, "N L"]:
@@ -137,7 +143,9 @@ class ScoreBuilder:
             the task has no landmarks; NaN where nothing can be scored.
         """
         height, width = sample.image.shape
-        overlap = np.where(self._known, dice(prediction.masks, sample.masks), np.nan)
+        found = score_masks(prediction.masks, sample.masks).as_dict()
+        overlap = np.where(self._known, found["dice"], np.nan)
+        others = np.stack([np.where(self._known, found[name], np.nan) for name in MASK_QUANTITIES])
         truth = np.where(sample.visible[:, None], sample.landmarks, np.nan)
         self._samples.append(
             (sample.case_id, sample.subject_id, sample.pixel_mm, sample.magnification, float(np.hypot(height, width)))
@@ -151,6 +159,7 @@ class ScoreBuilder:
                 sample.visible,
                 sample.annotated,
                 overlap,
+                others,
             )
         )
         if not self._protocol.vocabulary.landmarks:
@@ -162,7 +171,7 @@ class ScoreBuilder:
     def finish(self) -> Scores:
         """All cases added so far (at least one)."""
         cases, subjects, pixel_mm, magnification, diagonal = zip(*self._samples, strict=True)
-        truth, guess, confidence, present, visible, annotated, overlap = (
+        truth, guess, confidence, present, visible, annotated, overlap, others = (
             np.stack(column) for column in zip(*self._arrays, strict=True)
         )
         return Scores(
@@ -181,6 +190,7 @@ class ScoreBuilder:
             annotated=annotated,
             dice=overlap,
             structure_known=self._known,
+            mask_scores={name: others[:, index] for index, name in enumerate(MASK_QUANTITIES)},
         )
 
 

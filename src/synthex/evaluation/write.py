@@ -1,18 +1,22 @@
 """One folder with everything an evaluation has to say."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from synthex.core import InputError, atomic_path, write_json, write_text
+from synthex.core import ConfigError, InputError, atomic_path, write_json, write_text
+from synthex.evaluation.compare import ComparisonTable
+from synthex.evaluation.compare_tables import comparison_csv, comparison_latex
 from synthex.evaluation.overlays import draw_overlay
 from synthex.evaluation.report import render_report
+from synthex.evaluation.report_methods import render_methods_report
 from synthex.evaluation.scorer import Evaluation
 from synthex.evaluation.tables import csv_tables
 
 _OURS = re.compile(r"(best|median|worst)-\d+_.*\.png")
+_METHOD = re.compile(r"[\w+][\w.+-]*")
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,71 @@ def write_evaluation(
         tuple(tables),
         tuple(folder / "overlays" / name for name in images),
     )
+
+
+@dataclass(frozen=True)
+class ComparisonPaths:
+    """Files of a comparison of methods.
+
+    Attributes:
+        comparison: ``comparison.json``, written last: where it is, everything is.
+        report: ``report.html``.
+        tables: ``comparison_methods.csv``, ``comparison_differences.csv`` and ``comparison.tex``.
+        methods: The files of each method alone, in a folder of its name.
+    """
+
+    comparison: Path
+    report: Path
+    tables: tuple[Path, ...]
+    methods: Mapping[str, EvaluationPaths]
+
+
+def write_comparison(
+    folder: str | Path,
+    evaluations: Mapping[str, Evaluation],
+    comparison: ComparisonTable,
+    title: str = "",
+    details: Mapping[str, Any] | None = None,
+) -> ComparisonPaths:
+    """Write the tables and the report of several methods, and an evaluation of each in a folder of its name.
+
+    Args:
+        folder: Created if missing; an older comparison in it is replaced.
+        evaluations: Method to what was found, on the same cases.
+        comparison: Of these methods.
+        title: Headline of the report; the task's name if empty.
+        details: Extra JSON values for the report's provenance.
+
+    Raises:
+        InputError: The folder cannot be written.
+        ConfigError: The name of a method cannot be that of a folder.
+    """
+    folder = Path(folder)
+    check_method_names(evaluations)
+    _remove(folder, "comparison.json")
+    methods = {
+        name: write_evaluation(folder / name, one, f"{name}: {one.protocol.task.replace('_', ' ')}", details)
+        for name, one in evaluations.items()
+    }
+    texts = {**comparison_csv(comparison), "comparison.tex": comparison_latex(comparison)}
+    for name, text in texts.items():
+        write_text(folder / name, text)
+    write_text(folder / "report.html", render_methods_report(evaluations, comparison, title, details))
+    write_json(folder / "comparison.json", comparison.to_json())
+    return ComparisonPaths(
+        folder / "comparison.json", folder / "report.html", tuple(folder / name for name in texts), methods
+    )
+
+
+def check_method_names(names: Iterable[str]) -> None:
+    """Names of methods are those of folders and of columns.
+
+    Raises:
+        ConfigError: One of them is not letters, digits and ``_ + - .``, or is a file's of the comparison.
+    """
+    for name in names:
+        if not _METHOD.fullmatch(name) or name in ("report.html", "comparison.json", "comparison.tex"):
+            raise ConfigError(f"a method cannot be called {name!r}; use letters, digits and _ + - .")
 
 
 def _remove(folder: Path, name: str) -> None:

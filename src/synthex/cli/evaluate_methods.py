@@ -1,0 +1,113 @@
+"""``synthex evaluate compare={sim2real: SET, real2real: SET}``: several methods on the same cases."""
+
+from pathlib import Path
+
+from omegaconf import DictConfig
+from rich.table import Table
+
+from synthex.cli.build import build_task, open_checked, open_real, plain
+from synthex.cli.gate import with_gate
+from synthex.cli.predict import open_cases
+from synthex.cli.sets import baselines_of, folders_of, has_cases, origin, pool_folders, read_cases
+from synthex.cli.terminal import console
+from synthex.core import ConfigError, InputError, Reader, Task
+from synthex.evaluation import (
+    LABELS,
+    ComparisonTable,
+    PooledReader,
+    check_method_names,
+    compare_methods,
+    evaluate_methods,
+    write_comparison,
+)
+
+
+def main(cfg: DictConfig) -> None:
+    """Score every method of ``cfg.compare`` on the same cases, compare them and write everything to ``cfg.output``."""
+    methods = method_folders(cfg)
+    if not cfg.output:
+        raise ConfigError("several methods are compared; say where to write: output=<folder>")
+    task, reader = cases_of(cfg, methods)
+    protocol = task.protocol
+    sets = {name: pool_folders(folders, protocol) for name, folders in methods.items()}
+    baselines = {
+        name: found for name, folders in methods.items() if (found := baselines_of(folders, protocol)) is not None
+    }
+    evaluations = evaluate_methods(
+        sets, reader, protocol, baselines,
+        allow_partial=bool(cfg.allow_partial), gallery=int(cfg.gallery), seed=int(cfg.seed),
+    )  # fmt: skip
+    table = compare_methods(evaluations, plain(cfg.margins), seed=int(cfg.seed))
+    written = write_comparison(Path(cfg.output).expanduser(), evaluations, table)
+    console.print(terminal_comparison(table))
+    console.print(f"report: {written.report}", soft_wrap=True)
+    console.print(f"figures: {written.comparison}", soft_wrap=True)
+
+
+def method_folders(cfg: DictConfig) -> dict[str, list[Path]]:
+    """The sets of each method.
+
+    Raises:
+        ConfigError: Predictions are given too, there are fewer than two methods, or a name is no folder's.
+    """
+    if cfg.predictions is not None:
+        raise ConfigError("predictions and compare are both set; give one of them")
+    given = plain(cfg.compare)
+    if not isinstance(given, dict) or len(given) < 2:
+        raise ConfigError("compare needs at least two methods by name: 'compare={sim2real: SET, real2real: [A, B]}'")
+    check_method_names(map(str, given))
+    return {str(name): folders_of(sets, f"compare.{name}") for name, sets in given.items()}
+
+
+def cases_of(cfg: DictConfig, methods: dict[str, list[Path]]) -> tuple[Task, Reader]:
+    """The task and the cases, the same for all methods.
+
+    A set without ``cases.yaml`` is taken to be on the cases of the others, which its case ids must show.
+
+    Raises:
+        ConfigError: on_disk and real are both set.
+        InputError: No set says which cases it is on, or two are on other images.
+    """
+    described = {
+        name: [(folder, read_cases(folder)) for folder in folders]
+        for name, folders in methods.items()
+        if all(map(has_cases, folders))
+    }
+    if cfg.on_disk and cfg.real:
+        raise ConfigError("on_disk and real are both set; give one of them")
+    first = next(iter(described.values()), None)
+    if cfg.on_disk or cfg.real:
+        task = build_task(first[0][1].config if first else cfg)
+        reader = open_checked(cfg.on_disk, task, "on_disk") if cfg.on_disk else open_real(cfg.real, task)
+        return with_gate(task, cfg.gate_mm), reader
+    if first is None:
+        read_cases(next(iter(methods.values()))[0])  # says what is missing
+        raise InputError(next(iter(methods.values()))[0], "does not say its cases", "give on_disk=<folder>")
+    reference, cases = first[0]
+    for sets in described.values():
+        for folder, other in sets:
+            if origin(other) != origin(cases):
+                raise InputError(
+                    folder,
+                    f"is on other cases than {reference}",
+                    "predict one dataset with every method (on_disk=<folder> or real=...)",
+                )
+    task = with_gate(build_task(cases.config), cfg.gate_mm)
+    readers = [open_cases(one, task, cfg.paths.cache_dir) for _, one in first]
+    return task, readers[0] if len(readers) == 1 else PooledReader(readers)
+
+
+def terminal_comparison(table: ComparisonTable) -> Table:
+    """Every figure over all names, a column a method; print it with a rich console."""
+    shown = Table(title=f"{table.cases} images of {table.subjects} subjects: mean ± std", title_justify="left")
+    shown.add_column("figure")
+    for method in table.methods:
+        shown.add_column(method, justify="right")
+    rows = {(row.quantity, row.name, row.method): row for row in table.figures}
+    for quantity, name in dict.fromkeys((row.quantity, row.name) for row in table.figures):
+        cells = [rows[quantity, name, method] for method in table.methods]
+        texts = [f"{row.mean:.3f} ± {row.std:.3f}" if row.count else "–" for row in cells]
+        if not name:
+            shown.add_section()
+        shown.add_row(f"  {name}" if name else LABELS[quantity], *texts, style=None if name else "bold")
+    return shown

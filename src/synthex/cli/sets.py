@@ -1,0 +1,82 @@
+"""Prediction sets as the command line names them, and the cases they were predicted on."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from synthex.cli.build import plain
+from synthex.cli.predict import BASELINE_FOLDER, CASES_FILE, read_yaml
+from synthex.core import ConfigError, EvalProtocol, InputError
+from synthex.evaluation import PredictionSet, pool, read_prediction_set
+
+
+def folders_of(given: Any, what: str) -> list[Path]:
+    """The folders that a setting names: one or a list of them.
+
+    Raises:
+        ConfigError: There is none, or one is named twice.
+    """
+    given = plain(given)
+    names = given if isinstance(given, list) else [] if given is None else [given]
+    if not names:
+        raise ConfigError("no prediction set given; say which: synthex evaluate outputs/quickstart/predictions/test")
+    folders = [Path(str(name)).expanduser() for name in names]
+    for index, folder in enumerate(folders):
+        if folder.resolve() in [other.resolve() for other in folders[:index]]:
+            raise ConfigError(f"{what}: {folder} is there twice")
+    return folders
+
+
+def read_cases(folder: Path) -> DictConfig:
+    """The description of the cases that a set was predicted on.
+
+    Raises:
+        InputError: The set has none (it was not written by ``synthex predict``).
+    """
+    path = folder / CASES_FILE
+    if not path.exists():
+        if not folder.exists():
+            raise InputError(folder, "does not exist", "give a folder that `synthex predict` wrote")
+        raise InputError(path, "is missing", "copy it from a set of `synthex predict`, or give on_disk=<folder>")
+    cases = read_yaml(path, "predict again")
+    missing = [key for key in ("kind", "split", "count", "name", "config") if key not in cases]
+    if missing:
+        raise InputError(path, f"does not describe cases (no {', '.join(missing)})", "predict again")
+    return cases
+
+
+def has_cases(folder: Path) -> bool:
+    """Whether a set says which cases it was predicted on."""
+    return (folder / CASES_FILE).exists()
+
+
+def baselines_of(folders: Sequence[Path], protocol: EvalProtocol) -> PredictionSet | None:
+    """The trivial predictor's answers beside sets, pooled; None unless every set has them.
+
+    A figure of the baseline on some of the cases would not be comparable: all of them or none.
+    """
+    paths = [folder / BASELINE_FOLDER for folder in folders]
+    return pool_folders(paths, protocol) if all(map(Path.exists, paths)) else None
+
+
+def pool_folders(folders: Sequence[Path], protocol: EvalProtocol) -> PredictionSet:
+    """The set of a folder, or those of several as one."""
+    sets = [read_prediction_set(folder, protocol) for folder in folders]
+    return sets[0] if len(sets) == 1 else pool(sets, protocol)
+
+
+def origin(cases: Mapping[str, Any]) -> Any:
+    """What two sets on the same images have in common: the folder of labelled images, or all that simulates them.
+
+    Which part of a folder of images was predicted is left out (folds, splits): there, one case id is one image.
+    """
+    found: dict[str, Any] = plain(cases)
+    kind, folder = found["kind"], found.get("folder")
+    where = None if folder is None else str(Path(str(folder)).expanduser().resolve())
+    if kind == "real":
+        return kind, where, {key: value for key, value in found["real"].items() if key not in ("fold", "split")}
+    if kind == "on_disk":
+        return kind, where
+    return kind, where, found["split"], found["config"]
