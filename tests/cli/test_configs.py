@@ -18,7 +18,13 @@ CONF = Path(__file__).parents[2] / "conf"
 DRILL = CONF.parent / "examples" / "instruments" / "drill.yaml"
 PRIMARY = sorted(path.stem for path in CONF.glob("*.yaml"))
 OPTIONS = sorted(path.relative_to(CONF).with_suffix("").as_posix() for path in CONF.glob("*/**/*.yaml"))
-EXPERIMENTS = sorted(option.removeprefix("experiment/") for option in OPTIONS if option.startswith("experiment/"))
+ON_REAL = ("covid/finetune", "covid/real2real")
+"""Experiments on real radiographs: tests/cli/test_real_training.py."""
+EXPERIMENTS = sorted(
+    name
+    for name in (option.removeprefix("experiment/") for option in OPTIONS if option.startswith("experiment/"))
+    if name not in ON_REAL
+)
 DEBUG = sorted(option.removeprefix("debug/") for option in OPTIONS if option.startswith("debug/"))
 
 CALLED_WITH = {

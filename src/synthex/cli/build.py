@@ -11,8 +11,8 @@ from synthex.anatomy.cache import PreparedAnatomies
 from synthex.anatomy.ct_folder import CtFolder
 from synthex.anatomy.variants import ShapeVariation, VariedAnatomies, base_subject
 from synthex.cli.terminal import progress
-from synthex.core import AnatomySource, ConfigError, Reader, Task
-from synthex.data import SPLITS, Subset, SyntheticReader, open_export, split_subjects
+from synthex.core import AnatomySource, ConfigError, Reader, Task, derive_rng
+from synthex.data import SPLITS, SomeCases, Subset, SyntheticReader, open_export, split_subjects
 
 PHANTOM_FIRST = {"train": 0, "val": 100_000, "test": 200_000}
 """First phantom of each split, far apart: a subject is on one side whatever the counts."""
@@ -123,6 +123,8 @@ def build_readers(cfg: DictConfig, task: Task) -> dict[str, Reader]:
     """
     if cfg.data.kind == "on_disk":
         return {split: open_checked(cfg.data[split], task, f"data.{split}") for split in SPLITS if cfg.data[split]}
+    if cfg.data.kind == "real":
+        return {split: open_real_split(cfg.data, task, split) for split in ("train", "test")}
     sources = build_sources(cfg)
     seeds = {"train": int(cfg.seed), "val": int(cfg.data.eval_seed), "test": int(cfg.data.eval_seed)}
     counts = {"train": None, "val": int(cfg.data.cases.val), "test": int(cfg.data.cases.test)}
@@ -149,6 +151,22 @@ def open_real(cfg: DictConfig, task: Task) -> Reader:
     if not isinstance(reader, Reader):
         raise ConfigError(f"real._target_ made a {type(reader).__name__}, not a Reader")
     return check_names(reader, task, f"real.root={cfg.root}")
+
+
+def open_real_split(data: DictConfig, task: Task, split: str) -> Reader:
+    """One side of the real radiographs that ``data=real`` trains and tests on.
+
+    Raises:
+        ConfigError: There are fewer images than ``data.images``.
+    """
+    reader = open_real(OmegaConf.create(plain(data.source) | {"split": split}), task)
+    if split != "train" or data.images is None:
+        return reader
+    count = int(data.images)
+    if not 1 <= count <= len(reader):
+        raise ConfigError(f"data.images={count} must lie in 1 to {len(reader)}, the images there are to train on")
+    order = derive_rng(int(data.split_seed), "images").permutation(len(reader))
+    return SomeCases(reader, sorted(order[:count].tolist()))
 
 
 def described_real(cfg: DictConfig) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from synthex.cli.build import (
     described_real,
     open_checked,
     open_real,
+    open_real_split,
     plain,
     prepare,
     real_source,
@@ -178,6 +179,8 @@ def open_cases(cases: DictConfig, task: Task, cache_dir: str) -> Reader:
         return open_checked(cases.folder, task, "on_disk")
     if cases.kind == "real":
         return open_real(OmegaConf.create(plain(cases.real) | {"root": cases.folder}), task)
+    if cfg.data.kind == "real":
+        return open_real_split(cfg.data, task, cases.split)
     if cfg.data.kind == "on_disk":
         folder = cfg.data[cases.split]
         if folder is None:

@@ -9,7 +9,7 @@ from synthex.cli.compose import nearest
 from synthex.core import ConfigError
 
 CHOICES = {
-    "data.kind": ("synthetic", "on_disk"),
+    "data.kind": ("synthetic", "on_disk", "real"),
     "data.normalization": ("zscore", "minmax"),
     "data.render": ("worker", "device"),
 }
@@ -17,7 +17,9 @@ CHOICES = {
 
 INTEGERS: dict[str, int | None] = {
     **dict.fromkeys(("seed", "data.eval_seed", "data.split_seed", "data.phantoms.seed")),
-    **dict.fromkeys(("data.size", "data.input_size", "data.batch_size", "data.samples_per_epoch", "data.variants"), 1),
+    **dict.fromkeys(
+        ("data.size", "data.input_size", "data.batch_size", "data.samples_per_epoch", "data.variants", "data.images"), 1
+    ),
     **dict.fromkeys((f"data.phantoms.{split}" for split in ("train", "val", "test")), 1),
     **dict.fromkeys(("data.cases.val", "data.cases.test", "cases", "count", "columns", "batch_size"), 1),
     **dict.fromkeys(("rounds", "threads", "samples", "profile_samples", "size", "grid.draws"), 1),
@@ -26,7 +28,7 @@ INTEGERS: dict[str, int | None] = {
 }
 """Whole numbers, and the least that makes sense (None: any)."""
 
-MAY_BE_NULL = ("data.input_size", "data.samples_per_epoch", "cases")
+MAY_BE_NULL = ("data.input_size", "data.samples_per_epoch", "data.images", "cases")
 
 
 def choose(name: str, value: Any, choices: tuple[str, ...]) -> None:

@@ -23,6 +23,7 @@ from synthex.cli.predict import (
     identity,
     load_config,
     load_network,
+    locate_run,
     open_cases,
     write_predictions,
 )
@@ -39,6 +40,7 @@ from synthex.learning import (
     SupervisedModule,
     find_resume_checkpoint,
     find_weights,
+    load_network_weights,
     score_batch,
     silence_lightning,
     with_projector,
@@ -121,6 +123,10 @@ def fit(cfg: DictConfig, task: Task, readers: dict[str, Reader], run: Path, chec
     network = instantiate(
         cfg.model, structures=len(task.vocabulary.structures), landmarks=len(task.vocabulary.landmarks)
     )
+    if cfg.initial_weights is not None and checkpoint is None:
+        _, weights = locate_run(Path(cfg.initial_weights).expanduser())
+        load_network_weights(weights, network, task=task.name)
+        log.info("starting from %s", weights)
     size, side = int(data.size), input_size(data)
     if hasattr(network, "input_size") and (fitting := network.input_size(side, side)) != (side, side):
         name = "size" if data.get("input_size") is None else "input_size"
@@ -266,4 +272,4 @@ def test_cases(run: Path, trained: DictConfig, ct: str | None) -> DictConfig:
 
 def has_split(trained: DictConfig, split: str) -> bool:
     """Whether a run has cases of a split."""
-    return trained.data.kind == "synthetic" or trained.data[split] is not None
+    return trained.data.kind in ("synthetic", "real") or trained.data[split] is not None

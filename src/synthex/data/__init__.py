@@ -15,6 +15,7 @@ from synthex.data.folds import (
 )
 from synthex.data.on_disk import FolderReader, Hdf5Reader, open_export
 from synthex.data.preprocess import PixelMap, fit, normalize, preprocess, resize, to_log
+from synthex.data.some_cases import SomeCases
 from synthex.data.splits import SPLITS, Subset, round_robin, split_subjects
 from synthex.data.synthetic import ENDLESS, SyntheticReader
 
@@ -26,6 +27,7 @@ __all__ = [
     "Hdf5Reader",
     "LearningDataset",
     "PixelMap",
+    "SomeCases",
     "Staging",
     "Subset",
     "SyntheticReader",
