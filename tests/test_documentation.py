@@ -57,17 +57,21 @@ def test_the_architecture_page_names_every_package():
 
 
 def test_the_evaluation_page_explains_every_key_of_the_summary():
-    from synthex.evaluation import summary
+    from synthex.evaluation import mask_figures, summary
 
     page = (ROOT / "docs" / "evaluation.md").read_text(encoding="utf-8")
     for keys, suffix in (
         (summary._FACTS, ""),
         (summary._SCORES, ""),
         (summary._PER_LANDMARK, "/<landmark>"),
-        (summary._PER_STRUCTURE, "/<structure>"),
+        (mask_figures.PER_STRUCTURE, "/<structure>"),
+        (mask_figures.PER_MASK_SCORE, "/<structure>"),
+        (mask_figures.ORIGINAL, ""),
         (summary._GATE_FACTS, ""),
         (summary._GATE, ""),
         (summary._PER_LANDMARK_GATE, "/<landmark>"),
     ):
         for key, meaning in keys.items():
             assert f"| `{key}{suffix}` | {meaning} |" in page
+    for name, meaning in mask_figures.MEANINGS.items():
+        assert f"| `{name}` | {meaning} |" in page

@@ -1,7 +1,7 @@
 import csv
 import io
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -11,6 +11,7 @@ from synthex.core import ConfigError
 from synthex.evaluation import evaluate, read_prediction_set, write_prediction_set
 from synthex.evaluation.compare import Figures, compare_figures, compare_scores
 from synthex.evaluation.compare_tables import comparison_csv, comparison_latex
+from synthex.metrics import Confusion
 
 
 @pytest.fixture(scope="module")
@@ -105,13 +106,18 @@ def test_a_method_is_not_different_from_itself(scores):
     json.dumps(found.to_json(), allow_nan=False)
 
 
+def take(counts, cases):
+    return Confusion(*(getattr(counts, part.name)[cases] for part in fields(Confusion)))
+
+
 def test_the_order_of_cases_does_not_matter(scores):
     good = scores["good"]
     order = np.arange(32)[::-1]
     keys = ("pixel_mm", "magnification", "diagonal_px", "truth_px", "guess_px", "confidence", "present", "visible")
     turned = replace(
         good,
-        **{key: getattr(good, key)[order] for key in (*keys, "annotated", "dice")},
+        **{key: getattr(good, key)[order] for key in (*keys, "annotated")},
+        counts=take(good.counts, order),
         case_ids=good.case_ids[::-1],
         subject_ids=good.subject_ids[::-1],
     )
@@ -124,7 +130,8 @@ def first_cases(scores, count):
     keys = ("pixel_mm", "magnification", "diagonal_px", "truth_px", "guess_px", "confidence", "present", "visible")
     return replace(
         scores,
-        **{key: getattr(scores, key)[:count] for key in (*keys, "annotated", "dice")},
+        **{key: getattr(scores, key)[:count] for key in (*keys, "annotated")},
+        counts=take(scores.counts, slice(count)),
         case_ids=scores.case_ids[:count],
         subject_ids=scores.subject_ids[:count],
     )

@@ -63,21 +63,21 @@ def test_bounds_are_excluded_and_in_mm_at_the_detector(score, tip, kept):
 
 
 def test_an_implausible_pair_counts_as_not_detected_and_other_landmarks_stay(score):
-    samples = cases(4)
+    samples = cases(8, subjects=8)
     predictions = [guessing(sample, (103, 104), (203, 104)) for sample in samples]  # both ends 5 px = 2.5 mm off
-    predictions[3] = guessing(samples[3], (190, 100), (200, 100))  # base at the tip: 90 px = 45 mm off, 5 mm apart
+    predictions[7] = guessing(samples[7], (190, 100), (200, 100))  # base at the tip: 90 px = 45 mm off, 5 mm apart
     summary = score(samples, predictions).summary
     assert (summary["gate_dropped_cases"], summary["gate_dropped_landmarks"]) == (1, 2)
-    assert summary["landmark_error_mm_mean/base"] == pytest.approx((3 * 2.5 + 45) / 4)
+    assert summary["landmark_error_mm_mean/base"] == pytest.approx((7 * 2.5 + 45) / 8)
     assert summary["gated_landmark_error_mm_mean/base"] == pytest.approx(2.5)
     assert summary["gated_landmark_error_mm_std/base"] == pytest.approx(0)
-    assert summary["gated_detection_rate/tip"] == 0.75
+    assert summary["gated_detection_rate/tip"] == 7 / 8
     assert summary["gated_detection_rate/joint"] == 1
     assert summary["gate_dropped_landmarks/joint"] == 0
     assert summary["detection_rate"] == 1
-    assert summary["gated_detection_rate"] == pytest.approx(10 / 12)
-    assert summary["landmark_error_mm_mean"] == pytest.approx((6 * 2.5 + 45) / 12)
-    assert summary["gated_landmark_error_mm_mean"] == pytest.approx(6 * 2.5 / 10)
+    assert summary["gated_detection_rate"] == pytest.approx(22 / 24)
+    assert summary["landmark_error_mm_mean"] == pytest.approx((14 * 2.5 + 45) / 24)
+    assert summary["gated_landmark_error_mm_mean"] == pytest.approx(14 * 2.5 / 22)
     for end in ("", "/base", "/tip"):
         low, high = (summary[f"gated_detection_rate_ci95_{side}{end}"] for side in ("low", "high"))
         assert low < summary[f"gated_detection_rate{end}"] < high
@@ -166,7 +166,7 @@ def test_an_impossible_gate_is_refused(make, said):
 
 
 def test_intervals_of_detection_by_landmark_are_in_the_report(score):
-    samples = cases(12)
+    samples = cases(12, subjects=6)
     predictions = [perfect(sample) for sample in samples]
     for prediction in predictions[:2]:
         prediction.present[1] = False

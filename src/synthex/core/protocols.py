@@ -5,7 +5,7 @@ Each Protocol's docstring is its contract; ``tests/contracts`` checks every ship
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -149,9 +149,14 @@ class EvalProtocol:
         confidence_cuts: Cuts of the detection curve.
         primary: Key of ``summary.json`` that ranks models.
         gate: Figures without implausible pairs are reported beside the others; None reports none.
+        mask_scores: Scores of masks that are reported by structure beside Dice (``sensitivity``, ``f2``, ...).
+        original_rule: The scores of the original's evaluation of this task are reported too; None reports none.
+        field_baseline: (structure, region) pairs of structures: the model is held against an answer that takes
+            the whole true region for the structure, so knows where to look and sees nothing.
 
     Raises:
-        ConfigError: The gate names landmarks that the vocabulary does not have.
+        ConfigError: The gate or the field baseline has names that the vocabulary does not have, or the tool's rule is
+            asked for without two landmarks.
     """
 
     task: str
@@ -159,6 +164,9 @@ class EvalProtocol:
     confidence_cuts: tuple[float, ...]
     primary: str
     gate: DistanceGate | None = None
+    mask_scores: tuple[str, ...] = ()
+    original_rule: Literal["hip", "tool", "covid"] | None = None
+    field_baseline: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         if self.gate is not None:
@@ -166,6 +174,13 @@ class EvalProtocol:
             if unknown:
                 known = ", ".join(self.vocabulary.landmarks) or "none"
                 raise ConfigError(f"the gate names {', '.join(unknown)}, the landmarks of {self.task} are {known}")
+        strange = [name for pair in self.field_baseline for name in pair if name not in self.vocabulary.structures]
+        if strange:
+            known = ", ".join(self.vocabulary.structures) or "none"
+            raise ConfigError(f"the field baseline names {strange[0]}, the structures of {self.task} are {known}")
+        if self.original_rule == "tool" and len(self.vocabulary.landmarks) != 2:
+            count = len(self.vocabulary.landmarks)
+            raise ConfigError(f"the original's rule of tools is about two landmarks, {self.task} has {count}")
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,6 +1,6 @@
-"""The trivial predictor: what is known about a radiograph without looking at it."""
+"""Predictors that know something of a radiograph without looking at it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile
@@ -101,6 +101,40 @@ class TrivialPredictor:
                 return cls(file["positions"], file["visible_share"], file["masks"], int(file["samples"]))
         except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
             raise InputError(path, "is not a saved baseline", "delete it; `synthex train` makes it anew") from error
+
+
+@dataclass(frozen=True)
+class FieldPredictor:
+    """Answers with the whole true region in which a structure can lie: the lung field for a lesion.
+
+    It knows where to look, which a model has to find out, and sees nothing there. A model that cannot beat it has
+    found the region at best. Other structures and all landmarks are empty.
+
+    Attributes:
+        structures: Mask channels of the samples, in order.
+        answers: (structure, region) pairs of them.
+
+    Raises:
+        ConfigError: A pair names what is not a channel.
+    """
+
+    structures: Sequence[str]
+    answers: Sequence[tuple[str, str]]
+
+    def __post_init__(self) -> None:
+        for name in (name for pair in self.answers for name in pair):
+            if name not in self.structures:
+                raise ConfigError(f"there is no structure {name}; there are {', '.join(self.structures) or 'none'}")
+
+    def predict(self, sample: Sample) -> Prediction:
+        """The true regions of ``sample``."""
+        masks = np.zeros_like(sample.masks)
+        for structure, region in self.answers:
+            masks[self.structures.index(structure)] = sample.masks[self.structures.index(region)]
+        count = len(sample.landmarks)
+        return Prediction(
+            sample.case_id, np.full((count, 2), np.nan), np.zeros(count), np.zeros(count, dtype=bool), masks
+        )
 
 
 def resample_masks(masks: MaskStack, height: int, width: int) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from synthex.core import ConfigError, derive_rng
-from synthex.evaluation.scores import Scores
+from synthex.evaluation.scores import Scores, bounds_of
 from synthex.metrics import Comparison, benjamini_hochberg, compare_paired, describe, holm
 
 QUANTITIES = {
@@ -31,12 +31,14 @@ class Figures:
         names: Landmarks or structures, one a column; a single empty name where there are none.
         subject_ids: Subject of each case.
         values: Method to its N x K figures; NaN where there is none.
+        bounds: Smallest and largest value that the figure can have.
     """
 
     quantity: str
     names: tuple[str, ...]
     subject_ids: tuple[str, ...]
     values: Mapping[str, Float[np.ndarray, "N K"]]
+    bounds: tuple[float, float] = (-math.inf, math.inf)
 
 
 @dataclass(frozen=True)
@@ -160,7 +162,7 @@ def compare_scores(
         names = one.structures if quantity == "dice" else one.landmarks
         if names:
             values = {method: _table(found, quantity)[index] for method, (found, index) in aligned.items()}
-            figures = Figures(quantity, names, subjects, values)
+            figures = Figures(quantity, names, subjects, values, bounds_of(quantity))
             parts.append(compare_figures(figures, (margins or {}).get(quantity), seed=seed, resamples=resamples))
     return ComparisonTable(
         tuple(scores),
@@ -206,7 +208,7 @@ def compare_figures(
         subjects = [subject for subject in figures.subject_ids for _ in range(width)]
         for method, table in tables.items():
             rng = derive_rng("compare", seed, figures.quantity, name, method)
-            found = describe(table.ravel(), subjects, rng)
+            found = describe(table.ravel(), subjects, rng, figures.bounds)
             ends = (found.ci95.low, found.ci95.high)
             method_rows.append(MethodRow(figures.quantity, name, method, found.count, found.mean, found.std, *ends))
         for first, second in combinations(methods, 2):

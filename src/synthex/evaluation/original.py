@@ -1,21 +1,25 @@
 """The figures that the original's evaluation would print for our predictions, by its own rules."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 import numpy as np
+from jaxtyping import Float
 
 from synthex.core import Prediction, Sample, Vocabulary
 from synthex.metrics import original
 from synthex.metrics.original import OriginalFigure
 from synthex.metrics.segmentation import confusion
 
+OriginalRule = Literal["hip", "tool", "covid"]
+"""Which of its evaluations."""
+
 COVID_SCORES = ("sensitivity", "specificity", "precision", "accuracy", "f1", "f2")
 """What its COVID script prints."""
 
 
 def original_figures(
-    cases: Iterable[tuple[Sample, Prediction]], vocabulary: Vocabulary, rule: Literal["hip", "tool", "covid"]
+    cases: Iterable[tuple[Sample, Prediction]], vocabulary: Vocabulary, rule: OriginalRule
 ) -> dict[str, OriginalFigure]:
     """Score cases by the rules of :mod:`synthex.metrics.original`, with their errors; for comparisons only.
 
@@ -36,19 +40,26 @@ def original_figures(
         raise ValueError(f"the tool's rule is about two landmarks, got {len(vocabulary.landmarks)}")
     columns: dict[str, list[np.ndarray]] = {}
     for sample, prediction in cases:
-        for key, values in _score(sample, prediction, rule).items():
+        for key, values in original_scores(sample, prediction, rule).items():
             columns.setdefault(key, []).append(values)
+    return figures_of({key: np.stack(rows) for key, rows in columns.items()}, vocabulary, rule)
+
+
+def figures_of(
+    scores: Mapping[str, Float[np.ndarray, "N K"]], vocabulary: Vocabulary, rule: OriginalRule
+) -> dict[str, OriginalFigure]:
+    """The figures of :func:`original_figures` from the stacked scores of all cases; NaN values are left out."""
     names = {"landmark_error_mm": vocabulary.landmarks, "dice": vocabulary.structures}
     figures: dict[str, OriginalFigure] = {}
-    for key, rows in columns.items():
-        table = np.stack(rows)
+    for key, table in scores.items():
         figures[key] = original.figure(table, round_std=rule == "hip")
         for index, name in enumerate(names.get(key, ())):
             figures[f"{key}/{name}"] = original.figure(table[:, index], round_std=rule == "hip")
     return figures
 
 
-def _score(sample: Sample, prediction: Prediction, rule: str) -> dict[str, np.ndarray]:
+def original_scores(sample: Sample, prediction: Prediction, rule: OriginalRule) -> dict[str, Float[np.ndarray, "K"]]:
+    """The scores of one case: of each landmark or structure, or of the first structure (``covid``)."""
     if rule == "covid":
         scores = original.covid_scores(confusion(prediction.masks[:1], sample.masks[:1]))
         return {name: getattr(scores, name) for name in COVID_SCORES}

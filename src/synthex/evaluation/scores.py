@@ -1,16 +1,48 @@
 """The raw scores of a model on a dataset: one row a case, before any statistic is taken."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 from jaxtyping import Bool, Float
 
-from synthex.core import DistanceGate, EvalProtocol, Prediction, Sample
-from synthex.metrics import ActivationCurve, activation_curve, distances_px, errors_mm, fill_misses, score_masks
+from synthex.core import ConfigError, DistanceGate, EvalProtocol, Prediction, Sample
+from synthex.evaluation.baseline import FieldPredictor
+from synthex.evaluation.original import OriginalRule, original_scores
+from synthex.metrics import (
+    ActivationCurve,
+    Confusion,
+    accuracy,
+    activation_curve,
+    confusion,
+    distances_px,
+    errors_mm,
+    f_beta,
+    fill_misses,
+    iou,
+    precision,
+    sensitivity,
+    specificity,
+)
 
-MASK_QUANTITIES = ("sensitivity", "specificity", "precision", "accuracy", "f2", "iou")
+_RATIOS: dict[str, Callable[[Confusion], np.ndarray]] = {
+    "sensitivity": sensitivity,
+    "specificity": specificity,
+    "precision": precision,
+    "accuracy": accuracy,
+    "f1": f_beta,
+    "f2": lambda counts: f_beta(counts, 2),
+    "iou": iou,
+}
+
+MASK_QUANTITIES = tuple(name for name in _RATIOS if name != "f1")
 """Scores of masks beside Dice, which is F1."""
+
+
+def bounds_of(quantity: str) -> tuple[float, float]:
+    """Smallest and largest value of a quantity: errors have no largest, all others are shares."""
+    return (0.0, math.inf) if quantity.startswith("landmark_error") else (0.0, 1.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,10 +63,14 @@ class Scores:
         present: The model's own decision.
         visible: Landmark lies in the image.
         annotated: Its presence is known.
-        dice: Dice of each case and structure; NaN where both masks are empty or there is no truth.
+        counts: Pixels of each case and structure, true and false, found and not.
         structure_known: Structures that the reader has truth for.
-        mask_scores: :data:`MASK_QUANTITIES` of each case and structure; NaN where a ratio has no denominator or there
-            is no truth.
+        reported: Scores of masks that the task reports beside Dice.
+        original_rule: Which of the original's evaluations is reported too.
+        original: Its scores, N x K each.
+        field_baseline: The same cases answered by :class:`synthex.evaluation.baseline.FieldPredictor`, if the task
+            asks for it.
+        answered: Structures that this predictor answers for; all of them if empty.
     """
 
     landmarks: tuple[str, ...]
@@ -50,9 +86,13 @@ class Scores:
     present: Bool[np.ndarray, "N L"]
     visible: Bool[np.ndarray, "N L"]
     annotated: Bool[np.ndarray, "N L"]
-    dice: Float[np.ndarray, "N S"]
+    counts: Confusion
     structure_known: Bool[np.ndarray, "S"]
-    mask_scores: Mapping[str, Float[np.ndarray, "N S"]] = field(default_factory=dict)
+    reported: tuple[str, ...] = ()
+    original_rule: OriginalRule | None = None
+    original: Mapping[str, Float[np.ndarray, "N K"]] = field(default_factory=dict)
+    field_baseline: "Scores | None" = None
+    answered: tuple[str, ...] = ()
 
     @property
     def expected(self) -> Bool[np.ndarray, "N L"]:
@@ -100,6 +140,20 @@ class Scores:
         filled = errors_mm(fill_misses(self.error_px, self.diagonal_px), self.pixel_mm)
         return np.where(self.expected, filled, np.nan)
 
+    @property
+    def dice(self) -> Float[np.ndarray, "N S"]:
+        """Dice of each case and structure; NaN where both masks are empty or there is no truth."""
+        return self.mask_score("f1")
+
+    @property
+    def mask_scores(self) -> dict[str, Float[np.ndarray, "N S"]]:
+        """:data:`MASK_QUANTITIES` of each case and structure; NaN as in :meth:`mask_score`."""
+        return {name: self.mask_score(name) for name in MASK_QUANTITIES}
+
+    def mask_score(self, name: str) -> Float[np.ndarray, "N S"]:
+        """One score of each case and structure; NaN where a ratio has no denominator or there is no truth."""
+        return np.where(self.structure_known, _RATIOS[name](self.counts), np.nan)
+
     def dice_original_rule(self) -> Float[np.ndarray, "N S"]:
         """Dice where two empty masks count as 1 (the original's rule); NaN only without truth."""
         return np.where(np.isnan(self.dice) & self.structure_known, 1.0, self.dice)
@@ -127,25 +181,51 @@ class Scores:
 
 
 class ScoreBuilder:
-    """Collects one case at a time, so that no image is held."""
+    """Collects one case at a time, so that no image is held.
+
+    Args:
+        protocol: Names, and what is reported.
+        structure_known: Structures that there is truth for.
+
+    Raises:
+        ConfigError: The protocol reports a score that does not exist.
+    """
 
     def __init__(self, protocol: EvalProtocol, structure_known: np.ndarray) -> None:
+        unknown = [name for name in protocol.mask_scores if name not in _RATIOS]
+        if unknown:
+            raise ConfigError(f"there is no score of masks {unknown[0]}; choose from {', '.join(_RATIOS)}")
         self._protocol = protocol
         self._known = structure_known
         self._samples: list[tuple[str, str, float, float, float]] = []
         self._arrays: list[tuple[np.ndarray, ...]] = []
+        self._counts: list[Confusion] = []
+        self._original: dict[str, list[np.ndarray]] = {}
+        self._field: tuple[FieldPredictor, ScoreBuilder] | None = None
+        structures = protocol.vocabulary.structures
+        if protocol.field_baseline:
+            known = np.zeros(len(structures), dtype=bool)
+            for structure, region in protocol.field_baseline:
+                place = structures.index(structure)
+                known[place] = structure_known[place] & structure_known[structures.index(region)]
+            other = ScoreBuilder(replace(protocol, field_baseline=(), original_rule=None), known)
+            self._field = FieldPredictor(structures, protocol.field_baseline), other
+        # A task that is ranked by one structure is about this structure.
+        name = protocol.primary.partition("/")[2]
+        self._ranked = slice(None)
+        if name in structures:
+            self._ranked = slice(structures.index(name), structures.index(name) + 1)
 
     def add(self, sample: Sample, prediction: Prediction) -> float:
         """Score one case; both have the channels of the protocol.
 
         Returns:
-            What cases are ranked by: the mean landmark error with no miss dropped, mm; 1 - mean Dice where
-            the task has no landmarks; NaN where nothing can be scored.
+            What cases are ranked by: the mean landmark error with no miss dropped, mm; 1 - mean Dice where the task
+            has no landmarks, of the structure that ``protocol.primary`` names if it names one; NaN where nothing can
+            be scored.
         """
         height, width = sample.image.shape
-        found = score_masks(prediction.masks, sample.masks).as_dict()
-        overlap = np.where(self._known, found["dice"], np.nan)
-        others = np.stack([np.where(self._known, found[name], np.nan) for name in MASK_QUANTITIES])
+        counts = confusion(prediction.masks, sample.masks)
         truth = np.where(sample.visible[:, None], sample.landmarks, np.nan)
         self._samples.append(
             (sample.case_id, sample.subject_id, sample.pixel_mm, sample.magnification, float(np.hypot(height, width)))
@@ -158,12 +238,19 @@ class ScoreBuilder:
                 prediction.present,
                 sample.visible,
                 sample.annotated,
-                overlap,
-                others,
             )
         )
+        self._counts.append(counts)
+        if self._protocol.original_rule is not None:
+            for key, values in original_scores(sample, prediction, self._protocol.original_rule).items():
+                if key != "landmark_error_mm":
+                    values = np.where(self._known[: len(values)], values, np.nan)
+                self._original.setdefault(key, []).append(values)
+        if self._field is not None:
+            predictor, builder = self._field
+            builder.add(sample, predictor.predict(sample))
         if not self._protocol.vocabulary.landmarks:
-            return _mean(1 - overlap)
+            return _mean(1 - np.where(self._known, f_beta(counts), np.nan)[self._ranked])
         distance = np.where(sample.visible & sample.annotated, distances_px(prediction.landmarks, truth), np.nan)
         filled = np.where(np.isnan(distance), np.hypot(height, width), distance)
         return _mean(filled[sample.visible & sample.annotated]) * sample.pixel_mm
@@ -171,9 +258,10 @@ class ScoreBuilder:
     def finish(self) -> Scores:
         """All cases added so far (at least one)."""
         cases, subjects, pixel_mm, magnification, diagonal = zip(*self._samples, strict=True)
-        truth, guess, confidence, present, visible, annotated, overlap, others = (
+        truth, guess, confidence, present, visible, annotated = (
             np.stack(column) for column in zip(*self._arrays, strict=True)
         )
+        counts = Confusion(*(np.stack([getattr(one, part.name) for one in self._counts]) for part in fields(Confusion)))
         return Scores(
             landmarks=self._protocol.vocabulary.landmarks,
             structures=self._protocol.vocabulary.structures,
@@ -188,10 +276,19 @@ class ScoreBuilder:
             present=present,
             visible=visible,
             annotated=annotated,
-            dice=overlap,
+            counts=counts,
             structure_known=self._known,
-            mask_scores={name: others[:, index] for index, name in enumerate(MASK_QUANTITIES)},
+            reported=self._protocol.mask_scores,
+            original_rule=self._protocol.original_rule,
+            original={key: np.stack(rows) for key, rows in self._original.items()},
+            field_baseline=self._finish_field(),
         )
+
+    def _finish_field(self) -> Scores | None:
+        if self._field is None:
+            return None
+        predictor, builder = self._field
+        return replace(builder.finish(), answered=tuple(structure for structure, _ in predictor.answers))
 
 
 def _mean(values: np.ndarray) -> float:

@@ -1,50 +1,44 @@
 """The flat figures of ``summary.json``, and what each of them means."""
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from synthex.core import DistanceGate, EvalProtocol, derive_rng
-from synthex.evaluation.scores import Scores
-from synthex.metrics import (
-    Statistics,
-    describe,
-    detection_rate,
-    false_detection_rate,
+from synthex.core import DistanceGate, EvalProtocol
+from synthex.evaluation.describe import STATISTICS, describe_table, named
+from synthex.evaluation.mask_figures import (
+    field_figures,
+    field_keys,
+    mask_figures,
+    mask_keys,
+    original_figures_of,
+    original_keys,
 )
+from synthex.evaluation.scores import Scores, bounds_of
+from synthex.metrics import Statistics, detection_rate, false_detection_rate
 
 SUMMARY_VERSION = 1
 
-_STATISTICS = {
-    "mean": "mean",
-    "std": "standard deviation (population)",
-    "median": "median",
-    "p95": "95th percentile",
-    "ci95_low": "lower end of the 95 % bootstrap interval of the mean, by subject",
-    "ci95_high": "upper end of it",
-}
-
 _SCORES: dict[str, str] = {
     **{f"landmark_error_mm_{key}": f"{text} of the error of detected landmarks, mm at the detector"
-       for key, text in _STATISTICS.items()},
+       for key, text in STATISTICS.items()},
     **{f"landmark_error_isocenter_mm_{key}": f"{text} of the same error in the plane of the isocentre, mm"
-       for key, text in _STATISTICS.items()},
+       for key, text in STATISTICS.items()},
     **{f"landmark_error_mm_{key}_all": f"{text} of the error with no miss dropped: best guess below the cut too, "
-       "the image diagonal without any guess, mm at the detector" for key, text in _STATISTICS.items()},
+       "the image diagonal without any guess, mm at the detector" for key, text in STATISTICS.items()},
     "detection_rate": "share of visible, annotated landmarks that the model calls present",
     "detection_rate_ci95_low": "lower end of its 95 % bootstrap interval, by subject",
     "detection_rate_ci95_high": "upper end of it",
     "false_detection_rate": "share of landmarks known to be outside the image that the model calls present",
     **{f"dice_{key}": f"{text} of Dice over cases and structures; both masks empty is not counted"
-       for key, text in _STATISTICS.items() if key != "p95"},
+       for key, text in STATISTICS.items() if key != "p95"},
     "dice_mean_original_rule": "mean Dice where two empty masks count as 1 (the original's rule)",
 }  # fmt: skip
 
 _PER_LANDMARK = {
     **{f"landmark_error_mm_{key}": f"{text} of the error of this landmark where detected, mm at the detector"
-       for key, text in _STATISTICS.items()},
+       for key, text in STATISTICS.items()},
     "landmark_error_mm_mean_all": "mean error of this landmark with no miss dropped, mm at the detector",
     "detection_rate": "detection rate of this landmark",
     "detection_rate_ci95_low": "lower end of its 95 % bootstrap interval, by subject, for this landmark",
@@ -53,13 +47,8 @@ _PER_LANDMARK = {
     "visible_landmarks": "images in which it is visible and annotated",
 }  # fmt: skip
 
-_PER_STRUCTURE = {
-    **{f"dice_{key}": f"{text} of Dice of this structure" for key, text in _STATISTICS.items() if key != "p95"},
-    "dice_cases": "images in which its Dice is counted",
-}
-
 _GATED = (
-    *(f"landmark_error_mm_{key}" for key in _STATISTICS),
+    *(f"landmark_error_mm_{key}" for key in STATISTICS),
     "detection_rate",
     "detection_rate_ci95_low",
     "detection_rate_ci95_high",
@@ -106,7 +95,8 @@ def documented_keys(scores: Scores, with_baseline: bool, with_gate: bool = False
     """Every key of the summary of ``scores`` with its meaning, in the order of the file.
 
     Keys of one landmark or structure carry its name after a slash (``landmark_error_mm_mean/FH-l``); keys
-    of the baseline have the prefix ``baseline_``, those without implausible pairs ``gated_``.
+    of the baseline have the prefix ``baseline_``, those of a region taken for a structure ``field_baseline_``, those
+    without implausible pairs ``gated_``.
     """
     keys = dict(_FACTS)
     if not with_baseline:
@@ -117,8 +107,8 @@ def documented_keys(scores: Scores, with_baseline: bool, with_gate: bool = False
         own |= _GATE
         per_landmark |= _PER_LANDMARK_GATE
     own |= {f"{key}/{name}": f"{text} ({name})" for name in scores.landmarks for key, text in per_landmark.items()}
-    own |= {f"{key}/{name}": f"{text} ({name})" for name in scores.structures for key, text in _PER_STRUCTURE.items()}
-    keys |= own
+    own |= mask_keys(scores, scores.structures) | original_keys(scores)
+    keys |= own | field_keys(scores)
     if with_baseline:
         keys |= {f"baseline_{key}": f"baseline: {text}" for key, text in own.items()}
     return keys
@@ -150,6 +140,7 @@ def summarize(
         "detected_landmarks": int((scores.expected & scores.detected).sum()),
         "absent_landmarks": int(scores.absent.sum()),
         **own,
+        **field_figures(scores, seed),
     }
     if protocol.gate is not None:
         figures["gate_landmarks"] = f"{protocol.gate.first}, {protocol.gate.second}"
@@ -173,34 +164,32 @@ def _score_figures(scores: Scores, seed: int, gate: DistanceGate | None) -> dict
         ("landmark_error_isocenter_mm_{}", scores.hit_error_isocenter_mm),
         ("landmark_error_mm_{}_all", scores.full_error_mm),
     ):
-        figures |= _named(suffix, _describe(table, scores, seed, suffix))
+        figures |= named(suffix, _errors(table, scores, seed, suffix))
     for index, name in enumerate(scores.landmarks):
         figures[f"landmark_error_mm_mean_all/{name}"] = _mean(scores.full_error_mm[:, index])
         figures[f"visible_landmarks/{name}"] = int(scores.expected[:, index].sum())
-    figures |= _named("dice_{}", _describe(scores.dice, scores, seed, "dice"), skip=("p95",))
+    overlap = describe_table(scores.dice, scores, seed, "dice", bounds_of("dice"))
+    figures |= named("dice_{}", overlap, skip=("p95",))
     figures["dice_mean_original_rule"] = _mean(scores.dice_original_rule())
-    for index, name in enumerate(scores.structures):
-        one = _describe(scores.dice[:, index : index + 1], scores, seed, name)
-        figures |= _named(f"dice_{{}}/{name}", one, skip=("p95",))
-        figures[f"dice_cases/{name}"] = one.count
+    figures |= mask_figures(scores, scores.structures, seed) | original_figures_of(scores)
     return figures if gate is None else figures | _gate_figures(scores, seed, gate)
 
 
 def _detection_figures(scores: Scores, seed: int) -> dict[str, float | int]:
     """The figures of ``_GATED``, overall and by landmark."""
     pattern = "landmark_error_mm_{}"
-    figures: dict[str, float | int] = dict(_named(pattern, _describe(scores.hit_error_mm, scores, seed, pattern)))
+    figures: dict[str, float | int] = dict(named(pattern, _errors(scores.hit_error_mm, scores, seed, pattern)))
     found = np.where(scores.expected, scores.detected.astype(np.float64), np.nan)
     columns = {"": slice(None)} | {f"/{name}": slice(i, i + 1) for i, name in enumerate(scores.landmarks)}
     for end, column in columns.items():
         detected, visible, known = scores.detected[:, column], scores.visible[:, column], scores.annotated[:, column]
-        rate = _describe(found[:, column], scores, seed, f"detection_rate{end}").ci95
+        name = f"detection_rate{end}"
+        rate = describe_table(found[:, column], scores, seed, name, bounds_of(name)).ci95
         figures[f"detection_rate{end}"] = detection_rate(detected, visible, known)
         figures[f"detection_rate_ci95_low{end}"], figures[f"detection_rate_ci95_high{end}"] = rate.low, rate.high
         figures[f"false_detection_rate{end}"] = false_detection_rate(detected, visible, known)
         if end:
-            one = _describe(scores.hit_error_mm[:, column], scores, seed, end[1:])
-            figures |= _named(f"{pattern}{end}", one)
+            figures |= named(f"{pattern}{end}", _errors(scores.hit_error_mm[:, column], scores, seed, end[1:]))
     return figures
 
 
@@ -222,34 +211,14 @@ def _mean(table: np.ndarray) -> float:
     return float(kept.mean()) if len(kept) else float("nan")
 
 
-def _describe(table: np.ndarray, scores: Scores, seed: int, name: str) -> Statistics:
-    values, subjects = _flat(table, scores)
-    return describe(values, subjects, derive_rng("bootstrap", seed, name))
+def _errors(table: np.ndarray, scores: Scores, seed: int, name: str) -> Statistics:
+    return describe_table(table, scores, seed, name, bounds_of("landmark_error_mm"))
 
 
 def _ratio(reference: np.ndarray, table: np.ndarray) -> float:
     """Mean of one table over that of another; NaN where there is none."""
     mean = _mean(table)
     return _mean(reference) / mean if mean > 0 else float("nan")
-
-
-def _flat(table: np.ndarray, scores: Scores) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Finite values of an N x K table with the subject of each."""
-    keep = np.isfinite(table)
-    subjects = np.broadcast_to(np.array(scores.subject_ids, dtype=object)[:, None], table.shape)
-    return table[keep], tuple(subjects[keep])
-
-
-def _named(pattern: str, statistics: Statistics, skip: tuple[str, ...] = ()) -> Mapping[str, float]:
-    values = {
-        "mean": statistics.mean,
-        "std": statistics.std,
-        "median": statistics.median,
-        "p95": statistics.p95,
-        "ci95_low": statistics.ci95.low,
-        "ci95_high": statistics.ci95.high,
-    }
-    return {pattern.format(key): value for key, value in values.items() if key not in skip}
 
 
 def _plain(value: Any) -> Any:

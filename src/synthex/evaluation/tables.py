@@ -11,8 +11,10 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from synthex.evaluation.mask_table import mask_score_table
 from synthex.evaluation.scorer import Evaluation
-from synthex.metrics import FEW_SUBJECTS
+from synthex.evaluation.wording import interval_text, number, spread_text
+from synthex.metrics import FEW_SUBJECTS, MIN_BOOTSTRAP_SUBJECTS
 
 Row = Sequence[Any]
 
@@ -20,31 +22,28 @@ Row = Sequence[Any]
 def csv_tables(evaluation: Evaluation) -> dict[str, str]:
     """File name to content of every CSV; an empty cell is a value that does not exist.
 
-    ``landmarks.csv`` has one row a case and landmark, ``dice.csv`` one a case and structure, ``curve.csv``
-    one a confidence cut, ``per_landmark.csv`` and ``per_structure.csv`` the summary's figures by name.
+    Of landmarks: ``landmarks.csv`` has one row a case and landmark, ``curve.csv`` one a confidence cut,
+    ``per_landmark.csv`` the summary's figures by name. Of structures: ``dice.csv`` has one row a case and structure,
+    with pixels and every score that the task reports, ``per_structure.csv`` the summary's figures by name. A task
+    without landmarks, or without structures, has none of the ones or of the others.
     """
-    landmark_keys = per_name_keys(evaluation, evaluation.scores.landmarks)
-    structure_keys = per_name_keys(evaluation, evaluation.scores.structures)
-    return {
-        "landmarks.csv": _csv(_LANDMARK_HEADER, _landmark_rows(evaluation)),
-        "dice.csv": _csv(("case_id", "subject_id", "structure", "dice"), _dice_rows(evaluation)),
-        "curve.csv": _csv(_CURVE_HEADER, _curve_rows(evaluation)),
-        "per_landmark.csv": _csv(
-            ("landmark", *landmark_keys), _summary_rows(evaluation, evaluation.scores.landmarks, landmark_keys)
-        ),
-        "per_structure.csv": _csv(
-            ("structure", *structure_keys), _summary_rows(evaluation, evaluation.scores.structures, structure_keys)
-        ),
-    }
+    scores, tables = evaluation.scores, {}
+    if scores.landmarks:
+        keys = per_name_keys(evaluation, scores.landmarks)
+        tables["landmarks.csv"] = _csv(_LANDMARK_HEADER, _landmark_rows(evaluation))
+        tables["curve.csv"] = _csv(_CURVE_HEADER, _curve_rows(evaluation))
+        tables["per_landmark.csv"] = _csv(("landmark", *keys), _summary_rows(evaluation, scores.landmarks, keys))
+    if scores.structures:
+        keys = per_name_keys(evaluation, scores.structures)
+        tables["dice.csv"] = _csv((*_DICE_HEADER, *scores.reported), _dice_rows(evaluation))
+        tables["per_structure.csv"] = _csv(("structure", *keys), _summary_rows(evaluation, scores.structures, keys))
+    return tables
 
 
 def per_name_keys(evaluation: Evaluation, names: tuple[str, ...]) -> tuple[str, ...]:
-    """The summary's keys (baseline's included) that exist for each of ``names``, without the name."""
-    return (
-        tuple(key.removesuffix(f"/{names[0]}") for key in evaluation.summary if key.endswith(f"/{names[0]}"))
-        if names
-        else ()
-    )
+    """The summary's keys (baseline's included) that exist for any of ``names``, without the name."""
+    ends = tuple(f"/{name}" for name in names)
+    return tuple(dict.fromkeys(key.rpartition("/")[0] for key in evaluation.summary if key.endswith(ends)))
 
 
 def terminal_table(evaluation: Evaluation) -> Group:
@@ -55,6 +54,8 @@ def terminal_table(evaluation: Evaluation) -> Group:
         parts.append(_landmark_table(evaluation))
     if evaluation.scores.structures:
         parts.append(_structure_table(evaluation))
+    if evaluation.scores.reported:
+        parts.append(mask_score_table(evaluation))
     parts.append(_overall_table(evaluation))
     if evaluation.protocol.gate is not None:
         parts.append(Text(gate_text(evaluation)))
@@ -87,14 +88,9 @@ def interval_note(evaluation: Evaluation) -> str:
     subjects = evaluation.summary["subjects"]
     if subjects < 2:
         return "One subject: there is no confidence interval."
-    return "Few subjects: the confidence intervals are likely too narrow." if subjects < FEW_SUBJECTS else ""
-
-
-def number(value: float | int | None, digits: int = 2, percent: bool = False) -> str:
-    """A figure for people; a dash where it does not exist."""
-    if value is None or (isinstance(value, float) and not math.isfinite(value)):
-        return "–"
-    return f"{100 * value:.{max(digits - 1, 0)}f} %" if percent else f"{value:.{digits}f}"
+    if subjects < MIN_BOOTSTRAP_SUBJECTS:
+        return f"Few subjects ({subjects}): fewer than {MIN_BOOTSTRAP_SUBJECTS} have no confidence interval."
+    return f"Few subjects ({subjects}): the confidence intervals are rough." if subjects < FEW_SUBJECTS else ""
 
 
 _LANDMARK_HEADER = (
@@ -112,6 +108,16 @@ _LANDMARK_HEADER = (
     "error_px",
     "error_mm",
     "error_isocenter_mm",
+)
+_DICE_HEADER = (
+    "case_id",
+    "subject_id",
+    "structure",
+    "dice",
+    "true_positives",
+    "false_positives",
+    "false_negatives",
+    "true_negatives",
 )
 _CURVE_HEADER = (
     "confidence_cut",
@@ -148,9 +154,12 @@ def _landmark_rows(evaluation: Evaluation) -> Iterable[Row]:
 
 def _dice_rows(evaluation: Evaluation) -> Iterable[Row]:
     scores = evaluation.scores
+    columns = [scores.dice, *(getattr(scores.counts, name) for name in _DICE_HEADER[4:])]
+    columns += [scores.mask_score(name) for name in scores.reported]
     for row, (case_id, subject_id) in enumerate(zip(scores.case_ids, scores.subject_ids, strict=True)):
-        for column, name in enumerate(scores.structures):
-            yield case_id, subject_id, name, scores.dice[row, column]
+        for place, name in enumerate(scores.structures):
+            known = scores.structure_known[place]
+            yield case_id, subject_id, name, *(table[row, place] if known else None for table in columns)
 
 
 def _curve_rows(evaluation: Evaluation) -> Iterable[Row]:
@@ -168,7 +177,7 @@ def _curve_rows(evaluation: Evaluation) -> Iterable[Row]:
 
 def _summary_rows(evaluation: Evaluation, names: tuple[str, ...], keys: tuple[str, ...]) -> Iterable[Row]:
     for name in names:
-        yield (name, *(evaluation.summary[f"{key}/{name}"] for key in keys))
+        yield (name, *(evaluation.summary.get(f"{key}/{name}") for key in keys))
 
 
 def _csv(header: Row, rows: Iterable[Row]) -> str:
@@ -189,18 +198,6 @@ def _cell(value: Any) -> Any:
 
 def _interval(summary: Mapping[str, Any], key: str, digits: int = 2, percent: bool = False) -> str:
     return interval_text(summary[key.replace("*", "low")], summary[key.replace("*", "high")], digits, percent)
-
-
-def interval_text(low: float | None, high: float | None, digits: int = 2, percent: bool = False) -> str:
-    """``low to high``, or a dash where there is no interval."""
-    if low is None or high is None:
-        return "–"
-    return f"{number(low, digits, percent).removesuffix(' %')} to {number(high, digits, percent)}"
-
-
-def spread_text(mean: float | None, std: float | None, digits: int = 2) -> str:
-    """``mean ± std``, or a dash where there is nothing to average."""
-    return "–" if mean is None or std is None else f"{mean:.{digits}f} ± {std:.{digits}f}"
 
 
 def _landmark_table(evaluation: Evaluation) -> Table:

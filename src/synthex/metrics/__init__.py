@@ -4,6 +4,7 @@ The original's formulas are in :mod:`synthex.metrics.original`.
 """
 
 from synthex.metrics.bootstrap import FEW_SUBJECTS, Interval, bootstrap_mean_ci
+from synthex.metrics.clusters import MIN_BOOTSTRAP_SUBJECTS
 from synthex.metrics.compare import compare_paired, compare_unpaired
 from synthex.metrics.comparison import BootstrapTest, Comparison, Significance
 from synthex.metrics.curve import ActivationCurve, activation_curve
@@ -37,6 +38,7 @@ from synthex.metrics.statistics import Statistics, describe
 __all__ = [
     "FEW_SUBJECTS",
     "MASK_SCORES",
+    "MIN_BOOTSTRAP_SUBJECTS",
     "ActivationCurve",
     "BootstrapTest",
     "Comparison",

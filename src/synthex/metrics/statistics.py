@@ -1,7 +1,7 @@
 """The handful of numbers that describe a set of errors or overlaps."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
@@ -19,7 +19,7 @@ class Statistics:
         std: Population standard deviation (ddof 0, as in the paper's tables).
         median: 50th percentile.
         p95: 95th percentile, linear interpolation.
-        ci95: Bootstrap interval of the mean, by subject.
+        ci95: Studentized bootstrap interval of the mean, by subject; NaN with fewer than five subjects.
     """
 
     count: int
@@ -30,9 +30,26 @@ class Statistics:
     ci95: Interval
 
 
-def describe(values: Float[np.ndarray, "N"], subjects: Sequence[str], rng: np.random.Generator) -> Statistics:
-    """Mean, spread, quantiles and a 95 % interval by subject of ``values``; NaN values are left out."""
-    interval = bootstrap_mean_ci(values, subjects, rng)
+def describe(
+    values: Float[np.ndarray, "N"],
+    subjects: Sequence[str],
+    rng: np.random.Generator,
+    bounds: tuple[float, float] = (-np.inf, np.inf),
+) -> Statistics:
+    """Mean, spread, quantiles and a 95 % interval by subject of ``values``; NaN values are left out.
+
+    The interval is the studentized bootstrap's: the percentile interval misses the truth far too often with few
+    subjects (docs/statistics.md). For few subjects that differ much it can be wider than what is possible at all.
+
+    Args:
+        values: One an image, or an image and name.
+        subjects: Subject of each.
+        rng: Source of the resamples.
+        bounds: What a mean can be ((0, 1) for a rate); the interval is cut there, which takes no possible truth out.
+    """
+    interval = bootstrap_mean_ci(values, subjects, rng, method="studentized")
+    low, high = (float(end) for end in np.clip((interval.low, interval.high), *bounds))
+    interval = replace(interval, low=low, high=high)
     kept = values[np.isfinite(values)].astype(np.float64)
     if not len(kept):
         nan = float("nan")

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from synthex.core import EvalProtocol, Task
-from synthex.tasks.lesion_segmentation.scoring import CONFIDENCE_CUTS, PRIMARY
+from synthex.tasks.lesion_segmentation.scoring import CONFIDENCE_CUTS, FIELD_BASELINE, MASK_SCORES, PRIMARY
 from synthex.tasks.lesion_segmentation.vocabulary import VOCABULARY
 
 if TYPE_CHECKING:
@@ -45,7 +45,15 @@ def build(
 
 def protocol() -> EvalProtocol:
     """How predictions of this task are scored."""
-    return EvalProtocol(task=NAME, vocabulary=VOCABULARY, confidence_cuts=CONFIDENCE_CUTS, primary=PRIMARY)
+    return EvalProtocol(
+        task=NAME,
+        vocabulary=VOCABULARY,
+        confidence_cuts=CONFIDENCE_CUTS,
+        primary=PRIMARY,
+        mask_scores=MASK_SCORES,
+        original_rule="covid",
+        field_baseline=FIELD_BASELINE,
+    )
 
 
 __all__ = ["NAME", "build", "protocol"]
