@@ -116,6 +116,46 @@ def test_the_folds_sets_are_pooled(run, archive, synthex, tmp_path):
         assert message in synthex("evaluate", *arguments, code=2)
 
 
+def test_methods_are_compared_on_the_same_cases(run, archive, synthex, tmp_path):
+    real = ("real=tool_folders", f"real.root={archive}")
+    for fold in (1, 2, "all"):
+        synthex("predict", str(run), *real, f"real.fold={fold}", f"output=fold-{fold}")
+    methods = "compare={whole:fold-all,folds:[fold-1,fold-2],trivial:fold-all/baseline}"
+    text = synthex("evaluate", methods, "margins={dice:0.1}", "output=compared")
+    assert "report: compared/report.html" in text
+    found = json.loads(Path("compared/comparison.json").read_text())
+    assert found["methods"] == ["whole", "folds", "trivial", "baseline of whole", "baseline of folds"]
+    assert found["cases"] == 2 * SIZES["test"]
+    rows = {(row["quantity"], row["name"], row["method"]): row for row in found["figures"]}
+    names = {name for _, name, _ in rows}
+    for quantity in ("dice", "landmark_error_mm_all"):
+        for name in names:
+            if (quantity, name, "whole") in rows:
+                for one, two in (("whole", "folds"), ("trivial", "baseline of whole")):
+                    assert rows[quantity, name, one]["mean"] == rows[quantity, name, two]["mean"]
+    for method in ("whole", "folds", "trivial"):
+        assert summary(Path("compared") / method)["cases"] == found["cases"]
+    synthex("evaluate", methods, *real, "output=shared")
+    again = json.loads(Path("shared/comparison.json").read_text())
+    assert again["figures"] == found["figures"]
+    for arguments, message in (
+        ((methods,), "say where to write: output=<folder>"),
+        ((methods, "predictions=fold-all", "output=x"), "predictions and compare are both set"),
+        (("compare={a:fold-all}", "output=x"), "needs at least two methods by name"),
+        (("compare={a:fold-all,b:fold-1}", "output=x"), "fold-1/predictions.json: lacks 3 of 6 cases"),
+        (("compare={a:fold-all,b:[fold-1,fold-1]}", "output=x"), "compare.b: fold-1 is there twice"),
+        (("compare={a:fold-all/baseline,b:fold-1/baseline}", "output=x"), "cases.yaml: is missing"),
+        ((methods, "margins={dise:0.1}", "output=x"), "there is no quantity dise"),
+        (("fold-all", "margins={dice:0.1}", "output=x"), "margins are of a comparison"),
+    ):
+        assert message in synthex("evaluate", *arguments, code=2)
+    cases = OmegaConf.load(tmp_path / "fold-1" / "cases.yaml")
+    cases.folder = str(tmp_path)
+    OmegaConf.save(cases, tmp_path / "fold-1" / "cases.yaml")
+    error = synthex("evaluate", methods, "output=x", code=2)
+    assert "fold-1: is on other cases than fold-all; predict one dataset with every method" in error
+
+
 def test_mistakes_with_real_folders(run, archive, synthex, tmp_path):
     real = ("real=tool_folders", f"real.root={archive}")
     for arguments, message in (
