@@ -1,6 +1,6 @@
 """Score prediction files against ground truth: tables, figures and a report. Knows files, not models."""
 
-from synthex.evaluation.baseline import TrivialPredictor
+from synthex.evaluation.baseline import FieldPredictor, TrivialPredictor
 from synthex.evaluation.compare import ComparisonTable, Figures, compare_figures, compare_scores
 from synthex.evaluation.compare_tables import comparison_csv, comparison_latex
 from synthex.evaluation.gallery import MAX_CASES
@@ -29,6 +29,7 @@ __all__ = [
     "ComparisonTable",
     "Evaluation",
     "EvaluationPaths",
+    "FieldPredictor",
     "Figures",
     "PooledReader",
     "PredictionSet",

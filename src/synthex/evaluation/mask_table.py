@@ -5,7 +5,17 @@ from rich.table import Table
 from synthex.evaluation.scorer import Evaluation
 from synthex.evaluation.wording import number, spread_text
 
-_ANSWERS = (("model", ""), ("baseline", "baseline_"), ("whole region", "field_baseline_"))
+_ANSWERS = (("model", ""), ("baseline", "baseline_"), ("region", "field_baseline_"))
+
+_SHORT = {
+    "sensitivity": "sens",
+    "specificity": "spec",
+    "precision": "prec",
+    "accuracy": "acc",
+    "f2": "F2",
+    "iou": "IoU",
+}
+"""So that all columns fit into 80 characters."""
 
 
 def mask_score_header(evaluation: Evaluation) -> tuple[str, ...]:
@@ -37,7 +47,7 @@ def mask_score_table(evaluation: Evaluation) -> Table:
     """The same for the terminal."""
     table = Table(title="Masks: mean over images", title_justify="left")
     for index, column in enumerate(mask_score_header(evaluation)):
-        table.add_column(column, justify="left" if index < 2 else "right")
+        table.add_column(_SHORT.get(column, column), justify="left" if index < 2 else "right")
     for row in mask_score_rows(evaluation):
         table.add_row(*row, style="bold" if row[1] == "model" else None)
     return table
