@@ -153,6 +153,24 @@ def test_all_quantities_of_masks_and_landmarks_are_compared(evaluations, compari
     assert tested == {"dice", "f2"}
 
 
+def test_the_whole_region_and_the_reported_scores_have_their_place(samples, tmp_path):
+    protocol = replace(
+        PROTOCOL, mask_scores=("sensitivity", "f2"), field_baseline=(("sacrum", "hip-l"),), primary="dice_mean/sacrum"
+    )
+    found = evaluate_methods(sets_of(tmp_path / "sets", samples), ListReader(tuple(samples)), protocol, gallery=9)
+    table = compare_methods(found, resamples=199)
+    assert table.methods == ("sim2real", "real+2", "whole region")
+    rows = {(row.quantity, row.name): row for row in table.figures if row.method == "whole region"}
+    assert rows["dice", "sacrum"].mean == pytest.approx(found["sim2real"].summary["field_baseline_dice_mean/sacrum"])
+    assert rows["dice", "hip-l"].count == 0
+    paths = write_comparison(tmp_path / "out", found, table)
+    assert "whole region" in "".join(page_of(paths.report).text)
+    one = "".join(page_of(paths.methods["real+2"].report).text)
+    assert "Scores of masks" in one
+    assert f"{found['real+2'].summary['f2_mean/sacrum']:.3f} ±" in one
+    assert '<option value="s2" selected>sacrum' in paths.report.read_text()
+
+
 @pytest.mark.parametrize("which", ["methods", "one"])
 def test_reports_load_nothing_and_are_well_formed(written, which):
     path = written.report if which == "methods" else written.methods["sim2real"].report

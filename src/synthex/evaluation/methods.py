@@ -16,7 +16,7 @@ from synthex.evaluation.compare import (
     compare_scores,
 )
 from synthex.evaluation.scorer import Evaluation
-from synthex.evaluation.scores import MASK_QUANTITIES, Scores
+from synthex.evaluation.scores import MASK_QUANTITIES, Scores, bounds_of
 from synthex.metrics import describe
 
 LABELS = {
@@ -32,6 +32,9 @@ LABELS = {
     "iou": "Intersection over union",
 }
 """Every quantity that methods are compared in, in the order of the report, with its name for people."""
+
+REGION = "whole region"
+"""Column of the answer that takes a whole region, as the true lungs, for a structure in it."""
 
 LOWER_IS_BETTER = ("landmark_error_mm", "landmark_error_mm_all")
 """Quantities that are errors; of all others more is better."""
@@ -60,8 +63,9 @@ def compare_methods(
 ) -> ComparisonTable:
     """Compare methods scored by :func:`synthex.evaluation.scorer.evaluate_methods` in all of :data:`LABELS`.
 
-    Baselines have their figures in columns of their own, but are in no pair: more pairs would weaken the corrected
-    tests of the methods. A baseline that is to be compared is given as a method.
+    Baselines, and the whole region taken for a structure where the task asks for it, have their figures in columns
+    of their own, but are in no pair: more pairs would weaken the corrected tests of the methods. A baseline that is to
+    be compared is given as a method.
 
     Args:
         evaluations: Method to what was found; at least two.
@@ -85,9 +89,11 @@ def compare_methods(
     for quantity, (names, _) in next(iter(tables.values())).items():
         if quantity not in QUANTITIES:
             values = {name: found[quantity][1] for name, found in tables.items()}
-            figures = Figures(quantity, names, reference.subject_ids, values)
+            figures = Figures(quantity, names, reference.subject_ids, values, bounds_of(quantity))
             parts.append(compare_figures(figures, given.get(quantity), seed=seed, resamples=resamples))
     trivial = {f"baseline of {name}": one.baseline for name, one in evaluations.items() if one.baseline is not None}
+    if reference.field_baseline is not None:  # made of the truth, so it is the same for all methods
+        trivial[REGION] = reference.field_baseline
     rows = [row for part in parts for row in part.figures]
     rows += [row for name, one in trivial.items() for row in method_rows(name, one, seed)]
     pairs = [row for part in parts for row in part.differences]
@@ -113,7 +119,8 @@ def method_rows(method: str, scores: Scores, seed: int = 0) -> tuple[MethodRow, 
         for name, column in columns.items():
             part = values[:, column]
             subjects = [subject for subject in scores.subject_ids for _ in range(part.shape[1])]
-            found = describe(part.ravel(), subjects, derive_rng("compare", seed, quantity, name, method))
+            rng = derive_rng("compare", seed, quantity, name, method)
+            found = describe(part.ravel(), subjects, rng, bounds_of(quantity))
             ends = (found.ci95.low, found.ci95.high)
             rows.append(MethodRow(quantity, name, method, found.count, found.mean, found.std, *ends))
     return tuple(rows)

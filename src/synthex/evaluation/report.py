@@ -6,12 +6,23 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from synthex.evaluation.charts import curve_chart, cut_chart, dice_chart, distribution_chart, error_boxes
+from synthex.evaluation.charts import (
+    curve_chart,
+    cut_chart,
+    dice_chart,
+    distribution_chart,
+    error_boxes,
+    methods_dice_chart,
+)
 from synthex.evaluation.markup import bar, figure, page, table, warning
+from synthex.evaluation.mask_table import mask_score_header, mask_score_rows
 from synthex.evaluation.scorer import Evaluation
 from synthex.evaluation.summary import documented_keys
 from synthex.evaluation.tables import gate_text, interval_note, interval_text, number, overall_rows, spread_text
 from synthex.evaluation.viewer import viewer
+
+FEW_STRUCTURES = 3
+"""Up to so many structures are shown one by one: a mean over unlike ones, such as lesion and lungs, says little."""
 
 
 def render_report(
@@ -49,7 +60,7 @@ def render_report(
                     "All visible landmarks count; missed ones never get there. Thin lines: one landmark each. "
                     + ("Dashed: baseline." if evaluation.baseline is not None else "")),
             "</div>",
-            '<div class="pair" style="margin-top:12px">',
+            '<div class="pair">',
             figure("Error by landmark, detected ones", error_boxes(evaluation),
                     "Box: quartiles; bar: median; line: 5th to 95th percentile."),
             figure("What the confidence cut does", cut_chart(evaluation),
@@ -59,12 +70,8 @@ def render_report(
             _landmark_table(evaluation),
         ]  # fmt: skip
     if scores.structures:
-        chart = figure(
-            "How many masks reach a given Dice", dice_chart(evaluation),
-            "High and right is good. Thin lines: one structure each. "
-            + ("Dashed: baseline." if evaluation.baseline is not None else ""),
-        )  # fmt: skip
-        body += ["<h2>By structure</h2>", _structure_table(evaluation), f'<div class="pair">{chart}</div>']
+        body += ["<h2>By structure</h2>", _structure_table(evaluation), _mask_scores(evaluation)]
+        body += [f'<div class="pair">{"".join(_dice_charts(evaluation))}</div>']
     body += [viewer({"model": evaluation}), _shots(images)]
     body += [provenance({**(details or {}), **evaluation.provenance}), _definitions(evaluation)]
     return page(headline, body)
@@ -131,6 +138,34 @@ def _comparison(evaluation: Evaluation) -> str:
         "positions and mean masks, whatever the image shows.</p>"
         + table(("figure", "model", "95 % CI", "baseline"), rows)
     )
+
+
+def _mask_scores(evaluation: Evaluation) -> str:
+    if not evaluation.scores.reported:
+        return ""
+    rows = [tuple(map(escape, row)) for row in mask_score_rows(evaluation, spread=True)]
+    note = (
+        '<p class="soft">Mean ± standard deviation over images. A region as the answer takes the whole true region for '
+        "the structure: it knows where to look and sees nothing.</p>"
+        if evaluation.scores.field_baseline is not None
+        else ""
+    )
+    return f"<h3>Scores of masks</h3>{note}{table(mask_score_header(evaluation), rows)}"
+
+
+def _dice_charts(evaluation: Evaluation) -> list[str]:
+    """One chart a structure where there are few, since a mean over unlike structures says little; else one of all."""
+    names = evaluation.scores.structures
+    dashed = " Dashed: baseline." if evaluation.baseline is not None else ""
+    if not 1 < len(names) <= FEW_STRUCTURES:
+        thin = " Thin lines: one structure each." if len(names) > 1 else ""
+        text = f"High and right is good.{thin}{dashed}"
+        return [figure("How many masks reach a given Dice", dice_chart(evaluation), text)]
+    return [
+        figure(f"How many masks reach a given Dice: {name}", methods_dice_chart({"model": evaluation}, name),
+               "High and right is good." + dashed)
+        for name in names
+    ]  # fmt: skip
 
 
 def _landmark_table(evaluation: Evaluation) -> str:

@@ -10,14 +10,13 @@ from synthex.evaluation.compare import ComparisonTable, DifferenceRow, MethodRow
 from synthex.evaluation.compare_tables import DIGITS
 from synthex.evaluation.markup import figure, legend, page, table, warning
 from synthex.evaluation.methods import LABELS, LOWER_IS_BETTER
-from synthex.evaluation.report import provenance
+from synthex.evaluation.report import FEW_STRUCTURES, provenance
 from synthex.evaluation.scorer import Evaluation
 from synthex.evaluation.scores import MASK_QUANTITIES
 from synthex.evaluation.tables import interval_note, number
 from synthex.evaluation.viewer import viewer
 
 _ALPHA = 0.05  # below it a corrected p value is called a finding
-_FEW = 3  # up to so many structures are shown one by one
 
 
 def render_methods_report(
@@ -53,7 +52,7 @@ def render_methods_report(
         '<p class="soft">Every pair on the cases that both have a figure for; tests are by subject. '
         "p values are corrected after Holm for all pairs in one figure. A large p does not show that two "
         "methods are as good as each other; the test of equivalence does, within its margin.</p>",
-        _differences([row for row in comparison.differences if bool(row.name) == bool(own.get(row.quantity))]),
+        _differences(_main_differences(comparison, own)),
         _named_differences([row for row in comparison.differences if row.name and not own.get(row.quantity)]),
         "<h2>Curves</h2>",
         legend(list(evaluations)),
@@ -82,7 +81,7 @@ def _apart(evaluation: Evaluation) -> dict[str, tuple[str, ...]]:
     A lesion and a lung field have nothing in common; seven bones are fairly described by their mean.
     """
     names = evaluation.scores.structures
-    few = names if 1 < len(names) <= _FEW else ()
+    few = names if 1 < len(names) <= FEW_STRUCTURES else ()
     return dict.fromkeys(("dice", *MASK_QUANTITIES), few) if few else {}
 
 
@@ -137,6 +136,13 @@ def _paper_cell(row: MethodRow, css: str) -> str:
         text += f" ({(row.ci_high - row.ci_low) / 2:.{digits}f})"
         hint = f"95 % interval {row.ci_low:.{digits}f} to {row.ci_high:.{digits}f}; {hint}"
     return f'<span class="{css}" title="{escape(hint)}">{text}</span>'
+
+
+def _main_differences(comparison: ComparisonTable, apart: Mapping[str, tuple[str, ...]]) -> list[DifferenceRow]:
+    """Pooled rows first, then those of structures that are shown one by one, structure by structure."""
+    names = ["", *apart.get("dice", ())]
+    rows = [row for row in comparison.differences if bool(row.name) == bool(apart.get(row.quantity))]
+    return sorted(rows, key=lambda row: names.index(row.name))
 
 
 def _named_differences(rows: Sequence[DifferenceRow]) -> str:
