@@ -167,7 +167,7 @@ def test_tables_of_a_task_without_landmarks(score, tmp_path):
     text = console.export_text()
     assert re.search(r"lesion +│ region", text)
     assert "Landmarks:" not in text
-    for value in ("0.909", "0.625", "sens", "prec"):
+    for value in ("0.909", "0.625", "sens", "prec", "Dice of lesion"):
         assert value in text
     paths = write_evaluation(tmp_path / "out", found)
     page = paths.report.read_text()

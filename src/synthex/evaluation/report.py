@@ -44,7 +44,7 @@ def render_report(
     body = [
         f"<h1>{escape(headline)}</h1>",
         f'<p class="soft">{summary["cases"]} images of {summary["subjects"]} subjects · task '
-        f"{escape(evaluation.protocol.task)} · {summary['visible_landmarks']} visible landmarks</p>",
+        f"{escape(evaluation.protocol.task)}{_landmark_count(evaluation)}</p>",
         _warnings(evaluation),
         _cards(evaluation),
         f'<p class="soft">{escape(gate_text(evaluation))}</p>' if evaluation.protocol.gate is not None else "",
@@ -77,6 +77,10 @@ def render_report(
     return page(headline, body)
 
 
+def _landmark_count(evaluation: Evaluation) -> str:
+    return f" · {evaluation.summary['visible_landmarks']} visible landmarks" if evaluation.scores.landmarks else ""
+
+
 def _warnings(evaluation: Evaluation) -> str:
     notes = []
     for cases, text in (
@@ -101,6 +105,9 @@ def _cards(evaluation: Evaluation) -> str:
             _card(summary, "False detections", "false_detection_rate", "%", None),
         ]
     if evaluation.scores.structures:
+        name = evaluation.protocol.primary.partition("/")[2]
+        if name in evaluation.scores.structures:
+            cards.append(_card(summary, f"Dice of {name}", f"dice_mean/{name}", "", "dice_ci95"))
         cards.append(_card(summary, "Mean Dice", "dice_mean", "", "dice_ci95"))
     return f'<div class="cards">{"".join(cards)}</div>'
 
@@ -114,13 +121,14 @@ def _card(summary: Mapping[str, Any], name: str, key: str, unit: str, interval: 
         return number(value * scale, digits) + (f" {unit}" if with_unit and unit else "")
 
     lines = []
-    if interval is not None and summary[f"{interval}_low"] is not None:
-        lines.append(f"95 % CI {show(summary[f'{interval}_low'])} to {show(summary[f'{interval}_high'])}")
+    end = key[key.index("/") :] if "/" in key else ""
+    if interval is not None and summary[f"{interval}_low{end}"] is not None:
+        lines.append(f"95 % CI {show(summary[f'{interval}_low{end}'])} to {show(summary[f'{interval}_high{end}'])}")
     if f"baseline_{key}" in summary:
         lines.append(f'<span class="base">baseline {show(summary[f"baseline_{key}"], True)}</span>')
     shown = "" if summary[key] is None else unit
     return (
-        f'<div class="card"><div class="name">{name}</div><div class="value own">{show(summary[key])} '
+        f'<div class="card"><div class="name">{escape(name)}</div><div class="value own">{show(summary[key])} '
         f'<span class="unit">{shown}</span></div><div class="soft">{"<br>".join(lines) or "&nbsp;"}</div></div>'
     )
 
@@ -245,8 +253,11 @@ def provenance(details: Mapping[str, Any], headline: str = "Provenance") -> str:
 
 def _definitions(evaluation: Evaluation) -> str:
     keys = documented_keys(evaluation.scores, with_baseline=False, with_gate=evaluation.protocol.gate is not None)
+    absent = () if evaluation.scores.landmarks else ("landmark", "detection")
     items = "".join(
-        f"<dt><code>{escape(key)}</code></dt><dd>{escape(text)}</dd>" for key, text in keys.items() if "/" not in key
+        f"<dt><code>{escape(key)}</code></dt><dd>{escape(text)}</dd>"
+        for key, text in keys.items()
+        if "/" not in key and not any(word in key for word in absent)
     )
     return (
         "<details><summary>What the keys of summary.json mean</summary>"

@@ -264,10 +264,16 @@ OVERALL = (
 
 
 def overall_rows(evaluation: Evaluation) -> list[tuple[str, str, str, str, str]]:
-    """Label, key, model, its interval and baseline of the rows in :data:`OVERALL` that the task has."""
-    summary = evaluation.summary
-    rows = []
-    for label, key, digits, percent, interval in OVERALL:
+    """Label, key, model, its interval and baseline of the rows in :data:`OVERALL` that the task has.
+
+    Where one structure ranks models its Dice comes first: a mean over unlike structures says little.
+    """
+    summary, rows = evaluation.summary, []
+    name = evaluation.protocol.primary.removeprefix("dice_mean/")
+    wanted = OVERALL
+    if name in evaluation.scores.structures:
+        wanted = ((f"Dice of {name}", f"dice_mean/{name}", 3, False, f"dice_ci95_*/{name}"), *OVERALL)
+    for label, key, digits, percent, interval in wanted:
         scored = evaluation.scores.structures if key.startswith("dice") else evaluation.scores.landmarks
         if scored:
             model = number(summary[key], digits, percent)
