@@ -168,6 +168,7 @@ def test_the_whole_region_and_the_reported_scores_have_their_place(samples, tmp_
     one = "".join(page_of(paths.methods["real+2"].report).text)
     assert "Scores of masks" in one
     assert f"{found['real+2'].summary['f2_mean/sacrum']:.3f} ±" in one
+    assert "Dice of sacrum" in one
     assert '<option value="s2" selected>sacrum' in paths.report.read_text()
 
 
@@ -238,6 +239,19 @@ def test_large_images_shrink_and_keep_their_places():
     np.testing.assert_allclose(view.truth.points / view.size, sample.landmarks / (1400, 700), atol=1e-9)
     np.testing.assert_allclose(view.guesses[0].points[:, 0] - view.truth.points[:, 0], 14 * SIDE / 1400)
     assert len(view.image) < 60_000
+
+
+def test_pictures_keep_the_grey_levels_of_lungs():
+    # Air, lung and soft tissue as seen in log images of chests: the body's window would make lungs black.
+    sample = make_case(0)
+    image = np.full(sample.image.shape, 4.0, dtype=np.float32)
+    image[:, :10] = 0.0
+    image[10:40, 20:40] = np.linspace(0.5, 0.9, 20, dtype=np.float32)
+    view = make_view(replace(sample, image=image), [perfect(sample)], [0.0])
+    with Image.open(io.BytesIO(view.image)) as picture:
+        lungs = np.asarray(picture)[12:38, 22:38].astype(float)
+    assert lungs.min() > 15
+    assert np.ptp(lungs.mean(axis=0)) > 10
 
 
 def test_the_keeper_keeps_the_worst_of_any_method():

@@ -75,7 +75,9 @@ def make_view(sample: Sample, predictions: Sequence[Prediction], badness: Sequen
     if factor < 1:
         image = np.asarray(PilImage.fromarray(image).resize((columns, rows), PilImage.Resampling.BOX))
     buffer = io.BytesIO()
-    PilImage.fromarray(radiological_display(image, sample.domain)).save(buffer, "JPEG", quality=_QUALITY, optimize=True)
+    PilImage.fromarray(radiological_display(image, sample.domain, whole=True)).save(
+        buffer, "JPEG", quality=_QUALITY, optimize=True
+    )
     scale = np.array((columns / width, rows / height))
 
     def marks(masks: MaskStack, points: np.ndarray, present: Flags) -> Marks:

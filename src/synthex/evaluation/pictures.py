@@ -56,8 +56,15 @@ class Picture:
         return np.unpackbits(bits, axis=-1, count=self.image.shape[1]).astype(bool)
 
 
-def radiological_display(image: np.ndarray, domain: Domain) -> np.ndarray:
-    """8-bit picture of a radiograph the way it is read: bone bright, windowed on the body in the log image."""
+def radiological_display(image: np.ndarray, domain: Domain, *, whole: bool = False) -> np.ndarray:
+    """8-bit picture of a radiograph the way it is read: bone bright, windowed on the body in the log image.
+
+    Args:
+        image: Rows x columns.
+        domain: What its values are.
+        whole: Window everything that is there instead, so that lungs, which are hardly darker than the air beside the
+            patient, keep their grey levels.
+    """
     values = image.astype(np.float64)
     if domain == "intensity":
         # Dead pixels count as unexposed; four decades below the brightest is darker than any bone.
@@ -65,10 +72,10 @@ def radiological_display(image: np.ndarray, domain: Domain) -> np.ndarray:
         floor = max(float(np.percentile(values, 99.9)), 1e-12) * 1e-4
         values = -np.log(np.maximum(values, floor))
     values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
-    low, high = np.percentile(values, (1, 99))
+    low, high = np.percentile(values, (0.5, 99.5) if whole else (1, 99))
     # Air beside the patient would take half of the grey scale: the window is that of the body.
     body = values[values > low + 0.2 * (high - low)]
-    if body.size:
+    if body.size and not whole:
         low, high = np.percentile(body, (2, 99.5))
     return np.clip((values - low) / max(high - low, 1e-12) * 255, 0, 255).round().astype(np.uint8)
 

@@ -125,7 +125,7 @@
     const row = (name, values) => rows.push(el("tr", {}, el("td", {}, name), ...values.map((value) => el("td", {}, value))));
     const overall = data.landmarks.length ? (found) => text(found.rank, false)
       : (found) => text(typeof found.rank === "number" ? 1 - found.rank : found.rank, true);
-    row(data.ranked, one.methods.map(overall));
+    if (data.landmarks.length || data.ranked === "mean Dice") row(data.ranked, one.methods.map(overall));
     data.structures.forEach((name, index) => row("Dice " + name, one.methods.map((found) => text(found.dice[index], true))));
     data.landmarks.forEach((name, index) => row(name, one.methods.map((found) => one.absent[index]
       ? (found.present[index] ? "claimed, not in the image" : "not in the image")
