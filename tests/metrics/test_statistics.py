@@ -120,3 +120,13 @@ def test_nothing_is_described_as_nan():
     found = describe(np.array([np.nan]), ["a"], derive_rng(0))
     assert found.count == 0
     assert np.isnan([found.mean, found.std, found.median, found.p95]).all()
+
+
+def test_the_interval_of_a_share_stays_a_share():
+    values, names = np.array([1.0, 1, 1, 1, 1, 0.2]), list("abcdef")
+    free = describe(values, names, derive_rng(0)).ci95
+    assert free.high > 1
+    bound = describe(values, names, derive_rng(0), (0.0, 1.0)).ci95
+    assert (bound.low, bound.high) == (max(free.low, 0.0), 1.0)
+    few = describe(values[2:], names[2:], derive_rng(0), (0.0, 1.0)).ci95
+    assert np.isnan([few.low, few.high]).all()

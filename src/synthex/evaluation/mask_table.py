@@ -7,20 +7,14 @@ from synthex.evaluation.wording import number, spread_text
 
 _ANSWERS = (("model", ""), ("baseline", "baseline_"), ("region", "field_baseline_"))
 
-_SHORT = {
-    "sensitivity": "sens",
-    "specificity": "spec",
-    "precision": "prec",
-    "accuracy": "acc",
-    "f2": "F2",
-    "iou": "IoU",
-}
+_NAMES = {"dice": "Dice", "f2": "F2", "iou": "IoU"}
+_SHORT = {"sensitivity": "sens", "specificity": "spec", "precision": "prec", "accuracy": "acc"}
 """So that all columns fit into 80 characters."""
 
 
 def mask_score_header(evaluation: Evaluation) -> tuple[str, ...]:
     """Columns of :func:`mask_score_rows`; F1 is not among them, since Dice is."""
-    return "structure", "answer", "Dice", *_others(evaluation)
+    return "structure", "answer", _NAMES["dice"], *(_NAMES.get(name, name) for name in _others(evaluation))
 
 
 def mask_score_rows(evaluation: Evaluation, spread: bool = False) -> list[tuple[str, ...]]:

@@ -245,7 +245,7 @@ def _structure_table(evaluation: Evaluation) -> Table:
     return table
 
 
-OVERALL = (
+OVERALL: tuple[tuple[str, str, int, bool, str | None], ...] = (
     ("mean error, detected (mm at the detector)", "landmark_error_mm_mean", 2, False, "landmark_error_mm_ci95_*"),
     ("median error, detected (mm)", "landmark_error_mm_median", 2, False, None),
     ("mean error, no miss dropped (mm)", "landmark_error_mm_mean_all", 2, False, "landmark_error_mm_ci95_*_all"),
