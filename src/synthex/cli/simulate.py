@@ -95,7 +95,22 @@ def request(cfg: DictConfig, source: AnatomySource, seed: int) -> dict[str, Any]
     if from_files(cfg):
         data["subjects"] = short_hash(json.dumps(fingerprints(source), sort_keys=True))
     found = {key: plain(cfg[key]) for key in MAKE_CASES} | {"data": data, "seed": seed}
+    found["task"] = _without_paths(found["task"])
     return found | {"split": cfg.split, "count": int(cfg.count), "format": cfg.format}
+
+
+def _without_paths(node: Any) -> Any:
+    """A task's config with a hash of what its files hold in the place of their paths."""
+    if isinstance(node, list):
+        return [_without_paths(value) for value in node]
+    if not isinstance(node, dict):
+        return node
+    return {
+        key: short_hash(Path(value).expanduser().read_bytes().hex())
+        if key == "path" and isinstance(value, str) and Path(value).expanduser().is_file()
+        else _without_paths(value)
+        for key, value in node.items()
+    }
 
 
 def short_hash(text: str) -> str:

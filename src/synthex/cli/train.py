@@ -102,7 +102,22 @@ def enter_run(run: Path, cfg: DictConfig, task: Task) -> Path | None:
 def run_config(cfg: DictConfig) -> DictConfig:
     """The resolved settings that make a run what it is."""
     container: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
-    return OmegaConf.create({key: value for key, value in container.items() if key not in SEPARATE})
+    kept = {key: value for key, value in container.items() if key not in SEPARATE}
+    return OmegaConf.create(kept | {"task": _from_anywhere(kept["task"])})
+
+
+def _from_anywhere(node: Any) -> Any:
+    """Paths of a task's files made absolute: a run is predicted with, and scored, from other folders too."""
+    if isinstance(node, list):
+        return [_from_anywhere(value) for value in node]
+    if not isinstance(node, dict):
+        return node
+    return {
+        key: str(Path(value).expanduser().resolve())
+        if key == "path" and isinstance(value, str)
+        else _from_anywhere(value)
+        for key, value in node.items()
+    }
 
 
 def differences(one: Any, other: Any, prefix: str = "") -> list[str]:
