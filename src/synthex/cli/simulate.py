@@ -7,7 +7,7 @@ from typing import Any
 from omegaconf import DictConfig
 from torch.utils.data import DataLoader, Dataset
 
-from synthex.cli.build import build_reader, build_sources, build_task, plain, prepare
+from synthex.cli.build import build_reader, build_sources, build_task, map_paths, plain, prepare
 from synthex.cli.predict import LOADING, MAKE_CASES
 from synthex.cli.settings import choose
 from synthex.cli.subjects import fingerprints, from_files
@@ -95,22 +95,11 @@ def request(cfg: DictConfig, source: AnatomySource, seed: int) -> dict[str, Any]
     if from_files(cfg):
         data["subjects"] = short_hash(json.dumps(fingerprints(source), sort_keys=True))
     found = {key: plain(cfg[key]) for key in MAKE_CASES} | {"data": data, "seed": seed}
-    found["task"] = _without_paths(found["task"])
+    # What a file holds, not where it lies.
+    found["task"] = map_paths(
+        found["task"], lambda path: short_hash(path.read_bytes().hex() if path.is_file() else str(path.resolve()))
+    )
     return found | {"split": cfg.split, "count": int(cfg.count), "format": cfg.format}
-
-
-def _without_paths(node: Any) -> Any:
-    """A task's config with a hash of what its files hold in the place of their paths."""
-    if isinstance(node, list):
-        return [_without_paths(value) for value in node]
-    if not isinstance(node, dict):
-        return node
-    return {
-        key: short_hash(Path(value).expanduser().read_bytes().hex())
-        if key == "path" and isinstance(value, str) and Path(value).expanduser().is_file()
-        else _without_paths(value)
-        for key, value in node.items()
-    }
 
 
 def short_hash(text: str) -> str:

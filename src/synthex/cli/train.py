@@ -13,7 +13,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from synthex.cli.build import build_readers, build_task, plain, prepare
+from synthex.cli.build import build_readers, build_task, map_paths, plain, prepare
 from synthex.cli.evaluate import score
 from synthex.cli.predict import (
     BASELINE_FILE,
@@ -103,21 +103,8 @@ def run_config(cfg: DictConfig) -> DictConfig:
     """The resolved settings that make a run what it is."""
     container: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
     kept = {key: value for key, value in container.items() if key not in SEPARATE}
-    return OmegaConf.create(kept | {"task": _from_anywhere(kept["task"])})
-
-
-def _from_anywhere(node: Any) -> Any:
-    """Paths of a task's files made absolute: a run is predicted with, and scored, from other folders too."""
-    if isinstance(node, list):
-        return [_from_anywhere(value) for value in node]
-    if not isinstance(node, dict):
-        return node
-    return {
-        key: str(Path(value).expanduser().resolve())
-        if key == "path" and isinstance(value, str)
-        else _from_anywhere(value)
-        for key, value in node.items()
-    }
+    # A run is predicted with, and scored, from other folders too.
+    return OmegaConf.create(kept | {"task": map_paths(kept["task"], lambda path: str(path.resolve()))})
 
 
 def differences(one: Any, other: Any, prefix: str = "") -> list[str]:
