@@ -50,9 +50,10 @@ def write_plain_folder(root: Path) -> Path:
     for index, name in enumerate(FILES[:3]):
         write_dicom(root / name, stored_values(index), PatientID="ID-4711" if index < 2 else "ID-12")
     PILImage.fromarray((stored_values(3) // 16).astype(np.uint8)).save(root / FILES[3])
-    lines = ["image,landmark,column,row"]
+    lines = ["image,landmark,column,row,width,height"]
     lines += [f"{name},top,{3.5 + index},{2.25}" for index, name in enumerate(FILES)]
     lines += [f"{FILES[0]},tail,20,15", f"{FILES[1]},tail,,", f"{FILES[2]},tail,-4,3"]
+    lines[1:] = [f"{line},{SIZE[1]},{SIZE[0]}" for line in lines[1:]]
     (root / "annotations.csv").write_text("\n".join(lines) + "\n")
     square = [2, 3, 10, 3, 10, 8, 2, 8]
     document = {

@@ -46,7 +46,7 @@ def test_pixels_pitch_and_subjects(folder):
 def test_subjects_of_the_csv(folder):
     lines = (folder / "annotations.csv").read_text().splitlines()
     told = [f"{line},{'subject' if index == 0 else 'Jane Doe'}" for index, line in enumerate(lines)]
-    (folder / "annotations.csv").write_text("\n".join(told))
+    (folder / "annotations.csv").write_text("\n".join(told) + "\n")
     reader = PlainFolder(folder, "annotations.csv")
     assert {reader[index].subject_id for index in range(4)} == {"subject-0001"}
 
@@ -227,15 +227,31 @@ def test_tags_that_quote_a_patient(folder, capfd):
         ("image,landmark,column,row\nfilm.png,top,nan,2", "line 2 has a column or row"),
         ("image,landmark,column,row\nfilm.png,top,1,2\nfilm.png,top,1,2", "line 3 gives its image the landmark"),
         ("image,landmark,x,y\nfilm.png,top,1,2", "line 2 has no image or no landmark"),
+        ("image,landmark,column,row,width,height\nfilm.png,top,1,2,x,3", "line 2 has a width or height"),
         ("image,landmark,column,row,row\nfilm.png,top,1,2,3", "names a column twice"),
         ("", "has no lines"),
     ],
 )
 def test_damaged_lists(folder, lines, message):
-    (folder / "annotations.csv").write_text(lines)
+    (folder / "annotations.csv").write_text(f"{lines}\n" if lines else "")
     with pytest.raises(InputError, match=message) as caught:
         PlainFolder(folder, "annotations.csv")
     assert "smith" not in str(caught.value)
+
+
+def test_a_list_that_may_be_cut(folder):
+    path = folder / "annotations.csv"
+    path.write_text(path.read_text()[:-2])
+    with pytest.raises(InputError, match="does not end with a line break"):
+        PlainFolder(folder, "annotations.csv")
+
+
+@pytest.mark.parametrize("keep", [10, 800, 862])
+def test_pixels_that_are_missing(tmp_path, keep):
+    data = stored_values().tobytes()
+    path = write_dicom(tmp_path / "a.dcm", PixelData=data[:keep])
+    with pytest.raises(DicomError, match="more or fewer pixels than its header says"):
+        read_dicom(path)
 
 
 @pytest.mark.parametrize(

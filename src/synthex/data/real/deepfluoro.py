@@ -149,7 +149,9 @@ class DeepFluoro:
         masks = labels[None] == np.arange(1, len(STRUCTURES) + 1)[:, None, None]
         image = self._upright_pixels(image, turned).astype(np.float32)
         masks = self._upright_pixels(masks, turned) >= 0.5
-        points, visible = points_in(self._upright_points(points, turned), (image.shape[0], image.shape[1]))
+        points, visible = points_in(
+            self._upright_points(points, turned), (image.shape[0], image.shape[1]), self._path, f"case {case.case_id}"
+        )
         return Sample(
             case_id=case.case_id,
             subject_id=case.number,

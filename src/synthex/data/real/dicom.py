@@ -6,7 +6,10 @@ decodes files may quote them, so that none is repeated.
 
 import contextlib
 import hashlib
+import math
 import os
+import re
+import struct
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,12 +30,16 @@ projection radiographs is the detector's unless it was calibrated (DICOM PS3.3 1
 SQUARE = 0.01
 MAX_MAGNIFICATION = 5.0
 
+_ALLOCATED = "0028|0100"
 _BITS, _SIGNED, _SLOPE, _INTERCEPT = "0028|0101", "0028|0103", "0028|1053", "0028|1052"
 _PHOTOMETRIC, _RELATIONSHIP, _SIGN = "0028|0004", "0028|1040", "0028|1041"
 _SOURCE_DETECTOR, _SOURCE_PATIENT = "0018|1110", "0018|1111"
 _PATIENT_ID, _ISSUER = "0010|0020", "0010|0021"
 _MONOCHROME = ("MONOCHROME1", "MONOCHROME2")
 _DAMAGED = "is no readable DICOM file; export it again"
+_SYNTAX = re.compile(rb"\x02\x00\x10\x00UI..([0-9.\x00 ]+)", re.DOTALL)
+_UNCOMPRESSED = (b"1.2.840.10008.1.2", b"1.2.840.10008.1.2.1")
+_PIXELS = re.compile(rb"\xe0\x7f\x10\x00(?:O[BW]\x00\x00)?(.{4})", re.DOTALL)
 _STDERR_LOCK = threading.Lock()
 
 
@@ -85,6 +92,7 @@ def read_dicom(path: Path, domain: Domain | None = None) -> DicomRadiograph:
         raise DicomError("holds several frames; save one a file")
     if not 0 < size[0] * size[1] <= MAX_PIXELS:
         raise DicomError("has no plausible number of pixels")
+    _check_length(path, size[0] * size[1] * (_number(reader, _ALLOCATED) or 0) / 8)
     try:
         with _quiet_stderr():
             stored = np.asarray(itk.GetArrayFromImage(reader.Execute()))
@@ -114,6 +122,21 @@ def patient_key(path: Path) -> str | None:
     reader = _opened(_simpleitk(), path)
     words = [_word(reader, _PATIENT_ID), _word(reader, _ISSUER)]
     return hashlib.sha256("\n".join(words).encode("utf-8", "replace")).hexdigest() if words[0] else None
+
+
+def _check_length(path: Path, expected: float) -> None:
+    """Refuse uncompressed pixels that are fewer or more than the header says, for GDCM makes the missing ones up.
+
+    The element (7FE0,0010) has its length, rounded up to even, behind its tag, in explicit files after "OB" or "OW"
+    and two empty bytes (DICOM PS3.5 7.1).
+    """
+    content = path.read_bytes()
+    found = _SYNTAX.search(content, 0, 4096)
+    if found is not None and found[1].rstrip(b"\0 ") not in _UNCOMPRESSED:
+        return
+    lengths = (struct.unpack("<I", match[1])[0] for match in _PIXELS.finditer(content))
+    if not any(length == 2 * math.ceil(expected / 2) for length in lengths):
+        raise DicomError("has more or fewer pixels than its header says; export it again")
 
 
 def _as_stored(reader: Any, values: np.ndarray) -> np.ndarray:

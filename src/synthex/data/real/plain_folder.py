@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,8 +28,8 @@ class PlainFolder:
     """Radiographs with whatever was annotated: files below a folder, one image a file, at any depth.
 
     - A **CSV** has the columns ``image`` (path below ``root``, with ``/``), ``landmark``, ``column``, ``row`` and, if
-      known, ``subject``. A line without column and row says that the landmark is not in the image; a landmark
-      without a line is not annotated.
+      known, ``subject``, ``width`` and ``height`` (they are held against the image). A line without column and row
+      says that the landmark is not in the image; a landmark without a line is not annotated.
     - A **COCO file** has masks (polygons or run lengths, united by category) and keypoints; keypoints of visibility 0
       are not annotated.
 
@@ -195,13 +195,23 @@ def _read_csv(path: Path) -> tuple[dict[str, ImageLabels], tuple[str, ...], tupl
         if not image or not name or "column" not in row or "row" not in row:
             raise InputError(path, f"line {number} has no image or no landmark", _CSV)
         place = _place(row["column"], row["row"], path, number)
-        entry = labels.setdefault(image, ImageLabels(subject=subject))
-        if name in entry.points or entry.subject != subject:
-            what = "the landmark" if name in entry.points else "another subject"
+        size = _size(row, path, number)
+        entry = labels.setdefault(image, ImageLabels(subject=subject, size=size))
+        if name in entry.points or (entry.subject, entry.size) != (subject, size):
+            what = "the landmark" if name in entry.points else "another subject or size"
             raise InputError(path, f"line {number} gives its image {what} for the second time", "keep one of the lines")
         entry.points[name] = place
         names[name] = None
     return labels, (), tuple(names)
+
+
+def _size(row: Mapping[str, str], path: Path, number: int) -> tuple[int, int] | None:
+    words = (row.get("height", ""), row.get("width", ""))
+    if words == ("", ""):
+        return None
+    if not all(word.isdecimal() for word in words):
+        raise InputError(path, f"line {number} has a width or height that is no number", "give pixels, or neither")
+    return int(words[0]), int(words[1])
 
 
 def _place(column: str, row: str, path: Path, number: int) -> tuple[float, float] | None:
