@@ -12,7 +12,8 @@ from synthex.core import Camera, ConfigError, Domain, InputError, Sample
 from synthex.core.arrays import Image, Landmarks2, Points3
 from synthex.data.real.deepfluoro_camera import camera_of, upright_camera
 from synthex.data.real.deepfluoro_detector import ASPECT, PARAMETERS, WHERE, read_detector
-from synthex.data.real.files import DAMAGE, MAX_PIXELS, as_image, as_labels, known_domain, node, numbers, open_h5, told
+from synthex.data.real.files import DAMAGE, MAX_PIXELS, as_image, as_labels, known_domain, told
+from synthex.data.real.hdf5 import node, numbers, open_h5
 from synthex.data.real.hip_names import (
     BORDER,
     LANDMARKS,

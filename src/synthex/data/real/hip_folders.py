@@ -12,13 +12,12 @@ from synthex.data.real.files import (
     TIFF,
     files_of,
     known_domain,
-    numbers,
-    open_h5,
     paired,
     plausible_pitch,
     read_image,
     read_labels,
 )
+from synthex.data.real.hdf5 import numbers, open_h5
 from synthex.data.real.hip_names import DETECTOR_MM, LANDMARKS, STRUCTURES, STUDY, downsampling_of, names_or, points_in
 from synthex.data.real.subjects import subjects_of
 

@@ -10,19 +10,8 @@ import h5py
 import numpy as np
 
 from synthex.core import InputError, Sample
-from synthex.data.real.files import (
-    DAMAGE,
-    MAX_PIXELS,
-    as_image,
-    as_labels,
-    known_domain,
-    node,
-    numbers,
-    open_h5,
-    plausible_pitch,
-    text,
-    told,
-)
+from synthex.data.real.files import DAMAGE, MAX_PIXELS, as_image, as_labels, known_domain, plausible_pitch, told
+from synthex.data.real.hdf5 import node, numbers, open_h5, text
 from synthex.data.real.hip_names import (
     DEEPFLUORO,
     DETECTOR_MM,
