@@ -6,6 +6,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from generators.plain_files import write_plain_folder
+from generators.real_archives import (
+    write_covid_cxr,
+    write_deepfluoro,
+    write_hip_folders,
+    write_hip_pair,
+    write_qata,
+)
 from generators.tool_archive import write_tool_archive
 from hydra.utils import get_method, instantiate
 from omegaconf import DictConfig, OmegaConf
@@ -34,6 +42,18 @@ CALLED_WITH = {
 """What the program adds when it builds an object of a group."""
 
 
+ARCHIVES = {
+    "covid_cxr": write_covid_cxr,
+    "deepfluoro": write_deepfluoro,
+    "hip_folders": write_hip_folders,
+    "hip_study": write_hip_pair,
+    "plain_folder": write_plain_folder,
+    "qata": write_qata,
+    "tool_folders": write_tool_archive,
+}
+"""What writes a small archive for each reader."""
+
+
 def objects(node, path=()):
     """Path and config of every outermost ``_target_``."""
     if isinstance(node, DictConfig):
@@ -50,7 +70,7 @@ def composed(option, tmp_path, *overrides):
     base = "predict" if option == "launch/quiet" or group == "real" else "train"
     needed = [f"paths.output_dir={tmp_path}"] if base == "train" else []
     needed += ["data.train=somewhere"] if option == "data/on_disk" else []
-    needed += [f"real.root={write_tool_archive(tmp_path)}"] if option == "real/tool_folders" else []
+    needed += [f"real.root={ARCHIVES[name](tmp_path / 'archive')}"] if group == "real" and name != "none" else []
     chosen = [f"{group}={name}"]
     if group == "instrument":  # part of a task, which the others are distractors of
         place = "task.instrument" if name == "continuum_manipulator" else "task.distractors.k_wire"

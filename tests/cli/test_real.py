@@ -169,6 +169,6 @@ def test_mistakes_with_real_folders(run, archive, synthex, tmp_path):
         ((str(run), *real, "split=train"), "give real.split=train"),
         ((str(run), *real, "ct=somewhere"), "ct and real are both set"),
         ((str(run), "real=tool_folders", "real.root=nowhere"), "github.com/arcadelab/SyntheX"),
-        ((str(run), "real=tool_folder"), "did you mean tool_folders?"),
+        ((str(run), "real=tool_folder"), "did you mean tool_folders"),
     ):
         assert message in synthex("predict", *arguments, "output=set", code=2)

@@ -5,6 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from generators.anatomies import Balls
+from generators.plain_files import write_plain_folder
+from generators.real_archives import (
+    write_covid_cxr,
+    write_deepfluoro,
+    write_hip_folders,
+    write_hip_pair,
+    write_pictures,
+)
 from generators.tool_archive import write_tool_part
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
@@ -12,7 +20,7 @@ from omegaconf import OmegaConf
 
 from synthex.core import MissingExtraError, Reader, Simulator, derive_rng
 from synthex.data import SyntheticReader, open_export, write_folder, write_hdf5
-from synthex.data.real import ToolFolders
+from synthex.data.real import CovidCxr, DeepFluoro, HipFolders, HipStudy, PlainFolder, QataCov19, ToolFolders
 from synthex.geometry import CArm, ViewRanges
 from synthex.tasks import hip_landmarks
 
@@ -54,11 +62,24 @@ def test_every_level_gives_the_same_label_paths_and_is_pure(level):
 HIP = hip_landmarks.build().vocabulary
 
 
-@pytest.fixture(params=["synthetic", "hdf5", "folder", "tool_folders"])
+HIP_NAMES = (HIP.structures, HIP.landmarks)
+REAL = {
+    "tool_folders": lambda at: (ToolFolders(write_tool_part(at, COUNT)), (("manipulator",), ("base", "tip"))),
+    "covid_cxr": lambda at: (CovidCxr(write_covid_cxr(at)), (("lesion", "lung_left", "lung_right"), ())),
+    "qata": lambda at: (QataCov19(write_pictures(at, COUNT, 1)), (("lesion",), ())),
+    "hip_study": lambda at: (HipStudy(write_hip_pair(at, specimens=2)), HIP_NAMES),
+    "hip_folders": lambda at: (HipFolders(write_hip_folders(at, COUNT)), HIP_NAMES),
+    "deepfluoro": lambda at: (DeepFluoro(write_deepfluoro(at / "file.h5")), HIP_NAMES),
+    "plain_folder": lambda at: (PlainFolder(write_plain_folder(at), "coco.json"), (("bone", "tool"), ("top", "tail"))),
+}
+"""Readers of real radiographs of COUNT cases, and the names that they should have."""
+
+
+@pytest.fixture(params=["synthetic", "hdf5", "folder", *REAL])
 def reader(request, tmp_path):
     """Every kind of reader, with the structures and landmarks that it should have."""
-    if request.param == "tool_folders":
-        return ToolFolders(write_tool_part(tmp_path, COUNT)), (("manipulator",), ("base", "tip"))
+    if request.param in REAL:
+        return REAL[request.param](tmp_path / "archive")
     synthetic = make_reader()
     names = (HIP.structures, HIP.landmarks)
     if request.param == "synthetic":

@@ -1,6 +1,7 @@
 """From a composed config to objects: the one place where ``_target_`` becomes an instance."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,18 @@ MAX_PREPARING = 4
 def plain(cfg: Any) -> Any:
     """A config node as plain resolved Python values."""
     return OmegaConf.to_container(cfg, resolve=True) if OmegaConf.is_config(cfg) else cfg
+
+
+def map_paths(node: Any, change: Callable[[Path], str]) -> Any:
+    """A plain config with the files that its keys ``path`` name (an instrument's) given by ``change``."""
+    if isinstance(node, list):
+        return [map_paths(value, change) for value in node]
+    if not isinstance(node, dict):
+        return node
+    return {
+        key: change(Path(value).expanduser()) if key == "path" and isinstance(value, str) else map_paths(value, change)
+        for key, value in node.items()
+    }
 
 
 def build_task(cfg: DictConfig) -> Task:

@@ -5,6 +5,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from synthex.cli.data_inspect import inspect
+from synthex.cli.real_inspect import inspect_reader, open_real_folder
 from synthex.cli.terminal import console
 from synthex.cli.tool_inspect import inspect_tool_folders
 from synthex.core import ConfigError
@@ -17,7 +18,10 @@ def main(cfg: DictConfig) -> None:
         raise ConfigError("nothing to inspect; say what: synthex data inspect PATH")
     output = Path(cfg.output).expanduser()
     path = Path(cfg.path).expanduser()
-    if is_tool_folder(path):
+    reader = open_real_folder(path)
+    if reader is not None:
+        console.print(inspect_reader(reader, f"{type(reader).__name__}: {path.name}", output))
+    elif is_tool_folder(path):
         console.print(inspect_tool_folders(path, output))
     else:
         console.print(inspect(path, output, label_names=cfg.label_names))

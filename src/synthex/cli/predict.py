@@ -121,7 +121,8 @@ def cases_config(
 ) -> DictConfig:
     """What is predicted, complete in itself, so that ``evaluate`` can make the same cases again.
 
-    It is written beside predictions, which are passed on, so it names no folder but the one with the cases.
+    It is written beside predictions, which are passed on, so it names no folder but the one with the cases and
+    that of an instrument's file, without which the same cases cannot be made.
 
     Args:
         cfg: What ``predict`` was asked for.

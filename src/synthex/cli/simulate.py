@@ -7,7 +7,7 @@ from typing import Any
 from omegaconf import DictConfig
 from torch.utils.data import DataLoader, Dataset
 
-from synthex.cli.build import build_reader, build_sources, build_task, plain, prepare
+from synthex.cli.build import build_reader, build_sources, build_task, map_paths, plain, prepare
 from synthex.cli.predict import LOADING, MAKE_CASES
 from synthex.cli.settings import choose
 from synthex.cli.subjects import fingerprints, from_files
@@ -95,6 +95,10 @@ def request(cfg: DictConfig, source: AnatomySource, seed: int) -> dict[str, Any]
     if from_files(cfg):
         data["subjects"] = short_hash(json.dumps(fingerprints(source), sort_keys=True))
     found = {key: plain(cfg[key]) for key in MAKE_CASES} | {"data": data, "seed": seed}
+    # What a file holds, not where it lies.
+    found["task"] = map_paths(
+        found["task"], lambda path: short_hash(path.read_bytes().hex() if path.is_file() else str(path.resolve()))
+    )
     return found | {"split": cfg.split, "count": int(cfg.count), "format": cfg.format}
 
 

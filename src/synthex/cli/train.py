@@ -13,7 +13,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from synthex.cli.build import build_readers, build_task, plain, prepare
+from synthex.cli.build import build_readers, build_task, map_paths, plain, prepare
 from synthex.cli.evaluate import score
 from synthex.cli.predict import (
     BASELINE_FILE,
@@ -104,7 +104,9 @@ def enter_run(run: Path, cfg: DictConfig, task: Task) -> Path | None:
 def run_config(cfg: DictConfig) -> DictConfig:
     """The resolved settings that make a run what it is."""
     container: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
-    return OmegaConf.create({key: value for key, value in container.items() if key not in SEPARATE})
+    kept = {key: value for key, value in container.items() if key not in SEPARATE}
+    # A run is predicted with, and scored, from other folders too.
+    return OmegaConf.create(kept | {"task": map_paths(kept["task"], lambda path: str(path.resolve()))})
 
 
 def differences(one: Any, other: Any, prefix: str = "") -> list[str]:

@@ -104,7 +104,7 @@ def test_damaged_folders(chests, change, message):
         ("d001,1,dev", "../d1,1,dev", "line 3 has no usable image_id"),
         ("d001,1,dev", "d001,,dev", "line 3 has no usable patient_id"),
         ("26,20,1,1,0\nd002", "26,20,1,1,1\nd002", "patient 1 in two folds"),
-        ("26,20,1,1,1", "26,20,1,1,1,9", "line 4 has more cells"),
+        ("26,20,1,1,1", "26,20,1,1,1,9", "line 4 has not as many cells"),
         ("26,20,1,1,1", "2x,20,1,1,1", "has the width '2x' of image d002"),
     ],
 )

@@ -1,3 +1,5 @@
+import pickle
+
 import h5py
 import numpy as np
 import pytest
@@ -290,3 +292,11 @@ def test_a_camera_of_core_is_returned(fluoro):
     assert isinstance(camera.camera_from_world, Rigid)
     with pytest.raises(ConfigError, match="choose one of pelvis, left-femur, right-femur"):
         DeepFluoro(fluoro).camera(0, "skull")
+
+
+def test_readers_with_open_files_go_to_workers(pair, fluoro):
+    for reader in (HipStudy(pair), DeepFluoro(fluoro)):
+        wanted = reader[1]
+        again = pickle.loads(pickle.dumps(reader))
+        assert np.array_equal(again[1].image, wanted.image)
+        assert again[1].case_id == wanted.case_id

@@ -5,6 +5,7 @@ from synthex.data.real.deepfluoro import DeepFluoro
 from synthex.data.real.deepfluoro_camera import camera_of
 from synthex.data.real.hip_folders import HipFolders
 from synthex.data.real.hip_study import HipStudy
+from synthex.data.real.plain_folder import PlainFolder
 from synthex.data.real.qata import QataCov19
 from synthex.data.real.tool_export import write_tool_folders
 from synthex.data.real.tool_folders import ToolFolders
@@ -15,6 +16,7 @@ __all__ = [
     "DeepFluoro",
     "HipFolders",
     "HipStudy",
+    "PlainFolder",
     "QataCov19",
     "ToolFolders",
     "camera_of",

@@ -12,7 +12,8 @@ from synthex.core import Camera, ConfigError, Domain, InputError, Sample
 from synthex.core.arrays import Image, Landmarks2, Points3
 from synthex.data.real.deepfluoro_camera import camera_of, upright_camera
 from synthex.data.real.deepfluoro_detector import ASPECT, PARAMETERS, WHERE, read_detector
-from synthex.data.real.files import DAMAGE, MAX_PIXELS, as_image, as_labels, known_domain, node, numbers, open_h5, told
+from synthex.data.real.files import DAMAGE, MAX_PIXELS, as_image, as_labels, known_domain, told
+from synthex.data.real.hdf5 import node, numbers, open_h5
 from synthex.data.real.hip_names import (
     BORDER,
     LANDMARKS,
@@ -149,7 +150,9 @@ class DeepFluoro:
         masks = labels[None] == np.arange(1, len(STRUCTURES) + 1)[:, None, None]
         image = self._upright_pixels(image, turned).astype(np.float32)
         masks = self._upright_pixels(masks, turned) >= 0.5
-        points, visible = points_in(self._upright_points(points, turned), (image.shape[0], image.shape[1]))
+        points, visible = points_in(
+            self._upright_points(points, turned), (image.shape[0], image.shape[1]), self._path, f"case {case.case_id}"
+        )
         return Sample(
             case_id=case.case_id,
             subject_id=case.number,

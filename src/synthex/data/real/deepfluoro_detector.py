@@ -9,7 +9,8 @@ import numpy as np
 from synthex.core import InputError
 from synthex.core.arrays import Matrix3, Matrix4
 from synthex.data.real.deepfluoro_camera import camera_of
-from synthex.data.real.files import MAX_PIXELS, numbers, told
+from synthex.data.real.files import MAX_PIXELS, told
+from synthex.data.real.hdf5 import numbers
 from synthex.data.real.hip_names import DEEPFLUORO
 
 WHERE = f"{DEEPFLUORO}; give real.root=<folder>/ipcai_2020_full_res_data.h5"

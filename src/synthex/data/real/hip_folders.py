@@ -12,13 +12,12 @@ from synthex.data.real.files import (
     TIFF,
     files_of,
     known_domain,
-    numbers,
-    open_h5,
     paired,
     plausible_pitch,
     read_image,
     read_labels,
 )
+from synthex.data.real.hdf5 import numbers, open_h5
 from synthex.data.real.hip_names import DETECTOR_MM, LANDMARKS, STRUCTURES, STUDY, downsampling_of, names_or, points_in
 from synthex.data.real.subjects import subjects_of
 
@@ -31,7 +30,7 @@ class HipFolders:
     ``train_data`` and ``valid_data``, each with ``proj/00000.tiff``, ``seg/00000.png`` (labels 0 to 6) and
     ``lands/00000.h5``, whose ``dim1`` and ``dim2`` are the columns and rows of all landmarks (pixel centres at
     integers), in the order of the hip task. Nothing says whose an image is: without a list of subjects, those of a
-    folder are one cluster.
+    folder are one cluster. Pictures are square, so that a transposed one cannot be told from another.
 
     Args:
         root: Folder of ``train_data`` and ``valid_data``, or one with ``proj``, ``seg`` and ``lands``.
@@ -98,7 +97,7 @@ class HipFolders:
         if columns.shape != (count,) or rows.shape != (count,):
             problem = f"has {len(columns)} columns and {len(rows)} rows, not {count} of each"
             raise InputError(path, problem, "give real.landmarks=[...] with the names of its points")
-        points, visible = points_in(np.stack((columns, rows), axis=1) + 0.5, shape)
+        points, visible = points_in(np.stack((columns, rows), axis=1) + 0.5, shape, path, "it")
         pitch = self._pixel_mm if self._pixel_mm is not None else DETECTOR_MM * downsampling_of(max(shape))
         return Sample(
             case_id=self._case_ids[index],

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from synthex.core import ConfigError
+from synthex.core import ConfigError, InputError
 from synthex.core.arrays import Flags, Landmarks2
 
 STRUCTURES = ("hip_left", "hip_right", "vertebrae", "sacrum", "femur_left", "femur_right")
@@ -41,9 +41,25 @@ def names_or(given: Sequence[str] | None, default: tuple[str, ...], setting: str
     return names
 
 
-def points_in(points: Landmarks2, shape: tuple[int, int]) -> tuple[Landmarks2, Flags]:
-    """Points with pixel centres at +0.5, NaN where they lie outside, and whether they lie inside."""
+FARTHEST = 20
+"""Sides of the image beyond which no landmark of a patient lies outside it (our choice): the number is damaged."""
+
+
+def points_in(points: Landmarks2, shape: tuple[int, int], path: Path, what: str) -> tuple[Landmarks2, Flags]:
+    """Points with pixel centres at +0.5, NaN where they lie outside, and whether they lie inside.
+
+    Args:
+        points: (column, row), pixel centres at +0.5.
+        shape: Rows and columns of the image.
+        path: File they are from, and
+        what: whose they are, for the error.
+
+    Raises:
+        InputError: One is so far away that it cannot be a place on a patient.
+    """
     height, width = shape
+    if points.size and np.abs(points).max() > FARTHEST * max(shape):
+        raise InputError(path, f"{what} has a landmark {np.abs(points).max():.3g} pixels away", "restore the file")
     visible = np.all((points >= 0) & (points <= (width, height)), axis=1)
     return np.where(visible[:, None], points, np.nan), visible
 

@@ -10,19 +10,8 @@ import h5py
 import numpy as np
 
 from synthex.core import InputError, Sample
-from synthex.data.real.files import (
-    DAMAGE,
-    MAX_PIXELS,
-    as_image,
-    as_labels,
-    known_domain,
-    node,
-    numbers,
-    open_h5,
-    plausible_pitch,
-    text,
-    told,
-)
+from synthex.data.real.files import DAMAGE, MAX_PIXELS, as_image, as_labels, known_domain, plausible_pitch, told
+from synthex.data.real.hdf5 import node, numbers, open_h5, text
 from synthex.data.real.hip_names import (
     DEEPFLUORO,
     DETECTOR_MM,
@@ -55,7 +44,8 @@ class HipStudy:
     ``land-names/num-lands`` and ``land-names/land-00``, …; a group a specimen with ``projs`` (N x H x W), ``segs``
     (N x H x W, labels 0 to 6) and ``lands`` (N x 2 x L: column, row, pixel centres at integers). The study keeps
     ``segs`` and ``lands`` in a second file, DeepFluoro's preprocessed file has all in one. Landmarks are found by
-    name; half a pixel is added on reading, and what lies outside the image is absent.
+    name; half a pixel is added on reading, and what lies outside the image is absent. Images are square,
+    so that transposed ones cannot be told from others.
 
     Subjects are the specimens, and a fold leaves one of them out: ``fold=3`` with ``split=test`` is specimen ``03``,
     with ``split=train`` all others.
@@ -147,7 +137,7 @@ class HipStudy:
         stored = np.asarray(self._row(labels, case, "lands", self._labels), dtype=np.float64)[:, self._columns].T
         if not np.isfinite(stored).all():
             raise InputError(self._labels, f"case {case.case_id} has a landmark at NaN or infinity", WHERE)
-        points, visible = points_in(stored + 0.5, shape)
+        points, visible = points_in(stored + 0.5, shape, self._labels, f"case {case.case_id}")
         return Sample(
             case_id=case.case_id,
             subject_id=case.group,

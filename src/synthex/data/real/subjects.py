@@ -1,6 +1,7 @@
 """Who is who in an archive that does not say: a CSV of cases and subjects beside it."""
 
 import csv
+import io
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,16 +12,16 @@ _REMEDY = "give a CSV with the columns case and subject"
 
 
 def read_rows(path: Path, remedy: str) -> list[dict[str, str]]:
-    """The lines of a CSV by the names in its first one, stripped; missing cells are empty.
+    """The lines of a CSV by the names in its first one, stripped.
 
     Raises:
-        InputError: It cannot be read, is empty, or a line has more cells than names.
+        InputError: It cannot be read, is empty or cut, or a line has more or fewer cells than names.
     """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, strict=True)
-            rows = list(reader)
-            names = reader.fieldnames or []
+        content = path.read_text(encoding="utf-8-sig")
+        reader = csv.DictReader(io.StringIO(content, newline=""), strict=True)
+        rows = list(reader)
+        names = reader.fieldnames or []
     except FileNotFoundError as error:
         raise InputError(path, "there is no such file", remedy) from error
     except (OSError, ValueError, csv.Error) as error:
@@ -28,11 +29,13 @@ def read_rows(path: Path, remedy: str) -> list[dict[str, str]]:
         raise InputError(path, f"cannot be read ({type(error).__name__})", remedy) from None
     if len(set(names)) != len(names) or not rows:
         raise InputError(path, "has no lines" if not rows else "names a column twice", remedy)
+    if not content.endswith(("\n", "\r")):
+        raise InputError(path, "does not end with a line break, so it may be cut", "restore it, or add the line break")
     for number, row in enumerate(rows, 2):
-        # DictReader keeps cells beyond the header under the key None.
-        if None in row:
-            raise InputError(path, f"line {number} has more cells than the first line", remedy)
-    return [{name.strip(): (value or "").strip() for name, value in row.items()} for row in rows]
+        # DictReader keeps cells beyond the header under the key None, and None in cells that are missing.
+        if None in row or None in row.values():
+            raise InputError(path, f"line {number} has not as many cells as the first line", remedy)
+    return [{name.strip(): value.strip() for name, value in row.items()} for row in rows]
 
 
 def subjects_of(cases: Iterable[tuple[str, str]], root: Path, path: str | Path | None) -> list[str]:

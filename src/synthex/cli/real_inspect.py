@@ -1,0 +1,166 @@
+"""What was understood of real radiographs in any layout but the tool archive's: a text and a picture."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from synthex.cli.data_inspect import table
+from synthex.cli.data_picture import frame, mark, outline
+from synthex.cli.terminal import track
+from synthex.core import InputError, Reader, Sample, atomic_path
+from synthex.data.real import CovidCxr, DeepFluoro, HipFolders, HipStudy, PlainFolder, QataCov19
+from synthex.evaluation.pictures import radiological_display
+
+PANELS = 6
+_COLOURS = ("#ff5f5f", "#38c8ff", "#7dff7a", "#ffd24d", "#d18cff", "#ff9d4d")
+_HDF5 = (".h5", ".hdf5")
+
+
+def open_real_folder(path: Path) -> Reader | None:
+    """A reader for what lies at ``path``, None where no layout is recognised.
+
+    Raises:
+        InputError: The layout is recognised, but the data cannot be used.
+    """
+    if path.is_file():
+        return _open_hdf5(path) if path.suffix.lower() in _HDF5 else None
+    if not path.is_dir():
+        return None
+    if (path / "index.csv").is_file() and (path / "images").is_dir():
+        return CovidCxr(path)
+    if (path / "ipcai_2020_full_res_data.h5").is_file():
+        return DeepFluoro(path)
+    if (path / "real.h5").is_file() and (path / "real_label.h5").is_file():
+        return HipStudy(path)
+    for folder in (path, path / "train_data", path / "valid_data"):
+        if (folder / "lands").is_dir() and any((folder / "seg").glob("*.png")):
+            return HipFolders(path, split="train" if folder.name == "train_data" else "valid")
+    if _holds_png(path / "proj") and not (path / "lands").is_dir():
+        return QataCov19(path)
+    if any(_holds_png(folder) for base in (path, path / "QaTa-COV19") for folder in base.glob("Fold*/test/proj")):
+        return QataCov19(path)
+    if (path / "annotations.csv").is_file():
+        return PlainFolder(path, "annotations.csv")
+    return None
+
+
+def inspect_reader(reader: Reader, title: str, output: Path) -> str:
+    """Read every case, say what was understood, and draw some of them.
+
+    Args:
+        reader: Real radiographs.
+        title: Heads the table.
+        output: PNG to write: images with the outlines of masks and the landmarks.
+
+    Raises:
+        InputError: No case can be read, or the picture cannot be written.
+    """
+    samples: list[Sample] = []
+    problems: list[InputError] = []
+    shown = set(np.linspace(0, max(len(reader) - 1, 0), PANELS, dtype=int).tolist())
+    facts = []
+    for index in track(range(len(reader)), "reading"):
+        try:
+            sample = reader[index]
+        except InputError as error:
+            problems.append(error)
+            continue
+        facts.append(_facts(sample))
+        if index in shown or not samples:
+            samples.append(sample)
+    if not facts:
+        raise problems[0] if problems else InputError(title, "holds no case", "give the folder of an archive")
+    _draw(samples[:PANELS], reader.landmarks, output)
+    lines = [table(title, ("", ""), _rows(reader, facts)).rstrip()]
+    if problems:
+        first = problems[0]
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        lines.append(f"  BAD: {first.path.name}: {first.problem}; {first.remedy}{more}")
+    return "\n".join(lines) + "\n"
+
+
+def _open_hdf5(path: Path) -> Reader | None:
+    try:
+        with h5py.File(path, "r") as file:
+            full, reduced = "proj-params" in file, "land-names" in file
+    except OSError as error:
+        raise InputError(path, "is not a readable HDF5 file", "copy it again") from error
+    if full:
+        return DeepFluoro(path)
+    return HipStudy(path) if reduced else None
+
+
+def _holds_png(folder: Path) -> bool:
+    return folder.is_dir() and any(folder.glob("*.png"))
+
+
+def _facts(sample: Sample) -> dict[str, Any]:
+    return {
+        "size": "{} x {}".format(*sample.image.shape),
+        "subject": sample.subject_id,
+        "domain": sample.domain,
+        "pitch": f"{sample.pixel_mm:.4g}",
+        "levels": np.percentile(sample.image, (0.5, 50, 99.5)),
+        "shares": sample.masks.mean(axis=(1, 2)),
+        "visible": sample.visible,
+        "annotated": sample.annotated,
+        "unlabelled": bool(sample.record.get("unlabelled")),
+    }
+
+
+def _rows(reader: Reader, facts: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
+    sizes = sorted({fact["size"] for fact in facts})
+    subjects = sorted({fact["subject"] for fact in facts})
+    shares = np.array([fact["shares"] for fact in facts])
+    rows = [
+        ("images", f"{len(facts)} of {len(subjects)} subjects, the first is {subjects[0]}"),
+        ("rows x columns", ", ".join(sizes) if len(sizes) < 4 else f"{len(sizes)} sizes, from {sizes[0]}"),
+        ("domain", " and ".join(_domains(facts))),
+        ("values at 0.5, 50, 99.5 %", ", ".join(f"{v:.4g}" for v in np.median([f["levels"] for f in facts], axis=0))),
+        ("pixel pitch", " and ".join(sorted({fact["pitch"] for fact in facts})) + " mm"),
+    ]
+    for name, share in zip(reader.structures, shares.T, strict=True):
+        rows.append((name, f"{100 * share.mean():.1f} % of the pixels, empty in {(share == 0).sum()}"))
+    for index, name in enumerate(reader.landmarks):
+        seen = sum(bool(fact["visible"][index]) for fact in facts)
+        known = sum(bool(fact["annotated"][index]) for fact in facts)
+        rows.append((name, f"{seen} in the image, {known - seen} outside, {len(facts) - known} not annotated"))
+    if any(fact["unlabelled"] for fact in facts):
+        rows.append(("without a mask", f"{sum(fact['unlabelled'] for fact in facts)} images lack one of the masks"))
+    return rows
+
+
+def _domains(facts: Sequence[dict[str, Any]]) -> list[str]:
+    words = {"log": "log (bone bright)", "intensity": "intensity (bone dark)"}
+    return [words[name] for name in sorted({fact["domain"] for fact in facts})]
+
+
+def _draw(samples: Sequence[Sample], landmarks: Sequence[str], output: Path) -> None:
+    """Images bone bright, with the outlines of the masks and the landmarks."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    columns = min(3, len(samples))
+    lines = -(-len(samples) // columns)
+    figure = Figure(figsize=(4.4 * columns, 4.6 * lines), dpi=110, facecolor="black", layout="constrained")
+    FigureCanvasAgg(figure)
+    panels = figure.subplots(lines, columns, squeeze=False).ravel()
+    for panel, sample in zip(panels, samples, strict=False):
+        height, width = sample.image.shape
+        panel.imshow(radiological_display(sample.image, sample.domain), cmap="gray", extent=(0, width, height, 0))
+        for channel, mask in enumerate(sample.masks):
+            if mask.any():
+                outline(panel, mask, _COLOURS[channel % len(_COLOURS)], offset=0.5)
+        panel.set_xlim(0, width)
+        panel.set_ylim(height, 0)
+        for (column, row), visible, name in zip(sample.landmarks, sample.visible, landmarks, strict=True):
+            if visible:
+                mark(panel, column, row, name)
+        frame(panel, sample.case_id)
+    for panel in panels[len(samples) :]:
+        panel.set_axis_off()
+    with atomic_path(output) as path:
+        figure.savefig(path, format="png", facecolor="black")
