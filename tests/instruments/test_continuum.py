@@ -78,7 +78,7 @@ def test_it_is_an_instrument():
     assert tuple(body.landmarks) == MANIPULATOR.landmarks
     np.testing.assert_allclose(body.landmarks["base"], [0, 0, 0], atol=1e-12)
     np.testing.assert_allclose(body.landmarks["tip"], [0, 0, 35], atol=1e-12)
-    np.testing.assert_allclose(body.shaft, [[0, 0, -150], [0, 0, 0]], atol=1e-12)
+    np.testing.assert_allclose(body.shaft, [[0, 0, -300], [0, 0, 0]], atol=1e-12)
     assert body.radius_mm == 3
 
 
@@ -125,7 +125,7 @@ def test_the_outline_of_the_straight_tool_is_a_cylinders(seed):
     camera = camera_of(CARM, lao=rng.uniform(-30, 30), cranial=rng.uniform(-30, 30))
     back = placed.inverse()
     origin, directions = back.apply(camera.source_world[None])[0], rays_of(camera) @ back.linear.T
-    wanted = along_cylinder(origin, directions, 3.0, -150.0, 35.0) > 0
+    wanted = along_cylinder(origin, directions, 3.0, -300.0, 35.0) > 0
     got = outline(MANIPULATOR.body({}).moved(placed), camera)
     assert got.sum() > 100
     assert overlap(got, wanted.reshape(got.shape)) >= 0.98
@@ -210,7 +210,7 @@ def test_the_end_sections_are_centred_on_the_landmarks():
 def test_the_shafts_metal_is_as_thick_as_a_tubes():
     camera = camera_of(CArm(rows=120, columns=160, pixel_mm=0.1), point=(0.0, 0.0, -75.0), lao=25.0, cranial=20.0)
     directions = rays_of(camera)
-    chords = [along_cylinder(camera.source_world, directions, radius, -150.0, 0.0) for radius in (3.0, 2.0)]
+    chords = [along_cylinder(camera.source_world, directions, radius, -300.0, 0.0) for radius in (3.0, 2.0)]
     wanted = (chords[0] - chords[1]).reshape(120, 160)
     got = trace_solids(MANIPULATOR.body({}).solids, camera).path_mm[2]
     cross = np.cross(directions, [0, 0, 1.0])

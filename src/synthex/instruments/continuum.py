@@ -59,7 +59,7 @@ class ContinuumManipulator:
             of circles; above 1 some parts may bend the other way (our choice).
         control_points: Of the cubic spline along the joints.
         roll_deg: Range of the bending direction about the axis; the notches turn with it.
-        shaft_length_mm: Behind the base (our choice).
+        shaft_length_mm: Behind the base (our choice: its end, which a robot holds, is hardly ever in the field).
         shaft_diameter_mm: None for that of the tube.
         drill_probability: Share of draws with a drill inside.
         drill_diameter_mm: Of its flexible cable (our choice).
@@ -91,7 +91,7 @@ class ContinuumManipulator:
     unevenness: Number = 1.2
     control_points: int = 5
     roll_deg: Sequence[Number] = (0.0, 360.0)
-    shaft_length_mm: Number = 150.0
+    shaft_length_mm: Number = 300.0
     shaft_diameter_mm: Number | None = None
     drill_probability: Number = 0.5
     drill_diameter_mm: Number = 2.0
