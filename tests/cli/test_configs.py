@@ -71,6 +71,8 @@ def composed(option, tmp_path, *overrides):
     needed = [f"paths.output_dir={tmp_path}"] if base == "train" else []
     needed += ["data.train=somewhere"] if option == "data/on_disk" else []
     needed += [f"real.root={ARCHIVES[name](tmp_path / 'archive')}"] if group == "real" and name != "none" else []
+    if option == "data/real" or (group == "experiment" and name in ON_REAL):
+        needed += [f"data.source.root={write_covid_cxr(tmp_path / 'archive')}"]
     chosen = [f"{group}={name}"]
     if group == "instrument":  # part of a task, which the others are distractors of
         place = "task.instrument" if name == "continuum_manipulator" else "task.distractors.k_wire"
@@ -90,6 +92,8 @@ def make(path, node):
         arguments = {key: value for key, value in node.items() if key != "_target_"}
         return inspect.signature(get_method(node["_target_"])).bind(**arguments)
     made = instantiate(node, **{key: value for key, value in CALLED_WITH.get(path, {}).items() if key != "params"})
+    if path == "region.phantoms":
+        return made(count=1, seed=0, spacing_mm=6.0, first=0)
     return made(CALLED_WITH[path]["params"]) if node.get("_partial_") else made
 
 
