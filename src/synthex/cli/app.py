@@ -29,6 +29,7 @@ MODULES = {
     "predict": "synthex.cli.predict",
     "evaluate": "synthex.cli.evaluate",
     "data inspect": "synthex.cli.inspect",
+    "model summary": "synthex.cli.model_summary",
     "benchmark projection": "synthex.cli.benchmark_projection",
     "benchmark datamodule": "synthex.cli.benchmark_datamodule",
 }

@@ -19,6 +19,8 @@ def quiet_libraries() -> None:
     # Lightning announces every device it did not find; what a user needs to know, `synthex train` says itself.
     for name in ("numba", "matplotlib", "PIL", "pytorch_lightning", "lightning_fabric", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    # Its client announces every retry; what came of them, whoever asked for a file says.
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
     # The table of debug=profile is asked for.
     logging.getLogger("pytorch_lightning.profilers").setLevel(logging.INFO)
 

@@ -3,5 +3,6 @@
 from synthex.nn.heatmaps import read_heatmaps, render_heatmaps
 from synthex.nn.losses import DiceHeatmapLoss
 from synthex.nn.networks import SegmentationNetwork
+from synthex.nn.transunet import TransUNet
 
-__all__ = ["DiceHeatmapLoss", "SegmentationNetwork", "read_heatmaps", "render_heatmaps"]
+__all__ = ["DiceHeatmapLoss", "SegmentationNetwork", "TransUNet", "read_heatmaps", "render_heatmaps"]

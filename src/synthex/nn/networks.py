@@ -1,28 +1,24 @@
 """Segmentation networks with a mask head and a landmark-heatmap head."""
 
 import inspect
-import logging
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import segmentation_models_pytorch as smp
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from synthex.core import ConfigError, InputError, UserError
-
-log = logging.getLogger(__name__)
+from synthex.core import ConfigError, UserError
+from synthex.nn.heads import apply_heads, check_counts, covering_size, heatmap_head
+from synthex.nn.weights import as_path, fill_encoder, read_state
 
 
 class SegmentationNetwork(nn.Module):
     """Encoder-decoder of segmentation-models-pytorch with one or two heads.
 
-    The mask head is a 3 x 3 convolution of the decoder's features. The heatmap head sees these features
-    and the mask logits, through two 1 x 1 convolutions: the landmark head of SyntheX (Gao et al., Nat.
-    Mach. Intell. 5:294, 2023) with a rectifier between the two, without which they would be one linear map.
+    The mask head is a 3 x 3 convolution of the decoder's features; the heatmap head sees these features and the
+    mask logits (:mod:`synthex.nn.heads`).
 
     Args:
         structures: Mask channels S; 0 leaves the mask head out.
@@ -30,7 +26,7 @@ class SegmentationNetwork(nn.Module):
         architecture: ``unet``, ``unetplusplus``, ``manet``, ``linknet``, ``fpn``, … (any of the library's).
         encoder: Name of an encoder of the library, or ``tu-<name>`` for one of timm's.
         encoder_weights: None for random weights, a name of pretrained weights (``imagenet``), or the path
-            of a local file with the encoder's state (``.pt``, ``.pth``).
+            of a local file with the encoder's state (``.pt``, ``.pth``, ``.safetensors``).
         decoder_channels: Width of each decoder stage, coarse to fine; their number is the encoder's depth.
             None takes the library's. Only for architectures that have such stages.
         options: Further keyword arguments of the library's architecture.
@@ -52,10 +48,7 @@ class SegmentationNetwork(nn.Module):
         **options: Any,
     ) -> None:
         super().__init__()
-        if structures < 0 or landmarks < 0 or structures + landmarks == 0:
-            raise ConfigError(
-                f"a network needs structures or landmarks, got {structures} and {landmarks}; set at least one above 0"
-            )
+        check_counts(structures, landmarks)
         self.structures, self.landmarks = structures, landmarks
         if decoder_channels is not None:
             options |= {"decoder_channels": tuple(decoder_channels), "encoder_depth": len(decoder_channels)}
@@ -66,36 +59,18 @@ class SegmentationNetwork(nn.Module):
         self.upsample: nn.Module = base.segmentation_head[1]
         features = mask_convolution.in_channels
         self.mask_head: nn.Module | None = mask_convolution if structures else None
-        self.heatmap_head: nn.Module | None = _heatmap_head(features, structures, landmarks) if landmarks else None
+        self.heatmap_head: nn.Module | None = heatmap_head(features, structures, landmarks) if landmarks else None
         # Some decoders also take sizes between, by cutting or padding features: avoided, it shifts them.
         self.multiple = int(base.encoder.output_stride)
 
     def forward(self, image: Float[Tensor, "B 1 H W"]) -> dict[str, Tensor]:
         """Mask logits (B, S, H, W) under ``masks`` and heatmaps (B, L, H, W), peak 1, under ``heatmaps``."""
         features = self.decoder(self.encoder(image))
-        outputs = {}
-        if self.mask_head is not None:
-            logits = self.mask_head(features)
-            outputs["masks"] = self.upsample(logits)
-            features = torch.cat((features, logits), dim=1) if self.heatmap_head is not None else features
-        if self.heatmap_head is not None:
-            outputs["heatmaps"] = self.upsample(self.heatmap_head(features))
-        return outputs
+        return apply_heads(features, self.mask_head, self.heatmap_head, self.upsample)
 
     def input_size(self, height: int, width: int) -> tuple[int, int]:
         """The smallest input that covers ``height`` x ``width`` and that the network can take."""
-        return math.ceil(height / self.multiple) * self.multiple, math.ceil(width / self.multiple) * self.multiple
-
-
-def _heatmap_head(features: int, structures: int, landmarks: int) -> nn.Sequential:
-    # The study's width, which two landmarks would make a bottleneck of three channels: base and tip of a tool
-    # then share them, and the one that is harder to see is hardly learnt.
-    hidden = max(landmarks + structures, features)
-    last = nn.Conv2d(hidden, landmarks, 1)
-    # Heatmaps are almost everywhere 0: start there, so that the first steps need not unlearn noise.
-    nn.init.normal_(last.weight, std=0.01)
-    nn.init.zeros_(last.bias)  # type: ignore[arg-type]  # it has one
-    return nn.Sequential(nn.Conv2d(features + structures, hidden, 1), nn.ReLU(inplace=True), last)
+        return covering_size(height, width, self.multiple)
 
 
 def _build(architecture: str, encoder: str, weights: str | None, classes: int, options: dict[str, Any]) -> Any:
@@ -109,7 +84,7 @@ def _build(architecture: str, encoder: str, weights: str | None, classes: int, o
     accepted = inspect.signature(smp.MODEL_ARCHITECTURES_MAPPING[architecture.lower()]).parameters
     if "decoder_channels" in options and "decoder_channels" not in accepted:
         raise ConfigError(f"{architecture} has no decoder_channels; set decoder_channels=null")
-    path = Path(weights) if weights and (Path(weights).suffix or "/" in weights) else None
+    path = as_path(weights)
     try:
         network = smp.create_model(
             architecture, encoder, None if path else weights, in_channels=1, classes=classes, **options
@@ -130,24 +105,10 @@ def _build(architecture: str, encoder: str, weights: str | None, classes: int, o
 
 
 def _load_encoder(encoder: nn.Module, path: Path) -> None:
-    if not path.is_file():
-        raise InputError(path, "no such file of encoder weights", "check encoder_weights")
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # zip, pickle and OS errors: all mean that the file is unusable
-        raise InputError(
-            path, f"is not a file of weights ({type(error).__name__})", "give a state_dict file"
-        ) from error
-    state = {name.removeprefix("encoder."): value for name, value in state.items() if isinstance(value, Tensor)}
+    state = {name.removeprefix("encoder."): value for name, value in read_state(path).items()}
     own = encoder.state_dict()
     for name, value in state.items():
         # Grey images: a first layer for 3 channels is summed, as the library does for its own weights.
         if name in own and value.ndim == 4 and value.shape[1] == 3 and own[name].shape[1] == 1:
             state[name] = value.sum(dim=1, keepdim=True)
-    fitting = {name: value for name, value in state.items() if name in own and own[name].shape == value.shape}
-    missing = [name for name in own if name not in fitting and not name.endswith("num_batches_tracked")]
-    if missing:
-        raise InputError(path, f"does not fit the encoder ({len(missing)} of {len(own)} entries missing, first "
-                         f"{missing[0]})", "choose the encoder that these weights belong to")  # fmt: skip
-    encoder.load_state_dict(fitting, strict=False)
-    log.info("encoder weights from %s (%d entries, %d unused)", path.name, len(fitting), len(state) - len(fitting))
+    fill_encoder(encoder, state, path)
