@@ -17,13 +17,12 @@ from synthex.nn.complexity import complexity
 
 COLUMNS = {
     "model": "model",
-    "network": "network",
     "input": "input",
-    "parameters_m": "parameters (M)",
-    "trainable_m": "trainable (M)",
+    "parameters_m": "parameters, M",
+    "trainable_m": "trainable, M",
     "gflops": "GFLOPs",
-    "input_stride": "encoder stride",
-    "output_stride": "output stride",
+    "input_stride": "stride in",
+    "output_stride": "stride out",
 }
 
 CHOOSERS = ("model", "experiment")
@@ -75,10 +74,6 @@ def measure(cfg: DictConfig, task: Task) -> Row:
 
 def readable(found: Row) -> Row:
     """A row with millions of parameters and thousands of millions of operations, to the second decimal."""
-    millions = {f"{name}_m": f"{found[name] / 1e6:.2f}" for name in ("parameters", "trainable")}
-    return {
-        **found,
-        **millions,
-        "gflops": f"{found['flops'] / 1e9:.2f}",
-        "output_stride": f"{found['output_stride']:g}",
-    }
+    shown = {f"{name}_m": f"{found[name] / 1e6:.2f}" for name in ("parameters", "trainable")}
+    shown |= {"gflops": f"{found['flops'] / 1e9:.2f}", "output_stride": f"{found['output_stride']:g}"}
+    return {**found, **shown}

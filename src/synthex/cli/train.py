@@ -38,6 +38,7 @@ from synthex.learning import (
     DeviceRenderer,
     ProjectionServer,
     SupervisedModule,
+    check_compiler,
     find_resume_checkpoint,
     find_weights,
     load_network_weights,
@@ -60,6 +61,8 @@ def main(cfg: DictConfig) -> float | None:
     choose("resume", cfg.resume, ("auto", "never"))
     if rendered_on_device(cfg):  # a missing GPU shows now, not after volumes have been prepared
         cuda_device()
+    if cfg.compile:
+        check_compiler(training_device(cfg))
     run = Path(cfg.paths.output_dir)
     task = build_task(cfg)
     checkpoint = enter_run(run, cfg, task)
@@ -175,6 +178,11 @@ def fit(cfg: DictConfig, task: Task, readers: dict[str, Reader], run: Path, chec
     except SystemExit:  # how Lightning answers Ctrl-C
         log.info("stopped; to go on: %s", continuing(run))
         raise
+
+
+def training_device(cfg: DictConfig) -> torch.device:
+    """The device that the trainer of a config will choose."""
+    return torch.device("cuda" if cfg.trainer.accelerator != "cpu" and torch.cuda.is_available() else "cpu")
 
 
 def rendered_on_device(cfg: DictConfig) -> bool:

@@ -6,6 +6,7 @@ from synthex.learning.checkpoints import (
     load_network_weights,
     read_checkpoint,
 )
+from synthex.learning.compiling import check_compiler
 from synthex.learning.datamodule import DataModule, limit_worker_threads
 from synthex.learning.device_render import DeviceRenderer, ProjectionServer, with_projector
 from synthex.learning.loggers import CsvLogger, wandb_logger
@@ -21,6 +22,7 @@ __all__ = [
     "DeviceRenderer",
     "ProjectionServer",
     "SupervisedModule",
+    "check_compiler",
     "find_resume_checkpoint",
     "find_weights",
     "limit_worker_threads",
