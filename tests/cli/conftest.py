@@ -28,6 +28,7 @@ def synthex(tiny, capfd):
 
     def run(command: str, *arguments: str, code: int = 0) -> str:
         small = tiny if command.split()[0] in ("train", "simulate", "preview") else ()
+        small = [setting for setting in small if not any(a.startswith(f"{setting.split('=')[0]}=") for a in arguments)]
         capfd.readouterr()
         found = main([*command.split(), *small, *arguments])
         out, err = capfd.readouterr()

@@ -36,7 +36,7 @@ EXPERIMENTS = sorted(
 DEBUG = sorted(option.removeprefix("debug/") for option in OPTIONS if option.startswith("debug/"))
 
 CALLED_WITH = {
-    "model": {"structures": 2, "landmarks": 3},
+    "model": {"structures": 2, "landmarks": 3, "encoder_weights": None},
     "optimizer": {"params": [torch.nn.Parameter(torch.zeros(1))]},
 }
 """What the program adds when it builds an object of a group."""
@@ -91,7 +91,8 @@ def make(path, node):
         # Refused where there is no GPU; that it takes these arguments can still be checked.
         arguments = {key: value for key, value in node.items() if key != "_target_"}
         return inspect.signature(get_method(node["_target_"])).bind(**arguments)
-    made = instantiate(node, **{key: value for key, value in CALLED_WITH.get(path, {}).items() if key != "params"})
+    with torch.device("meta" if path == "model" else "cpu"):  # the study's network takes seconds to draw
+        made = instantiate(node, **{key: value for key, value in CALLED_WITH.get(path, {}).items() if key != "params"})
     if path == "region.phantoms":
         return made(count=1, seed=0, spacing_mm=6.0, first=0)
     return made(CALLED_WITH[path]["params"]) if node.get("_partial_") else made

@@ -330,3 +330,13 @@ def test_sizes_that_it_does_not_take_are_refused_in_one_line():
         network(image(40, 64))
     assert "\n" not in str(caught.value)
     assert network.input_size(40, 64) == (48, 64)
+
+
+def test_a_state_goes_through_a_file(tmp_path):
+    network = tiny().eval()
+    torch.save(network.state_dict(), tmp_path / "state.pt")
+    torch.manual_seed(9)
+    other = TransUNet(2, 3, **TINY).eval()
+    other.load_state_dict(torch.load(tmp_path / "state.pt", weights_only=True))
+    with torch.no_grad():
+        assert torch.equal(network(image())["heatmaps"], other(image())["heatmaps"])
