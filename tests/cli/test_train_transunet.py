@@ -81,6 +81,7 @@ def test_a_machine_without_a_compiler_says_so(cache_dir, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)  # Inductor writes C++ for every step of both passes, and a busy core compiles it for minutes
 def test_it_trains_compiled(synthex, tmp_path, monkeypatch):
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "inductor"))
     synthex("train", *SMALL, "compile=true", f"paths.run_dir={tmp_path / 'run'}")

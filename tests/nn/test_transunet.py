@@ -340,3 +340,13 @@ def test_a_state_goes_through_a_file(tmp_path):
     other.load_state_dict(torch.load(tmp_path / "state.pt", weights_only=True))
     with torch.no_grad():
         assert torch.equal(network(image())["heatmaps"], other(image())["heatmaps"])
+
+
+def test_it_is_one_graph_for_the_compiler():
+    """Captured whole, at the trained size and at another; training compiled: tests/cli/test_train_transunet.py."""
+    network = tiny().eval()
+    torch.compiler.reset()
+    compiled = torch.compile(network, backend="eager", fullgraph=True)
+    with torch.no_grad():
+        for size in ((64, 64), (48, 80)):
+            assert torch.equal(compiled(image(*size))["masks"], network(image(*size))["masks"])
