@@ -135,9 +135,13 @@ class ChestFrame:
         return np.array((x, self.depth(_HEART), z))
 
     def trachea(self, z: float) -> Point3:
-        """The middle of the air between the lungs at one height; the midline where there is none."""
+        """The middle of the air between the lungs at one height; the midline where there is none.
+
+        Above the lungs, where air may be before the neck too, it goes on straight up.
+        """
+        seen = min(z, self.height(0.0) - 15.0)
         x, y = np.arange(-26.0, 26.1, 2.0) + self.middle_x, np.arange(self.depth(0.15), self.depth(0.8), 2.0)
-        points = np.stack([*np.meshgrid(x, y, indexing="ij"), np.full((len(x), len(y)), z)], axis=-1).reshape(-1, 3)
+        points = np.stack([*np.meshgrid(x, y, indexing="ij"), np.full((len(x), len(y)), seen)], axis=-1).reshape(-1, 3)
         hu, labels = nearest(self.anatomy.ct, points, 0), nearest(self.anatomy.labels, points, 0)
         found = points[(hu < _TRACHEA_HU) & (labels == 0)]
         guess = np.array((self.middle_x, self.depth(_TRACHEA), z))
