@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from synthex.anatomy.chest_phantom import ChestPhantoms
-from synthex.core import ConfigError, derive_rng
+from synthex.core import Affine, ConfigError, Volume, derive_rng
 from synthex.geometry import CArm, View
 from synthex.projection import project
 from synthex.simulation import Naive
@@ -164,6 +164,31 @@ def test_subjects_without_landmarks_get_devices_too(chest):
     bare = replace(chest, landmarks={}, structures={k: v for k, v in chest.structures.items() if "lung" in k})
     assert ChestFrame.of(bare).carina_z == pytest.approx(chest.landmarks["carina"][2], abs=15)
     assert add_devices(bare, derive_rng(1), ALL)[1] == tuple(KINDS)
+
+
+def test_a_ct_of_the_lungs_alone_with_other_axes_will_do(chest):
+    """Cropped to the lungs, indexed from top to bottom first, and without anything but the lungs' labels."""
+    lung = np.isin(chest.labels.data, [chest.structures[f"lung_{side}"] for side in ("left", "right")])
+    low, high = (edge(np.argwhere(lung), axis=0) for edge in (np.min, np.max))
+    box = tuple(slice(a, b + 1) for a, b in zip(low, high, strict=True))
+    turn = np.zeros((4, 4))
+    turn[[0, 1, 2, 3], [1, 2, 0, 3]] = (1, 1, -1, 1)
+    turn[:3, 3] = (*low[:2], high[2])
+    world = Affine(chest.ct.world_from_ijk.matrix @ turn)
+
+    def cropped(volume):
+        return Volume(np.ascontiguousarray(volume.data[box].transpose(2, 0, 1)[::-1]), world)
+
+    lungs = {name: chest.structures[name] for name in ("lung_left", "lung_right")}
+    small = replace(chest, ct=cropped(chest.ct), labels=cropped(chest.labels), landmarks={}, structures=lungs)
+    one, other = ChestFrame.of(small), ChestFrame.of(chest)
+    assert np.abs(one.high - other.high).max() <= 16
+    assert np.abs(one.low - other.low).max() <= 16
+    assert np.linalg.norm(one.trachea(-30.0) - other.trachea(-30.0)) < 4
+    solids, kinds = add_devices(small, derive_rng(2), ALL)
+    assert kinds == tuple(KINDS)
+    for solid in solids:
+        assert np.abs(solid.vertices_world - other.high).max() < 450
 
 
 def test_domes_are_found_below_the_lungs(chest, frame):

@@ -14,8 +14,8 @@ from synthex.core.arrays import Point3, Points3
 Side = Literal["left", "right"]
 SIGN: dict[Side, float] = {"left": -1.0, "right": 1.0}
 
-_COARSE = 4
-"""Every fourth voxel finds lungs to a few mm, as well as any device is placed."""
+_COARSE_MM = 8.0
+"""Voxels about so far apart find lungs as well as any device is placed: our choice."""
 
 _SKIN_HU = -300
 """Denser than this is skin or what lies under it: between air (-1000) and fat (-100)."""
@@ -54,13 +54,15 @@ class ChestFrame:
         Raises:
             ConfigError: One of them has no voxel.
         """
-        coarse = np.asarray(anatomy.labels.data[::_COARSE, ::_COARSE, ::_COARSE])
+        stride = np.maximum(1, np.rint(_COARSE_MM / anatomy.labels.spacing_mm)).astype(int)
+        i, j, k = stride.tolist()
+        coarse = np.asarray(anatomy.labels.data[::i, ::j, ::k])
         lungs: dict[Side, Points3] = {}
         for side in SIGN:
             index = np.argwhere(coarse == anatomy.structures[f"lung_{side}"])
             if not len(index):
                 raise ConfigError(f"subject {anatomy.subject_id} has no voxel of lung_{side}")
-            lungs[side] = anatomy.labels.world_from_ijk.apply(index * float(_COARSE))
+            lungs[side] = anatomy.labels.world_from_ijk.apply((index * stride).astype(np.float64))
         return cls(anatomy, lungs)
 
     @cached_property

@@ -18,11 +18,13 @@ from synthex.tasks.lesion_segmentation.chest_frame import SIGN, ChestFrame, Side
 METAL, POLYMER, OPAQUE = "steel_316l", "soft_tissue", "radiopaque_polymer"
 """Few materials, as each costs an image: polymers and gel attenuate about as soft tissue does."""
 
-_PVC_G_CM3, _CATHETER_G_CM3, _CABLE_G_CM3, _LEAD_G_CM3, _WIRE_G_CM3 = 1.3, 2.0, 0.7, 2.0, 2.6
-_STRIPE_G_CM3 = 3.0
-"""Densities: tubes; a catheter that is 40 % lumen, filled with twice the share of barium sulphate that the material
-has (0.39 g/cm3 of barium instead of 0.16, times 0.6); 0.3 mm2 of copper in a cable of 2.2 mm; 1 mm2 of metal in a lead of 2.2 mm (coils and
-conductors, half of each hollow); a steel wire of 0.9 mm as one of 1.6 mm."""
+_PVC_G_CM3, _CABLE_G_CM3, _LEAD_G_CM3, _WIRE_G_CM3 = 1.3, 0.7, 2.0, 2.6
+"""Densities: tubes; 0.3 mm2 of copper in a cable of 2.2 mm; nearly 1 mm2 of metal in a lead of 2.2 mm (coils and
+conductors); a steel wire of 0.9 mm as one of 1.6 mm."""
+
+_CATHETER_G_CM3, _STRIPE_G_CM3 = 2.0, 3.0
+"""Of :data:`OPAQUE`, for its barium, 0.12 of the mass: a catheter with 40 % barium sulphate that is 40 % lumen (0.39
+g/cm3 of barium times 0.6), and a strand of the same filling without lumen, whose density is rounded down."""
 
 _ELECTRODES = ((0.72, 0.05), (-0.72, 0.05), (-0.8, 0.85), (0.8, 0.85), (-0.4, 0.6))
 """Right arm, left arm, left leg, right leg and chest: across (of the half width, positive on the right) and down
@@ -89,7 +91,14 @@ def central_line(frame: ChestFrame, rng: np.random.Generator) -> list[Solid]:
     tip = frame.carina_z - rng.uniform(5.0, 50.0)
     line = [*_to_vein(frame, rng, side, kind), *_vein_to_cava(frame, side, tip)]
     bent = np.array(line) + rng.normal(0.0, 1.5, (len(line), 3))
-    return [Solid(f"central_line/{kind}_{side}", *rod(smooth_line(bent), 1.7 if kind == "arm" else 2.3), OPAQUE, _CATHETER_G_CM3)]
+    return [
+        Solid(
+            f"central_line/{kind}_{side}",
+            *rod(smooth_line(bent), 1.7 if kind == "arm" else 2.3),
+            OPAQUE,
+            _CATHETER_G_CM3,
+        )
+    ]
 
 
 def _to_vein(frame: ChestFrame, rng: np.random.Generator, side: Side, kind: str) -> list[Point3]:
