@@ -330,23 +330,3 @@ def test_sizes_that_it_does_not_take_are_refused_in_one_line():
         network(image(40, 64))
     assert "\n" not in str(caught.value)
     assert network.input_size(40, 64) == (48, 64)
-
-
-def test_a_state_goes_through_a_file(tmp_path):
-    network = tiny().eval()
-    torch.save(network.state_dict(), tmp_path / "state.pt")
-    torch.manual_seed(9)
-    other = TransUNet(2, 3, **TINY).eval()
-    other.load_state_dict(torch.load(tmp_path / "state.pt", weights_only=True))
-    with torch.no_grad():
-        assert torch.equal(network(image())["heatmaps"], other(image())["heatmaps"])
-
-
-def test_it_is_one_graph_for_the_compiler():
-    """Captured whole, at the trained size and at another; training compiled: tests/cli/test_train_transunet.py."""
-    network = tiny().eval()
-    torch.compiler.reset()
-    compiled = torch.compile(network, backend="eager", fullgraph=True)
-    with torch.no_grad():
-        for size in ((64, 64), (48, 80)):
-            assert torch.equal(compiled(image(*size))["masks"], network(image(*size))["masks"])
