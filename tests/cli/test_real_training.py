@@ -11,7 +11,15 @@ from synthex.cli.compose import compose
 from synthex.cli.main import main
 
 TINY = (
-    *("trainer=cpu", "model=unet_small", "data.size=64", "data.batch_size=2", "data.workers=0", "debug=fast"),
+    *(
+        "trainer=cpu",
+        "model=unet_small",
+        "model.encoder=tu-test_resnet",
+        "data.size=64",
+        "data.batch_size=2",
+        "data.workers=0",
+        "debug=fast",
+    ),
     *("baseline_samples=4", "augment=none"),
 )
 
