@@ -26,8 +26,12 @@ CONF = Path(__file__).parents[2] / "conf"
 DRILL = CONF.parent / "examples" / "instruments" / "drill.yaml"
 PRIMARY = sorted(path.stem for path in CONF.glob("*.yaml"))
 OPTIONS = sorted(path.relative_to(CONF).with_suffix("").as_posix() for path in CONF.glob("*/**/*.yaml"))
-ON_REAL = ("covid/finetune", "covid/real2real")
-"""Experiments on real radiographs: tests/cli/test_real_training.py."""
+ON_REAL = {
+    f"{task}/{name}": archive
+    for task, archive in (("covid", "covid_cxr"), ("hip", "hip_study"), ("tool", "tool_folders"))
+    for name in ("finetune", "real2real")
+}
+"""Experiments on real radiographs, and their archives: tests/cli/test_real_training.py."""
 EXPERIMENTS = sorted(
     name
     for name in (option.removeprefix("experiment/") for option in OPTIONS if option.startswith("experiment/"))
@@ -71,8 +75,9 @@ def composed(option, tmp_path, *overrides):
     needed = [f"paths.output_dir={tmp_path}"] if base == "train" else []
     needed += ["data.train=somewhere"] if option == "data/on_disk" else []
     needed += [f"real.root={ARCHIVES[name](tmp_path / 'archive')}"] if group == "real" and name != "none" else []
-    if option == "data/real" or (group == "experiment" and name in ON_REAL):
-        needed += [f"data.source.root={write_covid_cxr(tmp_path / 'archive')}"]
+    archive = "covid_cxr" if option == "data/real" else ON_REAL.get(name) if group == "experiment" else None
+    if archive is not None:
+        needed += [f"data.source.root={ARCHIVES[archive](tmp_path / 'archive')}"]
     chosen = [f"{group}={name}"]
     if group == "instrument":  # part of a task, which the others are distractors of
         place = "task.instrument" if name == "continuum_manipulator" else "task.distractors.k_wire"

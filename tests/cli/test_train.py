@@ -47,6 +47,12 @@ def test_predict_and_evaluate_give_the_figures_of_training(trained, synthex, tmp
     assert (tmp_path / "scores" / "report.html").exists()
 
 
+def test_a_run_stands_for_the_predictions_of_its_test_set(trained, synthex, tmp_path):
+    for given in (trained, trained / "predictions"):
+        synthex("evaluate", str(given), f"output={tmp_path / 'scores'}")
+        assert summary(tmp_path / "scores") == summary(trained)
+
+
 def test_predict_takes_other_splits_a_checkpoint_and_a_number_of_cases(trained, synthex, tmp_path):
     checkpoint = trained / "checkpoints" / "step=00000002.ckpt"
     synthex("predict", str(checkpoint), "split=val", "cases=5", f"output={tmp_path / 'set'}")

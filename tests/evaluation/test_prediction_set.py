@@ -127,7 +127,7 @@ def test_equal_predictions_give_equal_mask_files(tmp_path, folder, predictions):
     ("change", "problem"),
     [
         (lambda document: document.update(schema="coco"), "is not a prediction set"),
-        (lambda document: document.update(version=2), "has version 2, this synthex reads version 1"),
+        (lambda document: document.update(version=3), "has version 3, this synthex reads versions 1 and 2"),
         (lambda document: document.update(task="tool"), "is for the task 'tool', not 'toy'"),
         (lambda document: document.update(task=None), "names no task"),
         (lambda document: document.update(provenance=[]), "provenance is not an object"),

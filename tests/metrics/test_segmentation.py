@@ -10,6 +10,7 @@ from synthex.metrics import dice
 from synthex.metrics.segmentation import (
     MASK_SCORES,
     average_precision,
+    average_precision_of_levels,
     confusion,
     f_beta,
     score_masks,
@@ -127,6 +128,23 @@ def test_average_precision_agrees_with_torchmetrics(levels):
     probability = np.floor(np.clip(0.3 * truth + 0.7 * rng.random(800), 0, 1) * levels) / levels
     twin = binary_average_precision(torch.from_numpy(probability), torch.from_numpy(truth).long())
     assert average_precision(probability, truth) == pytest.approx(float(twin), abs=1e-6)
+
+
+@pytest.mark.parametrize("spread", [2, 256])
+def test_average_precision_of_levels_is_that_of_the_same_numbers_sorted(spread):
+    rng = np.random.default_rng(spread)
+    truth = rng.random((30, 40)) < 0.2
+    levels = np.clip(rng.integers(0, spread, truth.shape) + 60 * truth, 0, 255).astype(np.uint8)
+    area = average_precision_of_levels(levels, truth)
+    assert area == pytest.approx(average_precision(levels / 255, truth), abs=1e-12)
+    twin = binary_average_precision(torch.from_numpy(levels / 255).ravel(), torch.from_numpy(truth).long().ravel())
+    assert area == pytest.approx(float(twin), abs=1e-6)
+    assert np.isnan(average_precision_of_levels(levels, np.zeros_like(truth)))
+    # Certain of a mask: recall R at its precision P, the rest at the share of positive pixels.
+    mask = levels >= 60
+    recall, precise = (mask & truth).sum() / truth.sum(), (mask & truth).sum() / mask.sum()
+    expected = recall * precise + (1 - recall) * truth.mean()
+    assert average_precision_of_levels(mask.astype(np.uint8) * np.uint8(255), truth) == pytest.approx(expected)
 
 
 def test_a_stack_is_scored_image_by_image():

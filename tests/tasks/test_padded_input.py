@@ -8,7 +8,7 @@ from generators.samples import ListReader, make_sample
 from synthex.data import LearningDataset, collate
 from synthex.learning import score_batch
 from synthex.nn import render_heatmaps
-from synthex.tasks.masks_and_landmarks import make_decoder
+from synthex.tasks.masks_and_landmarks import make_decoder, to_levels
 
 SIGMA_MM = 2.0
 
@@ -56,3 +56,11 @@ def test_a_peak_in_the_padding_is_not_found():
     found = make_decoder(SIGMA_MM, 0.3)(outputs, batch)[0]
     assert not found.present[0]
     assert tuple(found.landmarks[0]) == pytest.approx((22, 0), abs=0.01)  # the nearest border: 40 - 18, 5 - 18
+
+
+def test_levels_of_probabilities_are_cut_where_masks_are():
+    half = np.float32(0.5)
+    near = [np.nextafter(half, np.float32(0)), half, np.nextafter(half, np.float32(1)), np.float32(0), np.float32(1)]
+    assert to_levels(torch.tensor(near)).tolist() == [127, 128, 128, 0, 255]
+    probability = torch.rand(10_000, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(to_levels(probability) >= 128, probability >= 0.5)

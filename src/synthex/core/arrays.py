@@ -15,6 +15,7 @@ Points3 = Float[np.ndarray, "N 3"]
 Points2 = Float[np.ndarray, "N 2"]
 Image = Float32[np.ndarray, "H W"]
 MaskStack = Bool[np.ndarray, "S H W"]
+LevelStack = UInt8[np.ndarray, "S H W"]
 PathStack = Float32[np.ndarray, "S H W"]
 SolidStack = Float32[np.ndarray, "N H W"]
 QuantityStack = Float32[np.ndarray, "M H W"]
@@ -30,6 +31,7 @@ __all__ = [
     "Image",
     "LabelArray",
     "Landmarks2",
+    "LevelStack",
     "MaskStack",
     "Matrix3",
     "Matrix4",

@@ -153,6 +153,8 @@ class EvalProtocol:
         original_rule: The scores of the original's evaluation of this task are reported too; None reports none.
         field_baseline: (structure, region) pairs of structures: the model is held against an answer that takes
             the whole true region for the structure, so knows where to look and sees nothing.
+        probabilities: Prediction sets keep the probability of each pixel, for the area under the precision-recall
+            curve, unless they are told otherwise.
 
     Raises:
         ConfigError: The gate or the field baseline has names that the vocabulary does not have, or the tool's rule is
@@ -167,6 +169,7 @@ class EvalProtocol:
     mask_scores: tuple[str, ...] = ()
     original_rule: Literal["hip", "tool", "covid"] | None = None
     field_baseline: tuple[tuple[str, str], ...] = ()
+    probabilities: bool = False
 
     def __post_init__(self) -> None:
         if self.gate is not None:

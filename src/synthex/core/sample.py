@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from synthex.core.arrays import Flags, Image, Landmarks2, MaskStack
+from synthex.core.arrays import Flags, Image, Landmarks2, LevelStack, MaskStack
 from synthex.core.camera import Camera
 
 Domain = Literal["intensity", "log"]
@@ -79,6 +79,8 @@ class Prediction:
         confidence: L values in [0, 1]; the evaluator cuts on it.
         present: L flags: the model's own decision; False is an explicit "absent".
         masks: S x H x W bool.
+        probabilities: S x H x W, ``round(255 p)`` of the probability of each pixel of the masks; None where the model
+            has none.
     """
 
     case_id: str
@@ -86,3 +88,4 @@ class Prediction:
     confidence: np.ndarray
     present: Flags
     masks: MaskStack
+    probabilities: LevelStack | None = None

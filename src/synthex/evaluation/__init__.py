@@ -7,7 +7,7 @@ from synthex.evaluation.gallery import MAX_CASES
 from synthex.evaluation.methods import LABELS, compare_methods
 from synthex.evaluation.original import original_figures
 from synthex.evaluation.pool import PooledReader, pool, pool_with_cases
-from synthex.evaluation.prediction_set import PredictionSet, read_prediction_set, write_prediction_set
+from synthex.evaluation.prediction_set import JSON_NAME, PredictionSet, read_prediction_set, write_prediction_set
 from synthex.evaluation.report import render_report
 from synthex.evaluation.report_methods import render_methods_report
 from synthex.evaluation.scorer import Evaluation, Predictor, evaluate, evaluate_methods
@@ -23,6 +23,7 @@ from synthex.evaluation.write import (
 )
 
 __all__ = [
+    "JSON_NAME",
     "LABELS",
     "MAX_CASES",
     "ComparisonPaths",

@@ -3,7 +3,7 @@
 from synthex.core import Vocabulary
 from synthex.evaluation.describe import STATISTICS, describe_table, named
 from synthex.evaluation.original import COVID_SCORES, figures_of
-from synthex.evaluation.scores import Scores, bounds_of
+from synthex.evaluation.scores import AREA, Scores, bounds_of
 
 _SKIPPED = ("p95",)  # says nothing of a share
 
@@ -21,6 +21,8 @@ MEANINGS = {
     "f1": "F1, which is Dice; images where it is or is predicted",
     "f2": "F2, sensitivity twice as important as precision; images where it is or is predicted",
     "iou": "TP / (TP + FP + FN), images where it is or is predicted",
+    AREA: "area under the precision-recall curve of an image's pixels, images where the structure is; only of sets "
+    "with probabilities",
 }
 """Scores that a task can report, and the images in which they have a value."""
 

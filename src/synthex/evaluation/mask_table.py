@@ -7,8 +7,8 @@ from synthex.evaluation.wording import number, spread_text
 
 _ANSWERS = (("model", ""), ("baseline", "baseline_"), ("region", "field_baseline_"))
 
-_NAMES = {"dice": "Dice", "f2": "F2", "iou": "IoU"}
-_SHORT = {"sensitivity": "sens", "specificity": "spec", "precision": "prec", "accuracy": "acc"}
+_NAMES = {"dice": "Dice", "f2": "F2", "iou": "IoU", "average_precision": "AP"}
+_SHORT = {"structure": "mask", "sensitivity": "sens", "specificity": "spec", "precision": "prec", "accuracy": "acc"}
 """So that all columns fit into 80 characters."""
 
 
@@ -39,7 +39,7 @@ def mask_score_rows(evaluation: Evaluation, spread: bool = False) -> list[tuple[
 
 def mask_score_table(evaluation: Evaluation) -> Table:
     """The same for the terminal."""
-    table = Table(title="Masks: mean over images", title_justify="left")
+    table = Table(title="Masks: mean over images", title_justify="left", show_edge=False, pad_edge=False)
     for index, column in enumerate(mask_score_header(evaluation)):
         table.add_column(_SHORT.get(column, column), justify="left" if index < 2 else "right")
     for row in mask_score_rows(evaluation):

@@ -16,7 +16,7 @@ from synthex.evaluation.compare import (
     compare_scores,
 )
 from synthex.evaluation.scorer import Evaluation
-from synthex.evaluation.scores import MASK_QUANTITIES, Scores, bounds_of
+from synthex.evaluation.scores import AREA, MASK_QUANTITIES, Scores, bounds_of
 from synthex.metrics import describe
 
 LABELS = {
@@ -30,6 +30,7 @@ LABELS = {
     "precision": "Precision",
     "accuracy": "Accuracy",
     "iou": "Intersection over union",
+    AREA: "Area under the precision-recall curve",
 }
 """Every quantity that methods are compared in, in the order of the report, with its name for people."""
 
@@ -51,6 +52,8 @@ def quantity_tables(scores: Scores) -> dict[str, tuple[tuple[str, ...], Float[np
     if scores.structures:
         tables["dice"] = scores.structures, scores.dice
         tables |= {name: (scores.structures, scores.mask_scores[name]) for name in MASK_QUANTITIES}
+        if scores.area is not None:
+            tables[AREA] = scores.structures, scores.area
     return {name: tables[name] for name in LABELS if name in tables}
 
 

@@ -40,6 +40,7 @@ def pool(sets: Sequence[PredictionSet], protocol: EvalProtocol) -> PredictionSet
         {"sets": [dict(found.provenance) | {"predictions": len(found)} for found in sets]},
         {case_id: one._entries[case_id] for case_id, one in owner.items()},
         None,
+        None,
         owner,
     )
 
@@ -52,6 +53,11 @@ class _PooledSet(PredictionSet):
 
     def __getitem__(self, case_id: str) -> Prediction:
         return self.owner[case_id][case_id] if case_id in self.owner else super().__getitem__(case_id)
+
+    @property
+    def has_probabilities(self) -> bool:
+        """Whether all of the sets have them: an area on some of the cases would be another figure."""
+        return all(one.has_probabilities for one in self.owner.values())
 
     def source(self, case_id: str | None = None) -> Path:
         """The file of the set that has the case; of no case, the folder that holds all sets."""

@@ -12,7 +12,9 @@ from synthex.core import InputError
 from synthex.core.arrays import Flags, Landmarks2
 
 SCHEMA = "synthex-predictions"
-VERSION = 1
+WITHOUT, WITH_PROBABILITIES = 1, 2
+"""Versions that are read; the second may have probabilities."""
+
 _MEND = "see synthex.evaluation.prediction_set for the format"
 
 
@@ -42,6 +44,8 @@ class ParsedDocument:
     landmarks: tuple[str, ...]
     provenance: Mapping[str, Any]
     masks_sha256: str | None
+    has_probabilities: bool
+    probabilities_sha256: str | None
     entries: Mapping[str, CaseEntry]
 
 
@@ -53,10 +57,11 @@ def parse_document(path: Path, document: Any) -> ParsedDocument:
     """
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
         raise InputError(path, f'is not a prediction set (no "schema": "{SCHEMA}")', _MEND)
-    if document.get("version") != VERSION:
+    version = document.get("version")
+    if type(version) is not int or version not in (WITHOUT, WITH_PROBABILITIES):
         raise InputError(
             path,
-            f"has version {document.get('version')!r}, this synthex reads version {VERSION}",
+            f"has version {version!r}, this synthex reads versions {WITHOUT} and {WITH_PROBABILITIES}",
             "predict again with this synthex or use the one that wrote it",
         )
     task, provenance, digest = document.get("task"), document.get("provenance", {}), document.get("masks_sha256")
@@ -64,8 +69,11 @@ def parse_document(path: Path, document: Any) -> ParsedDocument:
         raise InputError(path, "names no task", _MEND)
     if not isinstance(provenance, dict):
         raise InputError(path, "provenance is not an object", _MEND)
-    if digest is not None and not isinstance(digest, str):
-        raise InputError(path, "masks_sha256 is neither a string nor null", _MEND)
+    has_probabilities = version == WITH_PROBABILITIES and "probabilities_sha256" in document
+    other_digest = document["probabilities_sha256"] if has_probabilities else None
+    for key, value in (("masks_sha256", digest), ("probabilities_sha256", other_digest)):
+        if value is not None and not isinstance(value, str):
+            raise InputError(path, f"{key} is neither a string nor null", _MEND)
     structures, landmarks = (_names(path, document, key) for key in ("structures", "landmarks"))
     cases = document.get("cases")
     if not isinstance(cases, list) or not cases:
@@ -78,7 +86,7 @@ def parse_document(path: Path, document: Any) -> ParsedDocument:
         if case_id in entries:
             raise InputError(path, f"case {case_id} appears twice", "keep one prediction for each case")
         entries[case_id] = _case(path, case_id, case, len(landmarks))
-    return ParsedDocument(task, structures, landmarks, provenance, digest, entries)
+    return ParsedDocument(task, structures, landmarks, provenance, digest, has_probabilities, other_digest, entries)
 
 
 def _names(path: Path, document: dict[str, Any], key: str) -> tuple[str, ...]:

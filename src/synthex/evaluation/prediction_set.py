@@ -1,23 +1,25 @@
 """Versioned prediction sets on disk: what any model, toolkit or human reader hands in to be scored.
 
-A set is a folder with two files, all positions in native pixels:
+A set is a folder with two or three files, all positions in native pixels:
 
 ``predictions.json``
-    ``schema`` (``"synthex-predictions"``), ``version`` (1), ``task``, ``structures``, ``landmarks`` (names,
-    in channel order), ``provenance`` (free JSON: checkpoint hash, config hash, synthex version, creation
-    time), ``masks_sha256`` (of ``masks.npz``; null skips the check) and ``cases``, a list of
+    ``schema`` (``"synthex-predictions"``), ``version`` (1, or 2 with probabilities), ``task``, ``structures``,
+    ``landmarks`` (names, in channel order), ``provenance`` (free JSON: checkpoint hash, config hash, synthex
+    version, creation time), ``masks_sha256`` (of ``masks.npz``; null skips the check) and ``cases``, a list of
     ``{"case_id", "image_shape": [rows, columns], "landmarks": [[column, row] or null, ...],
     "confidence": [0..1, ...], "present": [true or false, ...]}``.
 ``masks.npz``
     One uint8 array a case, named by its case id: ``numpy.packbits(masks, axis=-1)`` of the bool masks
     (structures, rows, columns). Absent where the task has no structures.
+``probabilities.npz``
+    Only where ``predictions.json`` has ``version`` 2 and ``probabilities_sha256`` (null skips the check). One uint8
+    array (structures, rows, columns) a case: ``round(255 p)`` of the probability p of each pixel. Masks are not made
+    of it; it gives the area under the precision-recall curve.
 """
 
-import hashlib
-import io
+import contextlib
 import json
 import zipfile
-import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -27,15 +29,14 @@ from typing import Any
 import numpy as np
 
 from synthex import __version__
-from synthex.core import EvalProtocol, InputError, Prediction, Sample, atomic_path, write_text
+from synthex.core import EvalProtocol, InputError, Prediction, Sample, write_text
 from synthex.core.arrays import Flags, Landmarks2
-from synthex.evaluation.prediction_schema import SCHEMA, VERSION, CaseEntry, parse_document
+from synthex.evaluation.case_arrays import REWRITE, case_array_writer, one_line, open_case_arrays, read_case_array
+from synthex.evaluation.prediction_schema import SCHEMA, WITH_PROBABILITIES, WITHOUT, CaseEntry, parse_document
 
 JSON_NAME = "predictions.json"
 MASKS_NAME = "masks.npz"
-_REWRITE = "write it again with synthex predict"
-_DAMAGED = (KeyError, ValueError, EOFError, OSError, RuntimeError, zlib.error, zipfile.BadZipFile)
-"""What reading a damaged member raises; RuntimeError also where it is encrypted or of an unknown method."""
+PROBABILITIES_NAME = "probabilities.npz"
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +58,7 @@ class PredictionSet:
     provenance: Mapping[str, Any]
     _entries: Mapping[str, CaseEntry] = field(repr=False)
     _masks: zipfile.ZipFile | None = field(repr=False)
+    _probabilities: zipfile.ZipFile | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         """Number of cases."""
@@ -78,11 +80,17 @@ class PredictionSet:
         if case_id not in self._entries:
             raise InputError(self.folder / JSON_NAME, f"has no case {case_id}", "predict the dataset that is evaluated")
         entry = self._entries[case_id]
-        return Prediction(case_id, entry.landmarks, entry.confidence, entry.present, self._unpack(case_id, entry))
+        masks, levels = self._unpack(case_id, entry), self._levels(case_id, entry)
+        return Prediction(case_id, entry.landmarks, entry.confidence, entry.present, masks, levels)
 
     def predict(self, sample: Sample) -> Prediction:
         """The stored prediction of ``sample``: a set can stand wherever a predictor can."""
         return self[sample.case_id]
+
+    @property
+    def has_probabilities(self) -> bool:
+        """Whether every case has a probability for each pixel of its masks."""
+        return self._probabilities is not None
 
     def case_ids(self) -> tuple[str, ...]:
         """All cases, in the order they were written."""
@@ -97,18 +105,27 @@ class PredictionSet:
         expected = (len(self.structures), rows, -(-columns // 8))
         if self._masks is None:
             return np.zeros((0, rows, columns), dtype=bool)
-        path = self.folder / MASKS_NAME
-        try:
-            packed = np.load(io.BytesIO(self._masks.read(f"{case_id}.npy")), allow_pickle=False)
-        except _DAMAGED as error:
-            raise InputError(path, f"masks of case {case_id} cannot be read ({_one_line(error)})", _REWRITE) from error
-        if packed.dtype != np.uint8 or packed.shape != expected:
-            raise InputError(
-                path,
-                f"masks of case {case_id} are {packed.dtype} {packed.shape}, expected uint8 {expected}",
-                "pack bool masks of the native image with numpy.packbits(masks, axis=-1)",
-            )
+        packed = read_case_array(
+            self._masks,
+            self.folder / MASKS_NAME,
+            case_id,
+            expected,
+            "masks",
+            "pack bool masks of the native image with numpy.packbits(masks, axis=-1)",
+        )
         return np.unpackbits(packed, axis=-1, count=columns).astype(bool)
+
+    def _levels(self, case_id: str, entry: CaseEntry) -> np.ndarray | None:
+        if self._probabilities is None:
+            return None
+        return read_case_array(
+            self._probabilities,
+            self.folder / PROBABILITIES_NAME,
+            case_id,
+            (len(self.structures), *entry.image_shape),
+            "probabilities",
+            "write round(255 p) of the native image as uint8",
+        )
 
 
 def write_prediction_set(
@@ -116,6 +133,8 @@ def write_prediction_set(
     predictions: Iterable[Prediction],
     protocol: EvalProtocol,
     provenance: Mapping[str, Any] | None = None,
+    *,
+    probabilities: bool = False,
 ) -> Path:
     """Write a prediction set as the predictions stream in; nothing is seen under its name before the end.
 
@@ -124,48 +143,50 @@ def write_prediction_set(
         predictions: One for each case, in native pixels, channels in the order of ``protocol.vocabulary``.
         protocol: Gives the task and the names.
         provenance: JSON values; ``synthex_version`` and ``created`` are added where they are missing.
+        probabilities: Keep the probability of each pixel too, in 256 levels.
 
     Returns:
         The folder.
 
     Raises:
-        ValueError: A prediction does not fit the protocol, or two have the same case id.
+        ValueError: A prediction does not fit the protocol or lacks probabilities, or two have the same case id.
         InputError: The folder cannot be written.
     """
     folder = Path(folder)
     vocabulary = protocol.vocabulary
     cases: list[dict[str, Any]] = []
     seen: set[str] = set()
-    digest: str | None = None
-    with atomic_path(folder / MASKS_NAME) as temporary:
-        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=4) as archive:
-            for prediction in predictions:
-                cases.append(_case_record(prediction, protocol))
-                if prediction.case_id in seen:
-                    raise ValueError(f"two predictions for case {prediction.case_id}")
-                seen.add(prediction.case_id)
-                if vocabulary.structures:
-                    buffer = io.BytesIO()
-                    np.save(buffer, np.packbits(prediction.masks, axis=-1))
-                    # A fixed date keeps equal predictions equal, byte for byte.
-                    member = zipfile.ZipInfo(f"{prediction.case_id}.npy", (1980, 1, 1, 0, 0, 0))
-                    member.compress_type = zipfile.ZIP_DEFLATED
-                    archive.writestr(member, buffer.getvalue())
-        if vocabulary.structures:
-            digest = hashlib.sha256(temporary.read_bytes()).hexdigest()
-    if not vocabulary.structures:
-        (folder / MASKS_NAME).unlink(missing_ok=True)
+    kept = {MASKS_NAME: bool(vocabulary.structures), PROBABILITIES_NAME: probabilities and bool(vocabulary.structures)}
+    with contextlib.ExitStack() as stack:
+        writers = {name: stack.enter_context(case_array_writer(folder / name)) for name in kept if kept[name]}
+        for prediction in predictions:
+            cases.append(_case_record(prediction, protocol))
+            if prediction.case_id in seen:
+                raise ValueError(f"two predictions for case {prediction.case_id}")
+            seen.add(prediction.case_id)
+            if kept[MASKS_NAME]:
+                writers[MASKS_NAME].add(prediction.case_id, np.packbits(prediction.masks, axis=-1))
+            if kept[PROBABILITIES_NAME]:
+                if prediction.probabilities is None:
+                    raise ValueError(f"{prediction.case_id}: the prediction has no probabilities")
+                writers[PROBABILITIES_NAME].add(prediction.case_id, prediction.probabilities)
+    digests = {name: writer.digest for name, writer in writers.items()}
+    for name in kept.keys() - writers.keys():
+        (folder / name).unlink(missing_ok=True)
     origin = {"synthex_version": __version__, "created": datetime.now(UTC).isoformat(timespec="seconds")}
     document = {
         "schema": SCHEMA,
-        "version": VERSION,
+        # Without probabilities a set is what it always was, and older readers take it.
+        "version": WITH_PROBABILITIES if kept[PROBABILITIES_NAME] else WITHOUT,
         "task": protocol.task,
         "structures": list(vocabulary.structures),
         "landmarks": list(vocabulary.landmarks),
         "provenance": {**origin, **(provenance or {})},
-        "masks_sha256": digest,
+        "masks_sha256": digests.get(MASKS_NAME),
         "cases": cases,
     }
+    if kept[PROBABILITIES_NAME]:
+        document["probabilities_sha256"] = digests[PROBABILITIES_NAME]
     write_text(folder / JSON_NAME, json.dumps(document, allow_nan=False) + "\n")
     return folder
 
@@ -190,11 +211,17 @@ def read_prediction_set(folder: str | Path, protocol: EvalProtocol | None = None
     except OSError as error:
         raise InputError(path, f"cannot be read ({error.strerror or error})", "check permissions") from error
     except (UnicodeDecodeError, ValueError) as error:
-        raise InputError(path, f"is not complete JSON ({_one_line(error)})", _REWRITE) from error
+        raise InputError(path, f"is not complete JSON ({one_line(error)})", REWRITE) from error
     parsed = parse_document(path, document)
-    masks = _open_masks(folder, parsed.masks_sha256, tuple(parsed.entries)) if parsed.structures else None
+    cases = tuple(parsed.entries)
+    masks = levels = None
+    if parsed.structures:
+        masks = open_case_arrays(folder / MASKS_NAME, parsed.masks_sha256, cases, "masks")
+        if parsed.has_probabilities:
+            path = folder / PROBABILITIES_NAME
+            levels = open_case_arrays(path, parsed.probabilities_sha256, cases, "probabilities")
     found = PredictionSet(
-        folder, parsed.task, parsed.structures, parsed.landmarks, parsed.provenance, parsed.entries, masks
+        folder, parsed.task, parsed.structures, parsed.landmarks, parsed.provenance, parsed.entries, masks, levels
     )
     return found if protocol is None else match_protocol(found, protocol)
 
@@ -229,6 +256,7 @@ def match_protocol(predictions: PredictionSet, protocol: EvalProtocol) -> Predic
         predictions.provenance,
         predictions._entries,
         predictions._masks,
+        predictions._probabilities,
         tuple(predictions.structures.index(name) for name in vocabulary.structures),
         tuple(predictions.landmarks.index(name) for name in vocabulary.landmarks),
     )
@@ -250,6 +278,7 @@ class _Reordered(PredictionSet):
             stored.confidence[points],
             stored.present[points],
             stored.masks[structures],
+            None if stored.probabilities is None else stored.probabilities[structures],
         )
 
 
@@ -265,6 +294,8 @@ def _case_record(prediction: Prediction, protocol: EvalProtocol) -> dict[str, An
         raise ValueError(f"{name}: the task has {count} landmarks, the prediction has {points.shape[0]}")
     if len(prediction.masks) != structures:
         raise ValueError(f"{name}: the task has {structures} structures, the prediction has {len(prediction.masks)}")
+    if prediction.probabilities is not None and prediction.probabilities.shape != prediction.masks.shape:
+        raise ValueError(f"{name}: probabilities {prediction.probabilities.shape}, masks {prediction.masks.shape}")
     if not ((confidence >= 0) & (confidence <= 1)).all():
         raise ValueError(f"{name}: confidence must lie in [0, 1], got {confidence.tolist()}")
     guessed = np.isfinite(points).all(axis=1)
@@ -279,29 +310,3 @@ def _case_record(prediction: Prediction, protocol: EvalProtocol) -> dict[str, An
         "confidence": confidence.tolist(),
         "present": present.tolist(),
     }
-
-
-def _open_masks(folder: Path, digest: str | None, case_ids: tuple[str, ...]) -> zipfile.ZipFile:
-    path = folder / MASKS_NAME
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError as error:
-        raise InputError(path, "not found", "copy it beside predictions.json") from error
-    except OSError as error:
-        raise InputError(path, f"cannot be read ({error.strerror or error})", "check permissions") from error
-    if digest is not None and hashlib.sha256(content).hexdigest() != digest:
-        raise InputError(path, "is truncated or belongs to another predictions.json (checksum differs)", _REWRITE)
-    try:
-        # The compressed file is small; held in memory, no handle leaks and nobody can change it under us.
-        archive = zipfile.ZipFile(io.BytesIO(content))
-        members = set(archive.namelist())
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
-        raise InputError(path, f"is not a complete npz file ({_one_line(error)})", _REWRITE) from error
-    missing = [case_id for case_id in case_ids if f"{case_id}.npy" not in members]
-    if missing:
-        raise InputError(path, f"has no masks for {len(missing)} cases, the first is {missing[0]}", _REWRITE)
-    return archive
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

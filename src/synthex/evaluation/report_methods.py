@@ -12,7 +12,7 @@ from synthex.evaluation.markup import figure, legend, page, table, warning
 from synthex.evaluation.methods import LABELS, LOWER_IS_BETTER
 from synthex.evaluation.report import FEW_STRUCTURES, provenance
 from synthex.evaluation.scorer import Evaluation
-from synthex.evaluation.scores import MASK_QUANTITIES
+from synthex.evaluation.scores import AREA, MASK_QUANTITIES
 from synthex.evaluation.tables import interval_note, number
 from synthex.evaluation.viewer import viewer
 
@@ -82,7 +82,7 @@ def _apart(evaluation: Evaluation) -> dict[str, tuple[str, ...]]:
     """
     names = evaluation.scores.structures
     few = names if 1 < len(names) <= FEW_STRUCTURES else ()
-    return dict.fromkeys(("dice", *MASK_QUANTITIES), few) if few else {}
+    return dict.fromkeys(("dice", *MASK_QUANTITIES, AREA), few) if few else {}
 
 
 def _overview(

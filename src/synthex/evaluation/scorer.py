@@ -120,12 +120,14 @@ def evaluate_methods(
     wanted = reader.case_ids()
     adapt = _ChannelMap(reader, protocol)
     runs = []
+    # Methods are compared in what all of them have.
+    areas = all(one.has_probabilities for one in methods.values())
     for name, prediction_set in methods.items():
         chosen = match_protocol(prediction_set, protocol)
         other = (baselines or {}).get(name)
         other = match_protocol(other, protocol) if isinstance(other, PredictionSet) else other
         extra = compare_cases(chosen, wanted, allow_partial)[1]
-        runs.append(_Run(chosen, other, extra, adapt.known, protocol, pictures))
+        runs.append(_Run(chosen, other, extra, adapt.known, protocol, pictures, areas))
     common = {case_id for case_id in wanted if all(case_id in run.chosen for run in runs)}
     if not common:
         problem = "has no case in common with the other methods"
@@ -154,10 +156,11 @@ class _Run:
         known: np.ndarray,
         protocol: EvalProtocol,
         pictures: int,
+        areas: bool,
     ) -> None:
         self.chosen = chosen
         self._baseline, self._extra, self._protocol = baseline, extra, protocol
-        self._builder, self._baseline_builder = ScoreBuilder(protocol, known), ScoreBuilder(protocol, known)
+        self._builder, self._baseline_builder = (ScoreBuilder(protocol, known, areas) for _ in range(2))
         self._keeper = PictureKeeper(pictures)
 
     def add(self, sample: Sample) -> tuple[Prediction, float]:

@@ -15,6 +15,7 @@ from synthex.metrics import (
     Confusion,
     accuracy,
     activation_curve,
+    average_precision_of_levels,
     confusion,
     distances_px,
     errors_mm,
@@ -38,6 +39,10 @@ _RATIOS: dict[str, Callable[[Confusion], np.ndarray]] = {
 
 MASK_QUANTITIES = tuple(name for name in _RATIOS if name != "f1")
 """Scores of masks beside Dice, which is F1."""
+
+
+AREA = "average_precision"
+"""Area under the precision-recall curve, reported wherever a prediction set has probabilities."""
 
 
 def bounds_of(quantity: str) -> tuple[float, float]:
@@ -71,6 +76,7 @@ class Scores:
         field_baseline: The same cases answered by :class:`synthex.evaluation.baseline.FieldPredictor`, if the task
             asks for it.
         answered: Structures that this predictor answers for; all of them if empty.
+        area: Average precision of each case and structure; None where the model's set has no probabilities.
     """
 
     landmarks: tuple[str, ...]
@@ -93,6 +99,7 @@ class Scores:
     original: Mapping[str, Float[np.ndarray, "N K"]] = field(default_factory=dict)
     field_baseline: "Scores | None" = None
     answered: tuple[str, ...] = ()
+    area: Float[np.ndarray, "N S"] | None = None
 
     @property
     def expected(self) -> Bool[np.ndarray, "N L"]:
@@ -152,6 +159,8 @@ class Scores:
 
     def mask_score(self, name: str) -> Float[np.ndarray, "N S"]:
         """One score of each case and structure; NaN where a ratio has no denominator or there is no truth."""
+        if name == AREA:
+            return np.full((len(self.case_ids), len(self.structures)), np.nan) if self.area is None else self.area
         return np.where(self.structure_known, _RATIOS[name](self.counts), np.nan)
 
     def dice_original_rule(self) -> Float[np.ndarray, "N S"]:
@@ -186,17 +195,19 @@ class ScoreBuilder:
     Args:
         protocol: Names, and what is reported.
         structure_known: Structures that there is truth for.
+        areas: Report average precision. An answer without probabilities is scored as certain of its masks.
 
     Raises:
         ConfigError: The protocol reports a score that does not exist.
     """
 
-    def __init__(self, protocol: EvalProtocol, structure_known: np.ndarray) -> None:
+    def __init__(self, protocol: EvalProtocol, structure_known: np.ndarray, areas: bool = False) -> None:
         unknown = [name for name in protocol.mask_scores if name not in _RATIOS]
         if unknown:
             raise ConfigError(f"there is no score of masks {unknown[0]}; choose from {', '.join(_RATIOS)}")
         self._protocol = protocol
         self._known = structure_known
+        self._areas: list[list[float]] | None = [] if areas and protocol.vocabulary.structures else None
         self._samples: list[tuple[str, str, float, float, float]] = []
         self._arrays: list[tuple[np.ndarray, ...]] = []
         self._counts: list[Confusion] = []
@@ -208,7 +219,7 @@ class ScoreBuilder:
             for structure, region in protocol.field_baseline:
                 place = structures.index(structure)
                 known[place] = structure_known[place] & structure_known[structures.index(region)]
-            other = ScoreBuilder(replace(protocol, field_baseline=(), original_rule=None), known)
+            other = ScoreBuilder(replace(protocol, field_baseline=(), original_rule=None), known, areas)
             self._field = FieldPredictor(structures, protocol.field_baseline), other
         # A task that is ranked by one structure is about this structure.
         name = protocol.primary.partition("/")[2]
@@ -241,6 +252,13 @@ class ScoreBuilder:
             )
         )
         self._counts.append(counts)
+        if self._areas is not None:
+            self._areas.append(
+                [
+                    average_precision_of_levels(levels, mask) if known else float("nan")
+                    for levels, mask, known in zip(_levels(prediction), sample.masks, self._known, strict=True)
+                ]
+            )
         if self._protocol.original_rule is not None:
             for key, values in original_scores(sample, prediction, self._protocol.original_rule).items():
                 if key != "landmark_error_mm":
@@ -278,7 +296,8 @@ class ScoreBuilder:
             annotated=annotated,
             counts=counts,
             structure_known=self._known,
-            reported=self._protocol.mask_scores,
+            reported=self._protocol.mask_scores + (() if self._areas is None else (AREA,)),
+            area=None if self._areas is None else np.array(self._areas, dtype=np.float64),
             original_rule=self._protocol.original_rule,
             original={key: np.stack(rows) for key, rows in self._original.items()},
             field_baseline=self._finish_field(),
@@ -289,6 +308,12 @@ class ScoreBuilder:
             return None
         predictor, builder = self._field
         return replace(builder.finish(), answered=tuple(structure for structure, _ in predictor.answers))
+
+
+def _levels(prediction: Prediction) -> np.ndarray:
+    if prediction.probabilities is not None:
+        return prediction.probabilities
+    return prediction.masks.astype(np.uint8) * np.uint8(255)
 
 
 def _mean(values: np.ndarray) -> float:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from synthex.core import ConfigError, Prediction
@@ -73,11 +73,17 @@ def make_decoder(
             native = np.clip(native, 0, (where.width, where.height))
             rows, columns = where.crop()
             logits = outputs["masks"][index, :, rows, columns].detach().cpu()
-            masks = resize(torch.sigmoid(logits), where.height, where.width, mask=True)
-            predictions.append(Prediction(case_id, native, sure, sure >= present_above, masks.numpy()))
+            probability = resize(torch.sigmoid(logits), where.height, where.width)
+            masks, levels = (probability >= 0.5).numpy(), to_levels(probability).numpy()
+            predictions.append(Prediction(case_id, native, sure, sure >= present_above, masks, levels))
         return predictions
 
     return decode
+
+
+def to_levels(probability: Float[Tensor, "*shape"]) -> UInt8[Tensor, "*shape"]:
+    """``round(255 p)``, halves to the even level: from 128 on exactly where the probability is one half or more."""
+    return torch.round(255 * probability).to(torch.uint8)
 
 
 def _check_within(name: str, value: object, low: float | int, high: float | int) -> None:

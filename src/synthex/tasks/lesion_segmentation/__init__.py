@@ -51,6 +51,7 @@ def protocol() -> EvalProtocol:
         confidence_cuts=CONFIDENCE_CUTS,
         primary=PRIMARY,
         mask_scores=MASK_SCORES,
+        probabilities=True,
         original_rule="covid",
         field_baseline=FIELD_BASELINE,
     )
