@@ -190,7 +190,7 @@ class _Builder:
         """The job of a plan."""
         needs = {name: self._preparation(name, one, plan.cell) for name, one in plan.prepared.items()}
         roots = {name: f"root-{name}" for name in plan.roots}
-        symbols = _tokens(roots, {name: f"prepared-{job.folder.name}" for name, job in needs.items()})
+        symbols = _tokens(roots, {name: f"prepared-{job.facts['settings']}" for name, job in needs.items()})
         train = ("test=false", "resume=auto", *plan.train)
         settings = content_hash(
             {
@@ -205,7 +205,8 @@ class _Builder:
             }
         )
         folder = self.folder / "jobs" / content_hash([settings, self.versions[0]])
-        folder = self.other.get(settings, folder) if not (folder / "done.json").exists() else folder
+        if Job(folder, "", ()).state() is not State.DONE:
+            folder = self.other.get(settings, folder)
         places = _tokens(self._given(roots), {name: str(job.folder / "files") for name, job in needs.items()})
         tests: list[list[str]] = []
         for name, (predict, evaluate) in plan.tests.items():
@@ -245,8 +246,8 @@ class _Builder:
         names = set(named_tokens(one.overrides, "root"))
         roots = {name: f"root-{name}" for name in names}
         symbols = substitute(one.overrides, _tokens(roots, {}))
-        settings = self.composer.hash(one.command, symbols)
-        key = content_hash([one.command, settings, self.versions[0]])
+        settings = content_hash([one.command, self.composer.hash(one.command, symbols)])
+        key = content_hash([settings, self.versions[0]])
         if key not in self.prepared:
             folder = self.folder / "prepared" / key
             command = [
@@ -258,7 +259,12 @@ class _Builder:
                 folder,
                 f"{name} of {cell.label()}",
                 ((one.command, process(command)),),
-                facts={"study": self.study.name, "code": self.versions[0], "commands": [["synthex", *command]]},
+                facts={
+                    "study": self.study.name,
+                    "settings": settings,
+                    "code": self.versions[0],
+                    "commands": [["synthex", *command]],
+                },
                 counted=False,
                 missing=tuple(sorted(names - set(self.roots))),
             )

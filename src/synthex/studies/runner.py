@@ -135,6 +135,10 @@ class _Run:
                 self._drop(job, self.outcome.without_data)
             elif state is State.FAILED and not self.retry:
                 self._fail(job, job.failure())
+        # Nobody waits any more for a preparation whose jobs are all done, or cannot be.
+        needed = {need.folder for job in self.waiting for need in job.needs}
+        for job in [job for job in self.waiting if not job.counted and job.folder not in needed]:
+            self.waiting.remove(job)
         return len(self.waiting) < before
 
     def _drop(self, job: Job, where: list[Job]) -> None:
