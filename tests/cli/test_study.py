@@ -128,6 +128,17 @@ def test_jobs_without_their_data_wait_and_are_told(here, capfd):
     assert folders() == before
 
 
+def test_folders_of_any_name_get_into_the_commands(here):
+    change(here, lambda study: study["sizes"]["tiny"]["tests"].update(simulated=["ct=<root:cts>/fold_<fold>"]))
+    odd = here / "a folder, it's = odd"
+    (odd / "fold_0").mkdir(parents=True)
+    cfg = compose("study_run", ["study=small", "size=tiny"])
+    job = choose_study(cfg, {"cts": str(odd)}).of_jobs()[0]
+    (predict,) = (command[2:] for command in job.facts["commands"] if command[1] == "predict")
+    assert compose("predict", predict).ct == str(odd / "fold_0")
+    assert job.folder.name == choose_study(cfg).of_jobs()[0].folder.name
+
+
 def test_failed_jobs_are_listed_and_end_with_an_error(here, capfd, monkeypatch):
     command = (sys.executable, "-c", "print('no luck'); raise SystemExit(4)")
     monkeypatch.setattr("synthex.cli.studies.process", lambda *commands: command)

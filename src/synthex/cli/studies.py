@@ -172,8 +172,7 @@ class _Builder:
         self, study: Study, size: str, folder: Path, roots: Mapping[str, str], versions: tuple[str, str], any_code: bool
     ) -> None:
         self.study, self.size, self.folder, self.roots, self.versions = study, size, folder, roots, versions
-        settings = content_hash([synthex.__version__, versions[1]])
-        self.composer = _Composer(folder / COMPOSED_FILE, settings)
+        self.composer = _Composer(folder / COMPOSED_FILE, content_hash(versions))
         self.prepared: dict[str, Job] = {}
         self.other = self._finished() if any_code else {}
 
@@ -212,10 +211,10 @@ class _Builder:
         for name, (predict, evaluate) in plan.tests.items():
             answers = folder / "predictions" / name
             tests.append(
-                ["predict", f"run={quoted(folder)}", *substitute(predict, places), f"output={quoted(answers)}"]
+                ["predict", f"run={quoted(folder)}", *with_paths(predict, places), f"output={quoted(answers)}"]
             )
-            tests.append(["evaluate", f"predictions={quoted(answers)}", "gallery=0", *substitute(evaluate, places)])
-        command = ["train", *substitute(train, places), f"paths.run_dir={quoted(folder)}"]
+            tests.append(["evaluate", f"predictions={quoted(answers)}", "gallery=0", *with_paths(evaluate, places)])
+        command = ["train", *with_paths(train, places), f"paths.run_dir={quoted(folder)}"]
         size = self.study.sizes[self.size]
         return Job(
             folder,
@@ -238,7 +237,7 @@ class _Builder:
     def _given(self, roots: Mapping[str, str]) -> dict[str, str]:
         """Folders of roots as they stand in an override; what nobody has given stays a name, and its job waits."""
         return {
-            name: quoted(Path(self.roots[name]).expanduser().resolve()) if name in self.roots else symbol
+            name: str(Path(self.roots[name]).expanduser().resolve()) if name in self.roots else symbol
             for name, symbol in roots.items()
         }
 
@@ -252,7 +251,7 @@ class _Builder:
             folder = self.folder / "prepared" / key
             command = [
                 *one.command.split(),
-                *substitute(one.overrides, _tokens(self._given(roots), {})),
+                *with_paths(one.overrides, _tokens(self._given(roots), {})),
                 f"{one.output}={quoted(folder / 'files')}",
             ]
             self.prepared[key] = Job(
@@ -277,7 +276,16 @@ def _tokens(roots: Mapping[str, str], prepared: Mapping[str, str]) -> dict[str, 
     }
 
 
-def quoted(path: Path) -> str:
+def with_paths(overrides: Sequence[str], places: Mapping[str, str]) -> tuple[str, ...]:
+    """Overrides with the folders put in; a value that has one is quoted as a whole, unless it is a list or mapping."""
+    found = []
+    for before, after in zip(overrides, substitute(overrides, places), strict=True):
+        key, _, value = after.partition("=")
+        found.append(after if before == after or value[:1] in "[{'\"" else f"{key}={quoted(value)}")
+    return tuple(found)
+
+
+def quoted(path: Path | str) -> str:
     """A path as the value of an override, whatever characters are in it."""
     escaped = str(path).replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"
