@@ -153,7 +153,7 @@ def test_failed_jobs_are_listed_and_end_with_an_error(here, capfd, monkeypatch):
 def test_the_list_shows_every_study_with_its_jobs(here, capfd):
     write_study(here / "experiments" / "broken", {"titel": "x"})
     assert main(["study", "list"]) == 0
-    text = capfd.readouterr().out
+    text = " ".join(capfd.readouterr().out.split())
     assert all(name in text for name in (*PACKAGED, "small", "tiny: 2"))
     assert "did you mean" in text
 

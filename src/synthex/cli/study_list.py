@@ -11,7 +11,10 @@ from synthex.studies import plans, read_study
 
 def main(cfg: DictConfig) -> None:
     """List studies with their sizes and numbers of jobs; one with a mistake in it is listed with that."""
-    table = Table("study", "question", "jobs", box=None, title_justify="left")
+    table = Table(box=None)
+    table.add_column("study", no_wrap=True)
+    table.add_column("question")
+    table.add_column("jobs")
     for name, folder in study_folders().items():
         try:
             study = read_study(folder)
