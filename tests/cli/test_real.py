@@ -15,7 +15,15 @@ from synthex.cli.compose import compose
 from synthex.cli.main import main
 from synthex.data.real import ToolFolders
 
-ON_DISK = ("data=on_disk", "trainer=cpu", "model=unet_small", "data.size=64", "data.batch_size=2", "data.workers=0")
+ON_DISK = (
+    "data=on_disk",
+    "trainer=cpu",
+    "model=unet_small",
+    "model.encoder=tu-test_resnet",
+    "data.size=64",
+    "data.batch_size=2",
+    "data.workers=0",
+)
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,15 @@ from generators.real_archives import write_covid_cxr
 from synthex.cli.main import main
 
 TINY = (
-    *("trainer=cpu", "model=unet_small", "data.size=64", "data.batch_size=2", "data.workers=0", "debug=fast"),
+    *(
+        "trainer=cpu",
+        "model=unet_small",
+        "model.encoder=tu-test_resnet",
+        "data.size=64",
+        "data.batch_size=2",
+        "data.workers=0",
+        "debug=fast",
+    ),
     *("baseline_samples=4", "augment=none"),
 )
 

@@ -15,7 +15,15 @@ from synthex.anatomy.variants import base_subject
 from synthex.cli.build import build_readers, build_sources, build_task
 from synthex.cli.compose import compose
 
-ON_DISK = ("data=on_disk", "trainer=cpu", "model=unet_small", "data.size=64", "data.batch_size=4", "data.workers=0")
+ON_DISK = (
+    "data=on_disk",
+    "trainer=cpu",
+    "model=unet_small",
+    "model.encoder=tu-test_resnet",
+    "data.size=64",
+    "data.batch_size=4",
+    "data.workers=0",
+)
 
 
 def summary(folder: Path) -> dict:

@@ -4,7 +4,7 @@ from synthex.core import ConfigError
 from synthex.physics import MATERIALS, Material, get_material
 
 NAMES = """air water lung adipose soft_tissue muscle blood cortical_bone trabecular_bone pmma aluminium copper titanium
-ti6al4v steel_304 steel_316l nitinol cocrmo iodine iohexol_350 blood_iodine_20 csi""".split()  # noqa: SIM905
+ti6al4v steel_304 steel_316l nitinol cocrmo iodine iohexol_350 blood_iodine_20 csi radiopaque_polymer""".split()  # noqa: SIM905
 
 
 def test_has_the_materials_that_scenes_and_tubes_are_made_of():

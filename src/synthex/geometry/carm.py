@@ -82,13 +82,18 @@ class CArm:
         """Source-to-detector distance in ``view``: the view's own, or else this C-arm's."""
         return float(self.sdd_mm if view.sdd_mm is None else view.sdd_mm)
 
+    def pitch(self, view: View) -> float:
+        """Pixel pitch in mm in ``view``: the detector's, or that of the part of it which the view's field is."""
+        whole = self.columns * self.pixel_mm
+        return float((whole if view.field_mm is None else min(view.field_mm, whole)) / self.columns)
+
     def camera(self, view: View) -> Camera:
         """The camera of this C-arm in ``view``.
 
         Raises:
             ValueError: The isocentre would lie behind the detector.
         """
-        sdd_mm = self.sdd(view)
+        sdd_mm, pixel_mm = self.sdd(view), self.pitch(view)
         if view.source_isocenter_mm >= sdd_mm:
             raise ValueError(f"isocentre at {view.source_isocenter_mm} mm lies behind the detector at {sdd_mm} mm")
         mirrored = (view.source_side or self.source_side) == "posterior"
@@ -97,6 +102,6 @@ class CArm:
         axes = _AXES_POSTERIOR if mirrored else _AXES_ANTERIOR
         rotation = about_axis @ axes @ view.rotation.T
         translation = np.array((0, 0, view.source_isocenter_mm)) - rotation @ view.isocenter_world
-        intrinsics = intrinsics_for(sdd_mm, self.pixel_mm, self.rows, self.columns, mirrored=mirrored)
+        intrinsics = intrinsics_for(sdd_mm, pixel_mm, self.rows, self.columns, mirrored=mirrored)
         pose = Rigid.from_parts(rotation, translation)
-        return Camera(intrinsics, pose, self.rows, self.columns, self.pixel_mm)
+        return Camera(intrinsics, pose, self.rows, self.columns, pixel_mm)

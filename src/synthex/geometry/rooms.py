@@ -21,6 +21,7 @@ class StandRanges:
         cranial_caudal_deg: Tilt of the tube, or a patient who leans, degrees.
         roll_deg: Degrees.
         isocenter_jitter_mm: One range per world axis (lateral R, anterior A, cranial S), mm.
+        field_mm: Width of the open field at the detector, mm; None: the whole detector.
         weight: How often it is drawn, relative to the others.
     """
 
@@ -31,11 +32,16 @@ class StandRanges:
     cranial_caudal_deg: Range = (0.0, 0.0)
     roll_deg: Range = (0.0, 0.0)
     isocenter_jitter_mm: tuple[Range, ...] | list[Range] = ((0.0, 0.0), (0.0, 0.0), (0.0, 0.0))
+    field_mm: Range | None = None
     weight: Number = 1.0
 
     def __post_init__(self) -> None:
         for name in ("sdd_mm", "isocenter_detector_mm"):
             object.__setattr__(self, name, checked_range(name, getattr(self, name)))
+        if self.field_mm is not None:
+            object.__setattr__(self, "field_mm", checked_range("field_mm", self.field_mm))
+            if not self.field_mm[0] > 0:
+                raise ValueError(f"field_mm={list(self.field_mm)} must be positive")
         if not 0 < self.isocenter_detector_mm[0] <= self.isocenter_detector_mm[1] < self.sdd_mm[0]:
             raise ValueError(
                 f"isocenter_detector_mm={list(self.isocenter_detector_mm)} must lie between 0 and the shortest "
@@ -49,11 +55,15 @@ class StandRanges:
         return ViewRanges(self.lao_rao_deg, self.cranial_caudal_deg, self.roll_deg, self.isocenter_jitter_mm)
 
     def sample(self, rng: np.random.Generator, center_world: Point3) -> View:
-        """Draw a view whose isocentre is ``center_world`` (RAS mm) plus jitter; always 9 draws."""
+        """Draw a view whose isocentre is ``center_world`` (RAS mm) plus jitter; always 10 draws."""
         pose = self._pose().sample(rng, center_world)
         (near, far), (close, away) = self.sdd_mm, self.isocenter_detector_mm
         sdd, behind = float(rng.uniform(near, far)), float(rng.uniform(close, away))
-        return replace(pose, source_isocenter_mm=sdd - behind, sdd_mm=sdd, source_side=self.source_side)
+        share = float(rng.random())
+        opened = None if self.field_mm is None else self.field_mm[0] + share * (self.field_mm[1] - self.field_mm[0])
+        return replace(
+            pose, source_isocenter_mm=sdd - behind, sdd_mm=sdd, source_side=self.source_side, field_mm=opened
+        )
 
 
 @dataclass(frozen=True)
@@ -76,7 +86,7 @@ class MixedViews:
         object.__setattr__(self, "kinds", kept)
 
     def sample(self, rng: np.random.Generator, center_world: Point3) -> View:
-        """Draw a kind and a view of it; always 10 draws."""
+        """Draw a kind and a view of it; always 11 draws."""
         chosen = [kind for kind in self.kinds.values() if kind is not None]
         weights = np.array([kind.weight for kind in chosen], dtype=np.float64)
         index = int(np.searchsorted(np.cumsum(weights) / weights.sum(), rng.random(), side="right"))

@@ -32,6 +32,9 @@ class View:
         source_isocenter_mm: Distance from the source to the isocentre.
         sdd_mm: Source-to-detector distance where it is not the C-arm's own: a radiographic room moves its tube.
         source_side: Side of the patient that the source is on, where it is not the C-arm's own.
+        field_mm: Width of the field at the detector where it is not the whole detector: what is outside is closed by
+            the collimator and cut off. The image keeps its number of pixels, which are that much smaller.
+            A field beyond the detector is all of it.
     """
 
     isocenter_world: Point3
@@ -41,6 +44,7 @@ class View:
     source_isocenter_mm: Number = 530.0
     sdd_mm: Number | None = None
     source_side: SourceSide | None = None
+    field_mm: Number | None = None
 
     def __post_init__(self) -> None:
         isocenter = np.array(self.isocenter_world, dtype=np.float64)
@@ -50,6 +54,8 @@ class View:
             raise ValueError(f"source-to-isocentre distance must be positive, got {self.source_isocenter_mm}")
         if self.source_side not in (None, "anterior", "posterior"):
             raise ValueError(f"source_side is 'anterior' or 'posterior', got {self.source_side!r}")
+        if self.field_mm is not None and not self.field_mm > 0:
+            raise ValueError(f"field_mm must be positive, got {self.field_mm}")
         isocenter.setflags(write=False)
         object.__setattr__(self, "isocenter_world", isocenter)
 
@@ -70,7 +76,7 @@ class View:
             "roll_deg": float(self.roll_deg),
             "source_isocenter_mm": float(self.source_isocenter_mm),
         }
-        own = {"sdd_mm": self.sdd_mm, "source_side": self.source_side}
+        own = {"sdd_mm": self.sdd_mm, "source_side": self.source_side, "field_mm": self.field_mm}
         return record | {name: value for name, value in own.items() if value is not None}
 
     @classmethod

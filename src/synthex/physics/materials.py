@@ -50,6 +50,8 @@ def _parse(text: str) -> dict[str, float]:
 # Tissues, air, water and PMMA: ICRU Report 44 (1989) and 46 (1992); lung at the density of an inflated
 # lung. Alloys: nominal compositions of their standards (ASTM F136 Ti6Al4V, F2063 nitinol, F75 CoCrMo, AISI
 # 304 and 316L). iohexol_350: 755 mg/mL iohexol (C19H26I3N3O9) in water. Pure elements at room temperature.
+# radiopaque_polymer: by mass 80 % of pmma's elements at 1.15 g/cm3 (about that of polyurethane) and 20 % of barium
+# sulphate at 4.5 g/cm3, a common filling of catheters.
 _TABLE: dict[str, tuple[float, str]] = {
     "air": (0.001205, "C .000124 N .755268 O .231781 Ar .012827"),
     "water": (1.0, "H .111898 O .888102"),
@@ -81,6 +83,7 @@ _TABLE: dict[str, tuple[float, str]] = {
     "iodine": (4.93, "I 1"),
     "iohexol_350": (1.406, "H .06895 C .14922 N .02748 O .50542 I .24893"),
     "csi": (4.51, "Cs .511549 I .488451"),
+    "radiopaque_polymer": (1.35, "H .064433 C .479877 O .310532 S .027474 Ba .117684"),
 }
 
 

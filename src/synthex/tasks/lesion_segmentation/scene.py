@@ -9,6 +9,7 @@ from synthex.anatomy.chest_findings import AtelectasisSettings, EffusionSettings
 from synthex.anatomy.lesions import LesionSettings, add_lesions
 from synthex.core import Anatomy, ConfigError, Scene
 from synthex.core.arrays import Point3
+from synthex.tasks.lesion_segmentation.devices import Devices, add_devices
 from synthex.tasks.lesion_segmentation.vocabulary import LESION
 
 LUNGS = ("lung_left", "lung_right")
@@ -25,6 +26,7 @@ class Findings:
         effusion_probability: Share of scenes with one.
         atelectasis: Distributions of band atelectasis.
         atelectasis_probability: Share of scenes with it.
+        devices: How often lines, tubes, leads and pacemakers lie in the way; None never.
 
     Raises:
         ConfigError: A probability outside 0 to 1.
@@ -35,6 +37,7 @@ class Findings:
     effusion_probability: float | int = 0.15
     atelectasis: AtelectasisSettings = field(default_factory=AtelectasisSettings)
     atelectasis_probability: float | int = 0.1
+    devices: Devices | None = field(default_factory=Devices)
 
     def __post_init__(self) -> None:
         for name in ("effusion_probability", "atelectasis_probability"):
@@ -46,7 +49,8 @@ def make_scenes(findings: Findings) -> Callable[[Anatomy, np.random.Generator], 
     """Scenes of diseased lungs, aimed at the middle of the lungs.
 
     The labels stay those of the healthy subject, so that lung fields are whole; what lesions add is in
-    ``scene.volumes``. Other findings come first: lesions stay out of them, and they are not labelled.
+    ``scene.volumes``. Other findings come first: lesions stay out of them, and they are not labelled. Devices come
+    last and change no target.
     """
 
     def make_scene(anatomy: Anatomy, rng: np.random.Generator) -> Scene:
@@ -63,7 +67,10 @@ def make_scenes(findings: Findings) -> Callable[[Anatomy, np.random.Generator], 
         record["lesions"] = diseased.record
         shown = replace(anatomy, ct=diseased.anatomy.ct)
         volumes = {LESION: diseased.added_matter()}
-        return Scene(shown, record, center_world=lung_center(anatomy), volumes=volumes)
+        solids, kinds = ((), ()) if findings.devices is None else add_devices(anatomy, rng, findings.devices)
+        if kinds:
+            record["devices"] = list(kinds)
+        return Scene(shown, record, solids, center_world=lung_center(anatomy), volumes=volumes)
 
     return make_scene
 
