@@ -1,5 +1,6 @@
 """Studies as the command line finds them, and their jobs: every config resolved, every folder named by its content."""
 
+import contextlib
 import json
 import os
 import sys
@@ -13,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 import synthex
 from synthex.cli.compose import compose, conf_folders
 from synthex.cli.identity import identity
-from synthex.core import ConfigError, nearest, write_json
+from synthex.core import ConfigError, InputError, nearest, write_json
 from synthex.studies import (
     JOB_FILE,
     STUDY_FILE,
@@ -151,9 +152,10 @@ class _Composer:
         return self.hashes[key]
 
     def save(self) -> None:
-        """Keep them for the next command."""
+        """Keep them for the next command; where nothing can be written, it composes them again."""
         if len(self.hashes) > self.known:
-            write_json(self.path, {"settings": self.settings, "hashes": self.hashes})
+            with contextlib.suppress(InputError):
+                write_json(self.path, {"settings": self.settings, "hashes": self.hashes})
 
 
 def _resolved(command: str, overrides: Sequence[str]) -> Any:

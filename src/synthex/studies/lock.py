@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from synthex.core import InputError
+
 LOCK_FILE, GUARD_FILE = "lock", ".guard"
 
 UNREADABLE_S = 10.0
@@ -33,7 +35,18 @@ class Lock:
         self.path = self.folder / LOCK_FILE
 
     def acquire(self) -> bool:
-        """Take the lock, from a dead holder too; False if a live process has it."""
+        """Take the lock, from a dead holder too; False if a live process has it.
+
+        Raises:
+            InputError: The folder cannot be written.
+        """
+        try:
+            return self._acquire()
+        except OSError as error:
+            problem = f"cannot be written ({error.strerror or error})"
+            raise InputError(self.folder, problem, "check permissions and free space") from error
+
+    def _acquire(self) -> bool:
         self.folder.mkdir(parents=True, exist_ok=True)
         with guarded(self.folder):  # else of two that find a stale lock, one could remove the other's new one
             if self.held():

@@ -18,6 +18,9 @@ from synthex.studies.lock import Lock
 TOUCH_S = 5.0
 """Between two signs of life in the locks that are held."""
 
+LOOK_S = 2.0
+"""Between two looks at what other processes have done: hundreds of files, maybe far away."""
+
 GRACE_S = 10.0
 """Time to end that a process gets between SIGTERM and SIGKILL."""
 
@@ -105,14 +108,16 @@ class _Run:
 
     def run(self) -> Outcome:
         try:
+            moved, looked = True, 0.0
             while self.waiting or self.running:
-                moved = self._settle()
-                moved |= self._start()
-                moved |= self._poll()
-                if not self.running and not moved:
-                    if all(self._beyond_limit(job) for job in self.waiting):
-                        break
-                    self._tell_waiting()
+                if moved or time.monotonic() - looked > LOOK_S:
+                    moved, looked = self._settle(), time.monotonic()
+                    moved |= self._start()
+                    if not self.running and not moved:
+                        if self._limit_reached():
+                            break
+                        self._tell_waiting()
+                moved = self._poll() or (moved and not self.running)
                 if not moved:
                     time.sleep(self.poll_s)
         finally:
@@ -152,8 +157,8 @@ class _Run:
         self.failed[job.folder] = reason
         self.outcome.failed.append((job, reason))
 
-    def _beyond_limit(self, job: Job) -> bool:
-        """Whether the limit keeps a job from starting, or a preparation that only such jobs need."""
+    def _limit_reached(self) -> bool:
+        """Whether nothing may be started any more."""
         return self.limit is not None and self.started >= self.limit
 
     def _start(self) -> bool:
@@ -162,7 +167,7 @@ class _Run:
         for job in list(self.waiting):
             if len(self.running) >= self.at_once:
                 break
-            if self._beyond_limit(job) or any(need.state() is not State.DONE for need in job.needs):
+            if self._limit_reached() or any(need.state() is not State.DONE for need in job.needs):
                 continue
             lock = Lock(job.folder)
             if not lock.acquire():
