@@ -14,6 +14,7 @@ from generators.tiny_commands import TINY
 from synthex.cli.compose import compose
 from synthex.cli.main import main
 from synthex.cli.studies import choose_study, study_folders
+from synthex.studies import read_study
 
 PACKAGED = {"backbone", "covid", "hip_controlled", "hip_scaling", "randomization_ablation", "tool"}
 
