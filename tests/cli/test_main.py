@@ -141,6 +141,7 @@ def test_runs_from_an_installed_wheel_in_an_empty_folder(tmp_path):
     empty.mkdir()
     subprocess.run([sys.executable, "-m", "zipfile", "-e", str(wheel), str(site)], check=True)
     assert (site / "synthex" / "conf" / "train.yaml").exists()
+    assert (site / "synthex" / "experiments" / "hip_controlled" / "study.yaml").exists()
     code = (
         "import sys, synthex; from synthex.cli.main import main; print(synthex.__file__); sys.exit(main(sys.argv[1:]))"
     )

@@ -18,9 +18,9 @@ from hydra.errors import HydraException, InstantiationException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from synthex.cli.compose import compose, conf_folders, nearest, prepare_hydra
+from synthex.cli.compose import compose, conf_folders, prepare_hydra
 from synthex.cli.settings import check_settings
-from synthex.core import ConfigError, InputError, UserError
+from synthex.core import ConfigError, InputError, UserError, nearest
 
 MODULES = {
     "train": "synthex.cli.train",
@@ -33,10 +33,17 @@ MODULES = {
     "model summary": "synthex.cli.model_summary",
     "benchmark projection": "synthex.cli.benchmark_projection",
     "benchmark datamodule": "synthex.cli.benchmark_datamodule",
+    "study run": "synthex.cli.study_run",
+    "study list": "synthex.cli.study_list",
+    "study status": "synthex.cli.study_status",
+    "study table": "synthex.cli.study_table",
 }
 """Module of each command; it has ``main(cfg)``, and its primary config is named like the command."""
 
-POSITIONAL = {"data inspect": "path", "data example": "name", "evaluate": "predictions", "predict": "run"}
+POSITIONAL = {
+    **{"data inspect": "path", "data example": "name", "evaluate": "predictions", "predict": "run"},
+    **dict.fromkeys(("study run", "study status", "study table"), "study"),
+}
 """The setting that a bare argument (without ``=``) means."""
 
 

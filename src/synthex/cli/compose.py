@@ -1,8 +1,7 @@
 """Finding ``conf/`` and composing it, with mistakes explained in one line."""
 
-import difflib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from hydra import compose as hydra_compose
@@ -18,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 import synthex
-from synthex.core import ConfigError
+from synthex.core import ConfigError, nearest
 
 
 def conf_folders() -> list[Path]:
@@ -93,18 +92,6 @@ def options(group: str) -> list[str]:
 def groups() -> list[str]:
     """Names of the config groups."""
     return sorted({path.name for folder in conf_folders() for path in folder.iterdir() if path.is_dir()})
-
-
-def nearest(word: str, choices: Iterable[str]) -> str:
-    """``did you mean …?`` with the nearest valid names, or the list of them."""
-    known = list(choices)
-    near = difflib.get_close_matches(word, known, n=3, cutoff=0.6)
-    # A right name under the wrong parent is as common a slip as a typo.
-    near += [name for name in known if name.rsplit(".", 1)[-1] == word.rsplit(".", 1)[-1]][:3]
-    if near:
-        return f"did you mean {' or '.join(dict.fromkeys(near))}?"
-    listed = ", ".join(known[:20]) + (", …" if len(known) > 20 else "")
-    return f"valid names: {listed}"
 
 
 def _first_choice(override: Override) -> str:

@@ -17,6 +17,10 @@ COMMANDS = {
     "model summary": "count parameters and operations of the networks, or of one: model=transunet",
     "benchmark projection": "time our projector, a plain loop and the installed peers on one scene",
     "benchmark datamodule": "time the simulation of training batches, and weigh its memory",
+    "study run": "run the jobs of a study that are not done: one of experiments/, by name",
+    "study list": "list the studies, with their sizes and numbers of jobs",
+    "study status": "say what has become of every job of a study",
+    "study table": "write the tables and curves of what is finished of a study",
     "completion": 'print the shell script for tab completion: eval "$(synthex completion bash)"',
 }
 

@@ -23,23 +23,17 @@ from synthex.cli.build import (
     prepare,
     real_source,
 )
+from synthex.cli.identity import config_hash
 from synthex.cli.settings import choose, input_size
 from synthex.cli.subjects import check_subjects, fingerprints, read_subjects
 from synthex.cli.terminal import console, quiet_libraries, track
-from synthex.core import ConfigError, InputError, Prediction, Reader, Task, derive_seed, write_text
+from synthex.core import ConfigError, InputError, Prediction, Reader, Task, write_text
 from synthex.data import SPLITS, LearningDataset, collate
 from synthex.evaluation import TrivialPredictor, write_prediction_set
 from synthex.learning import find_weights, limit_worker_threads, load_network_weights
 
 CONFIG_FILE, CASES_FILE = "config.yaml", "cases.yaml"
 BASELINE_FILE, BASELINE_FOLDER = "baseline.npz", "baseline"
-
-NOT_IDENTITY = (
-    *("resume", "test", "test_ct", "baseline_samples", "name", "paths", "logger"),
-    *("data.workers", "callbacks.progress", "callbacks.throughput", "callbacks.lr_monitor", "trainer.default_root_dir"),
-    "callbacks.checkpoint.run_dir",
-)
-"""Settings that do not touch a run's weights: they may change when it is resumed, or its folder moved."""
 
 MAKE_CASES = ("task", "region", "carm", "views", "simulation", "seed")
 """Settings that decide simulated cases, beside ``data``."""
@@ -279,20 +273,3 @@ def predict(
         with torch.inference_mode():
             outputs = network(batch["image"].to(where))
         yield from task.decode({name: value.float().cpu() for name, value in outputs.items()}, batch)
-
-
-def identity(cfg: DictConfig) -> DictConfig:
-    """The settings that decide a run's weights: without where it lies, how it loads, and what is reported."""
-    container = plain(cfg)
-    for name in NOT_IDENTITY:
-        *parents, key = name.split(".")
-        branch: Any = container
-        for parent in parents:
-            branch = branch.get(parent) or {}
-        branch.pop(key, None)
-    return OmegaConf.create(container)
-
-
-def config_hash(cfg: DictConfig) -> str:
-    """Short hash of what decides a run's weights."""
-    return f"{derive_seed(OmegaConf.to_yaml(identity(cfg))):032x}"[:16]

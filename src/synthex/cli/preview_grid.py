@@ -13,9 +13,9 @@ from scipy.ndimage import convolve
 
 from synthex.cli.benchmark_table import print_rows
 from synthex.cli.build import plain
-from synthex.cli.compose import compose, nearest, options
+from synthex.cli.compose import compose, options
 from synthex.cli.terminal import console, track
-from synthex.core import Camera, ConfigError, Rendering, Scene, Simulator, atomic_path, derive_rng
+from synthex.core import Camera, ConfigError, Rendering, Scene, Simulator, atomic_path, derive_rng, nearest
 from synthex.core.arrays import Image
 from synthex.data import SyntheticReader, normalize, to_log
 

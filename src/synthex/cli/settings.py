@@ -5,8 +5,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from synthex.cli.compose import nearest
-from synthex.core import ConfigError
+from synthex.core import ConfigError, nearest
 
 CHOICES = {
     "data.kind": ("synthetic", "on_disk", "real"),
@@ -52,11 +51,12 @@ def check_settings(cfg: DictConfig) -> None:
     for name, choices in CHOICES.items():
         if _has(cfg, name):
             choose(name, OmegaConf.select(cfg, name), choices)
+    named_sizes = "study" in cfg  # a study's sizes have names
     for name, least in INTEGERS.items():
-        if _has(cfg, name):
+        if _has(cfg, name) and not (name == "size" and named_sizes):
             value = OmegaConf.select(cfg, name)
             if not (value is None and name in MAY_BE_NULL):
-                _check_integer(name, value, least)
+                check_integer(name, value, least)
     if _has(cfg, "data.size"):
         input_size(cfg.data)
     if _has(cfg, "data.spacing_mm"):
@@ -94,7 +94,12 @@ def _has(cfg: DictConfig, name: str) -> bool:
     return isinstance(node, DictConfig) and key in node
 
 
-def _check_integer(name: str, value: Any, least: int | None) -> None:
+def check_integer(name: str, value: Any, least: int | None) -> None:
+    """Check that a setting is a whole number of at least ``least`` (None: any).
+
+    Raises:
+        ConfigError: It is not.
+    """
     number = _number(value)
     if not number.is_integer() or (least is not None and number < least):
         raise ConfigError(f"{name}={value}: give a whole number{'' if least is None else f' of at least {least}'}")

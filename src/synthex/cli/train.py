@@ -15,12 +15,11 @@ from omegaconf import DictConfig, OmegaConf
 
 from synthex.cli.build import build_readers, build_task, map_paths, plain, prepare
 from synthex.cli.evaluate import score
+from synthex.cli.identity import config_hash, identity
 from synthex.cli.predict import (
     BASELINE_FILE,
     CONFIG_FILE,
     cases_config,
-    config_hash,
-    identity,
     load_config,
     load_network,
     locate_run,

@@ -5,6 +5,7 @@ from synthex.core.camera import Camera
 from synthex.core.errors import ConfigError, InputError, MissingExtraError, UserError
 from synthex.core.files import atomic_path, write_json, write_text
 from synthex.core.kernel_cache import follow
+from synthex.core.nearest import nearest
 from synthex.core.optional import optional_import
 from synthex.core.protocols import (
     AnatomySource,
@@ -53,6 +54,7 @@ __all__ = [
     "derive_rng",
     "derive_seed",
     "follow",
+    "nearest",
     "optional_import",
     "write_json",
     "write_text",

@@ -113,8 +113,8 @@ def _latex_figures(table: ComparisonTable, quantity: str, interval: str) -> str:
     rows = [row for row in table.figures if row.quantity == quantity]
     names = sorted(dict.fromkeys(row.name for row in rows), key=lambda name: name == "")
     cells = {(row.name, row.method): _paper_cell(row, interval) for row in rows}
-    body = [(_escape(name or "all"), *(cells[name, method] for method in table.methods)) for name in names]
-    return _tabular(quantity, ("", *map(_escape, table.methods)), body, rule_before_last=len(body) > 1)
+    body = [(escape_latex(name or "all"), *(cells[name, method] for method in table.methods)) for name in names]
+    return _tabular(quantity, ("", *map(escape_latex, table.methods)), body, rule_before_last=len(body) > 1)
 
 
 def _latex_differences(table: ComparisonTable, quantity: str) -> str:
@@ -126,8 +126,8 @@ def _latex_differences(table: ComparisonTable, quantity: str) -> str:
             ends = f" ({_number(found.bootstrap.low, digits)} to {_number(found.bootstrap.high, digits)})"
             body.append(
                 (
-                    _escape(row.name or "all"),
-                    _escape(f"{row.first} - {row.second}"),
+                    escape_latex(row.name or "all"),
+                    escape_latex(f"{row.first} - {row.second}"),
                     _number(found.difference, digits) + (ends if math.isfinite(found.bootstrap.low) else ""),
                     _p(row.p_holm),
                     _number(found.effect, 2),
@@ -180,7 +180,8 @@ _ESCAPES = {character: f"\\{character}" for character in "&%$#_{}"} | {
 }
 
 
-def _escape(text: str) -> str:
+def escape_latex(text: str) -> str:
+    """Text with the characters that LaTeX takes for commands written as themselves."""
     return "".join(_ESCAPES.get(character, character) for character in text)
 
 

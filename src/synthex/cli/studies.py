@@ -1,0 +1,309 @@
+"""Studies as the command line finds them, and their jobs: every config resolved, every folder named by its content."""
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+import synthex
+from synthex.cli.compose import compose, conf_folders
+from synthex.cli.identity import identity
+from synthex.core import ConfigError, InputError, nearest, write_json
+from synthex.studies import (
+    JOB_FILE,
+    STUDY_FILE,
+    Cell,
+    Job,
+    Plan,
+    Preparation,
+    State,
+    Study,
+    code_version,
+    content_hash,
+    folder_hash,
+    named_tokens,
+    plans,
+    read_json,
+    read_study,
+    size_of,
+    substitute,
+)
+
+COMPOSED_FILE = "composed.json"
+
+NOT_CONTENT = ("paths", "output", "workers", "logger")
+"""Settings of commands that say where things lie, or how fast they are made."""
+
+
+def study_folders() -> dict[str, Path]:
+    """Every study by name: those of ``./experiments``, then those that were installed."""
+    package = Path(synthex.__file__).parent / "experiments"
+    if not package.is_dir():  # an editable install: experiments/ lies at the top of the checkout
+        package = Path(synthex.__file__).parents[2] / "experiments"
+    found: dict[str, Path] = {}
+    for place in (Path.cwd() / "experiments", package):
+        for path in sorted(place.glob(f"*/{STUDY_FILE}")):
+            found.setdefault(path.parent.name, path.parent)
+    return dict(sorted(found.items()))
+
+
+def find_study(name: Any) -> Study:
+    """A study by its name.
+
+    Raises:
+        ConfigError: There is none of that name.
+    """
+    folders = study_folders()
+    if name is None:
+        raise ConfigError(f"no study given; say which: synthex study run NAME ({', '.join(folders)})")
+    if str(name) not in folders:
+        raise ConfigError(f"{name}: there is no such study; {nearest(str(name), folders)}")
+    return read_study(folders[str(name)])
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What a command was asked for.
+
+    Attributes:
+        study: The study.
+        size: Name of the size.
+        folder: Where its jobs are.
+        jobs: Its cells and their jobs.
+        versions: What the names of the jobs depend on beside their settings.
+    """
+
+    study: Study
+    size: str
+    folder: Path
+    jobs: dict[int, tuple[Cell, Job]]
+    versions: tuple[str, str]
+
+    def of_jobs(self) -> list[Job]:
+        """The jobs in order."""
+        return [job for _, job in self.jobs.values()]
+
+
+def choose_study(cfg: DictConfig, roots: Mapping[str, str] | None = None) -> Chosen:
+    """The jobs of ``cfg.study`` that ``cfg.size`` and ``cfg.only`` choose.
+
+    With ``cfg.any_code``, jobs that another version of the code has finished stand for those of this one.
+
+    Raises:
+        UserError: There is no such study, size, axis or value, or it has a mistake in it.
+    """
+    study = find_study(cfg.study)
+    only = OmegaConf.to_container(cfg.only) if OmegaConf.is_config(cfg.only) else cfg.only
+    only = [str(one) for one in only] if isinstance(only, list) else [] if only is None else [str(only)]
+    size_of(study, str(cfg.size))
+    folder = Path(cfg.output).expanduser().resolve() / study.name
+    found = plans(study, str(cfg.size), only)
+    _check_roots(found, roots)
+    builder = _Builder(study, str(cfg.size), folder, roots or {}, _current_versions(), bool(cfg.any_code))
+    jobs = {index: (plan.cell, builder.job(plan)) for index, plan in enumerate(found)}
+    builder.composer.save()
+    return Chosen(study, str(cfg.size), folder, jobs, builder.versions)
+
+
+def unchanged(versions: tuple[str, str]) -> bool:
+    """Whether code and settings are still what they were."""
+    return _current_versions() == versions
+
+
+def _current_versions() -> tuple[str, str]:
+    return code_version(), "+".join(folder_hash(folder) for folder in conf_folders())
+
+
+def _check_roots(found: Sequence[Plan], roots: Mapping[str, str] | None) -> None:
+    known = {name for plan in found for name in plan.roots}
+    for name, folder in (roots or {}).items():
+        if name not in known:
+            raise ConfigError(f"roots.{name}: no job needs such a folder; {nearest(name, known)}")
+        if not Path(folder).expanduser().exists():
+            raise ConfigError(f"roots.{name}={folder}: does not exist; give the folder of these data")
+
+
+@dataclass
+class _Composer:
+    """Resolved configs as hashes, kept on disk: composing takes a tenth of a second, a study has hundreds."""
+
+    path: Path
+    settings: str
+    hashes: dict[str, str] = field(default_factory=dict)
+    known: int = 0
+
+    def __post_init__(self) -> None:
+        stored = read_json(self.path)
+        if isinstance(stored, dict) and stored.get("settings") == self.settings:
+            self.hashes = {str(key): str(value) for key, value in stored.get("hashes", {}).items()}
+        self.known = len(self.hashes)
+
+    def hash(self, command: str, overrides: Sequence[str]) -> str:
+        """Hash of what decides a command's result: all its settings as resolved, but for where things lie."""
+        key = json.dumps([command, *overrides])
+        if key not in self.hashes:
+            self.hashes[key] = content_hash(_resolved(command, overrides))
+        return self.hashes[key]
+
+    def save(self) -> None:
+        """Keep them for the next command; where nothing can be written, it composes them again."""
+        if len(self.hashes) > self.known:
+            with contextlib.suppress(InputError):
+                write_json(self.path, {"settings": self.settings, "hashes": self.hashes})
+
+
+def _resolved(command: str, overrides: Sequence[str]) -> Any:
+    cfg = compose(command.replace(" ", "_"), overrides)
+    with open_dict(cfg):
+        if "paths" in cfg:  # they hold times, and what only a started job has
+            cfg.paths = {"output_dir": "RUN"}
+    found: Any = OmegaConf.to_container(identity(cfg) if command == "train" else cfg, resolve=True)
+    return {key: value for key, value in found.items() if key not in NOT_CONTENT}
+
+
+class _Builder:
+    """Plans to jobs."""
+
+    def __init__(
+        self, study: Study, size: str, folder: Path, roots: Mapping[str, str], versions: tuple[str, str], any_code: bool
+    ) -> None:
+        self.study, self.size, self.folder, self.roots, self.versions = study, size, folder, roots, versions
+        self.composer = _Composer(folder / COMPOSED_FILE, content_hash(versions))
+        self.prepared: dict[str, Job] = {}
+        self.other = self._finished() if any_code else {}
+
+    def _finished(self) -> dict[str, Path]:
+        """Hash of the settings to the job that has finished with them last, whatever its code."""
+        found: dict[str, Path] = {}
+        for path in sorted((self.folder / "jobs").glob(f"*/{JOB_FILE}"), key=lambda path: path.stat().st_mtime):
+            facts = read_json(path)
+            if isinstance(facts, dict) and Job(path.parent, "", ()).state() is State.DONE:
+                found[str(facts.get("settings"))] = path.parent
+        return found
+
+    def job(self, plan: Plan) -> Job:
+        """The job of a plan."""
+        needs = {name: self._preparation(name, one, plan.cell) for name, one in plan.prepared.items()}
+        roots = {name: f"root-{name}" for name in plan.roots}
+        symbols = _tokens(roots, {name: f"prepared-{job.facts['settings']}" for name, job in needs.items()})
+        train = ("test=false", "resume=auto", *plan.train)
+        settings = content_hash(
+            {
+                "train": self.composer.hash("train", substitute(train, symbols)),
+                "tests": {
+                    name: [
+                        self.composer.hash("predict", substitute(predict, symbols)),
+                        self.composer.hash("evaluate", substitute(evaluate, symbols)),
+                    ]
+                    for name, (predict, evaluate) in plan.tests.items()
+                },
+            }
+        )
+        folder = self.folder / "jobs" / content_hash([settings, self.versions[0]])
+        if Job(folder, "", ()).state() is not State.DONE:
+            folder = self.other.get(settings, folder)
+        places = _tokens(self._given(roots), {name: str(job.folder / "files") for name, job in needs.items()})
+        tests: list[list[str]] = []
+        for name, (predict, evaluate) in plan.tests.items():
+            answers = folder / "predictions" / name
+            tests.append(
+                ["predict", f"run={quoted(folder)}", *with_paths(predict, places), f"output={quoted(answers)}"]
+            )
+            tests.append(["evaluate", f"predictions={quoted(answers)}", "gallery=0", *with_paths(evaluate, places)])
+        command = ["train", *with_paths(train, places), f"paths.run_dir={quoted(folder)}"]
+        size = self.study.sizes[self.size]
+        return Job(
+            folder,
+            plan.cell.label(),
+            (("train", process(command)), ("tests", process(*tests))),
+            tuple(needs.values()),
+            {
+                "study": self.study.name,
+                "size": self.size,
+                "cell": plan.cell.tokens(),
+                "settings": settings,
+                "code": self.versions[0],
+                "commands": [["synthex", *one] for one in (command, *tests)],
+            },
+            missing=tuple(name for name in roots if name not in self.roots),
+            budget_s=None if size.budget_minutes is None else 60 * size.budget_minutes,
+            keep=size.keep,
+        )
+
+    def _given(self, roots: Mapping[str, str]) -> dict[str, str]:
+        """Folders of roots as they stand in an override; what nobody has given stays a name, and its job waits."""
+        return {
+            name: str(Path(self.roots[name]).expanduser().resolve()) if name in self.roots else symbol
+            for name, symbol in roots.items()
+        }
+
+    def _preparation(self, name: str, one: Preparation, cell: Cell) -> Job:
+        names = set(named_tokens(one.overrides, "root"))
+        roots = {name: f"root-{name}" for name in names}
+        symbols = substitute(one.overrides, _tokens(roots, {}))
+        settings = content_hash([one.command, self.composer.hash(one.command, symbols)])
+        key = content_hash([settings, self.versions[0]])
+        if key not in self.prepared:
+            folder = self.folder / "prepared" / key
+            command = [
+                *one.command.split(),
+                *with_paths(one.overrides, _tokens(self._given(roots), {})),
+                f"{one.output}={quoted(folder / 'files')}",
+            ]
+            self.prepared[key] = Job(
+                folder,
+                f"{name} of {cell.label()}",
+                ((one.command, process(command)),),
+                facts={
+                    "study": self.study.name,
+                    "settings": settings,
+                    "code": self.versions[0],
+                    "commands": [["synthex", *command]],
+                },
+                counted=False,
+                missing=tuple(sorted(names - set(self.roots))),
+            )
+        return self.prepared[key]
+
+
+def _tokens(roots: Mapping[str, str], prepared: Mapping[str, str]) -> dict[str, str]:
+    return {f"root:{name}": value for name, value in roots.items()} | {
+        f"prepared:{name}": value for name, value in prepared.items()
+    }
+
+
+def with_paths(overrides: Sequence[str], places: Mapping[str, str]) -> tuple[str, ...]:
+    """Overrides with the folders put in; a value that has one is quoted as a whole, unless it is a list or mapping."""
+    found = []
+    for before, after in zip(overrides, substitute(overrides, places), strict=True):
+        key, _, value = after.partition("=")
+        found.append(after if before == after or value[:1] in "[{'\"" else f"{key}={quoted(value)}")
+    return tuple(found)
+
+
+def quoted(path: Path | str) -> str:
+    """A path as the value of an override, whatever characters are in it."""
+    escaped = str(path).replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+def process(*commands: Sequence[str]) -> tuple[str, ...]:
+    """The command line of one process that runs one command of ``synthex``, or several in turn."""
+    if len(commands) == 1:
+        return sys.executable, "-m", "synthex.cli.main", *commands[0]
+    return sys.executable, "-m", "synthex.cli.several", json.dumps(commands)
+
+
+def environment(at_once: int) -> dict[str, str]:
+    """Of the jobs' processes: the cores are divided among those that run at the same time."""
+    found = dict(os.environ)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if at_once > 1:
+        found.setdefault("OMP_NUM_THREADS", str(max(1, cores // at_once)))
+    return found

@@ -1,0 +1,81 @@
+"""``synthex study run NAME``: every job of a study that is not done yet."""
+
+import signal
+import time
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from synthex.cli.settings import check_integer
+from synthex.cli.studies import choose_study, environment, unchanged
+from synthex.cli.terminal import console
+from synthex.core import ConfigError, UserError
+from synthex.studies import LOG_FILE, duration, run_jobs
+
+
+class JobsFailedError(UserError):
+    """Some jobs failed; all others were done nevertheless."""
+
+    exit_code = 1
+
+
+def main(cfg: DictConfig) -> None:
+    """Run what ``cfg`` chooses of a study."""
+    check_integer("jobs", cfg.jobs, 1)
+    if cfg.limit is not None:
+        check_integer("limit", cfg.limit, 0)
+    chosen = choose_study(cfg, roots_of(cfg))
+    jobs = chosen.of_jobs()
+    begun = time.monotonic()
+    say(f"{chosen.study.name}, size {chosen.size}: {len(jobs)} jobs in {chosen.folder}")
+    before = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        outcome = run_jobs(
+            jobs,
+            at_once=int(cfg.jobs),
+            limit=None if cfg.limit is None else int(cfg.limit),
+            retry=bool(cfg.retry),
+            environment=environment(int(cfg.jobs)),
+            unchanged=lambda: unchanged(chosen.versions),
+            report=say,
+        )
+    except KeyboardInterrupt:
+        say("stopped; the same command goes on")
+        raise SystemExit(130) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    parts = [f"{len(outcome.done)} done in {duration(time.monotonic() - begun)}", f"{len(outcome.before)} done before"]
+    parts += [f"{len(outcome.left)} left"] if outcome.left else []
+    say("; ".join(parts))
+    if outcome.without_data:
+        names = sorted({name for job in outcome.without_data for name in job.missing})
+        given = ", ".join(f"{name}: <folder>" for name in names)
+        say(f"{len(outcome.without_data)} jobs wait for data; give their folders: 'roots={{{given}}}'")
+    for job, reason in outcome.failed:
+        say(f"failed: {job.label}: {reason} (log: {job.folder / LOG_FILE})")
+    if outcome.failed:
+        raise JobsFailedError(f"{len(outcome.failed)} jobs of {chosen.study.name} failed; mend them, then retry=true")
+    say(f"tables: synthex study table {chosen.study.name} size={chosen.size}")
+
+
+def say(line: str) -> None:
+    """One line with the time, as in the log of a training."""
+    console.print(f"{time.strftime('%H:%M:%S')}  {line}", soft_wrap=True, markup=False)
+
+
+def roots_of(cfg: DictConfig) -> dict[str, str]:
+    """Folders of data by name.
+
+    Raises:
+        ConfigError: ``roots`` is no mapping.
+    """
+    given: Any = OmegaConf.to_container(cfg.roots) if OmegaConf.is_config(cfg.roots) else cfg.roots
+    if given is None:
+        return {}
+    if not isinstance(given, dict):
+        raise ConfigError(f"roots={given}: name each folder: 'roots={{deepfluoro: <folder>}}'")
+    return {str(name): str(folder) for name, folder in given.items()}
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt

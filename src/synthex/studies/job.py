@@ -1,0 +1,126 @@
+"""A job: a folder named by what it computes, and what the files in it say about its state."""
+
+import contextlib
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from synthex.core import write_json
+from synthex.studies.lock import Lock
+
+DONE_FILE, FAILED_FILE, STEPS_FILE, JOB_FILE, LOG_FILE = "done.json", "failed.json", "steps.json", "job.json", "log.txt"
+
+
+class State(Enum):
+    """What has become of a job; the values are for people."""
+
+    DONE = "done"
+    FAILED = "failed"
+    RUNNING = "running"
+    CUT = "cut"
+    WAITING = "waiting"
+
+
+@dataclass(frozen=True)
+class Job:
+    """Commands that run one after the other, each in a process of its own.
+
+    Attributes:
+        folder: Where its files are; its name is the hash of what decides its result.
+        label: For people.
+        steps: Name and command line of each step.
+        needs: Jobs that must be done before it.
+        facts: What ``job.json`` keeps: the cell, the commands.
+        counted: Whether it is one of the study's (a preparation is not).
+        missing: Names of folders that it needs and nobody has given.
+        budget_s: Longest that it may take in one go; None for any time.
+        keep: What is left of it; one of :data:`synthex.studies.schema.KEEP`.
+    """
+
+    folder: Path
+    label: str
+    steps: tuple[tuple[str, tuple[str, ...]], ...]
+    needs: tuple["Job", ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    counted: bool = True
+    missing: tuple[str, ...] = ()
+    budget_s: float | None = None
+    keep: str = "all"
+
+    def state(self) -> State:
+        """Of the files in its folder."""
+        if (self.folder / DONE_FILE).exists():
+            return State.DONE
+        if Lock(self.folder).held():
+            return State.RUNNING
+        if (self.folder / FAILED_FILE).exists():
+            return State.FAILED
+        return State.CUT if (self.folder / JOB_FILE).exists() else State.WAITING
+
+    def begin(self) -> None:
+        """Write down what it is, for people and for tables."""
+        write_json(self.folder / JOB_FILE, dict(self.facts) | {"label": self.label, "steps": dict(self.steps)})
+
+    def steps_done(self) -> list[str]:
+        """Names of the steps that have succeeded."""
+        found = read_json(self.folder / STEPS_FILE)
+        return [str(one) for one in found] if isinstance(found, list) else []
+
+    def step_done(self, name: str) -> None:
+        """Remember that a step has succeeded."""
+        write_json(self.folder / STEPS_FILE, [*self.steps_done(), name])
+
+    def finish(self, seconds: float) -> None:
+        """Throw away what is not kept, then say that it is done."""
+        prune(self.folder, self.keep)
+        (self.folder / FAILED_FILE).unlink(missing_ok=True)
+        write_json(self.folder / DONE_FILE, {"seconds": round(seconds, 1)})
+
+    def fail(self, step: str, reason: str) -> None:
+        """Say that it failed, with the last line of its log."""
+        write_json(self.folder / FAILED_FILE, {"step": step, "reason": reason, "last_line": self.last_line()})
+
+    def failure(self) -> str:
+        """Why it failed, in one line; empty if it did not."""
+        found = read_json(self.folder / FAILED_FILE)
+        if not isinstance(found, dict):
+            return ""
+        return f"{found.get('step')}: {found.get('reason')}: {found.get('last_line')}"
+
+    def last_line(self) -> str:
+        """The last line of its log that says anything, at most 300 characters."""
+        with contextlib.suppress(OSError):
+            lines = (self.folder / LOG_FILE).read_text(encoding="utf-8", errors="replace").splitlines()
+            return next((line.strip()[-300:] for line in reversed(lines) if line.strip()), "")
+        return ""
+
+
+def read_json(path: Path) -> Any:
+    """Content of a JSON file; None if it is missing or damaged."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def prune(folder: Path, keep: str) -> None:
+    """Delete what a finished training is not needed for: checkpoints to resume from, or all but tables and settings."""
+    checkpoints = folder / "checkpoints"
+    if keep == "weights":
+        steps = sorted(checkpoints.glob("step=*.ckpt"))
+        for path in steps if (checkpoints / "best.ckpt").exists() else steps[:-1]:
+            path.unlink()
+    if keep == "figures":
+        shutil.rmtree(checkpoints, ignore_errors=True)
+        (folder / "baseline.npz").unlink(missing_ok=True)
+        for path in (folder / "predictions").glob("*/*"):
+            if path.is_dir() and path.name != "evaluation":
+                shutil.rmtree(path, ignore_errors=True)
+            elif path.is_file():
+                path.unlink()
+        for path in (folder / "predictions").glob("*/evaluation/overlays"):
+            shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,223 @@
+"""Studies from the command line."""
+
+import csv
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+import yaml
+from generators.studies import write_study
+from generators.tiny_commands import TINY
+
+from synthex.cli.compose import compose
+from synthex.cli.main import main
+from synthex.cli.studies import choose_study, study_folders
+from synthex.studies import read_study
+
+PACKAGED = {"backbone", "covid", "hip_controlled", "hip_scaling", "randomization_ablation", "tool"}
+
+SMALL = {
+    "axes": {"augment": {"none": ["augment=none"], "strong": ["augment=strong"]}},
+    "table": {"rows": ["augment"], "figures": ["landmark_error_mm", "dice"]},
+    "sizes": {
+        "tiny": {
+            "overrides": [*TINY, "model.encoder=tu-test_resnet", "trainer.max_epochs=1", "baseline_samples=0"],
+            "keep": "figures",
+            "tests": {"simulated": []},
+        }
+    },
+}
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """An empty folder with a study of two jobs, ``small``."""
+    monkeypatch.chdir(tmp_path)
+    write_study(tmp_path / "experiments" / "small", SMALL)
+    return tmp_path
+
+
+def change(here, edit):
+    path = here / "experiments" / "small" / "study.yaml"
+    content = yaml.safe_load(path.read_text())
+    edit(content)
+    path.write_text(yaml.safe_dump(content, sort_keys=False))
+
+
+def folders(*overrides):
+    chosen = choose_study(compose("study_status", ["study=small", "size=tiny", *overrides]))
+    return [job.folder.name for job in chosen.of_jobs()]
+
+
+def test_studies_of_the_folder_come_before_those_of_the_package(here):
+    assert PACKAGED | {"small"} == set(study_folders())
+    write_study(here / "experiments" / "tool", SMALL)
+    assert study_folders()["tool"] == here / "experiments" / "tool"
+
+
+def test_a_job_is_named_by_its_resolved_settings_and_the_code(here, monkeypatch):
+    first = folders()
+    assert len(set(first)) == 2
+    assert folders() == first
+    change(here, lambda study: study["sizes"]["tiny"]["overrides"].append("trainer.max_epochs=1"))  # the same
+    change(here, lambda study: study["axes"].update(augment={"none": ["augment=none", "data.workers=1"], "strong": []}))
+    assert folders() == first  # loading is no content, and strong is the default
+    change(here, lambda study: study["axes"]["augment"]["none"].append("optimizer.lr=0.5"))
+    second = folders()
+    assert second[0] != first[0]
+    assert second[1] == first[1]
+    change(here, lambda study: study["sizes"]["tiny"]["tests"].update(simulated=["cases=2"]))
+    third = folders()
+    assert not {*third} & {*first, *second}
+    (here / "conf" / "augment").mkdir(parents=True)
+    (here / "conf" / "augment" / "strong.yaml").write_text("_target_: synthex.augment.policies.none\n")
+    assert folders()[0] == third[0]
+    assert folders()[1] != third[1]
+    fourth = folders()
+    monkeypatch.setattr("synthex.cli.studies.code_version", lambda: "1.0+edited")
+    assert not {*folders()} & {*fourth}
+
+
+def test_jobs_of_other_code_stand_for_these_only_where_that_is_asked_for(here, monkeypatch):
+    prepare = {"images": {"command": "simulate", "overrides": ["count=1"]}}
+    change(here, lambda study: study["sizes"]["tiny"].update(prepare=prepare))
+    change(here, lambda study: study["sizes"]["tiny"]["tests"].update(simulated=["on_disk=<prepared:images>"]))
+    monkeypatch.setattr("synthex.cli.studies.process", lambda *commands: (sys.executable, "-c", "pass"))
+    assert main(["study", "run", "small", "size=tiny"]) == 0
+    done = folders()
+    monkeypatch.setattr("synthex.cli.studies.code_version", lambda: "1.0+edited")
+    assert not {*folders()} & {*done}
+    assert folders("any_code=true") == done
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("study run", "no study given; say which: synthex study run NAME"),
+        ("study run smal size=tiny", "there is no such study; did you mean small?"),
+        ("study status small size=tin", "did you mean tiny?"),
+        ("study run small size=tiny only=augment:non", "did you mean none"),
+        ("study run small size=tiny jobs=0", "jobs=0: give a whole number of at least 1"),
+        ("study run small size=tiny limit=x", "limit=x: give a whole number"),
+        ("study run small size=tiny roots=3", "roots=3: name each folder"),
+        ("study run small size=tiny roots={tool:x}", "roots.tool: no job needs such a folder"),
+        ("study", "synthex study"),
+    ],
+)
+def test_a_mistake_is_one_line(command, words, here, capfd):
+    assert main(command.split()) == 2
+    (line,) = capfd.readouterr().err.strip().splitlines()
+    assert words in line
+
+
+def test_an_override_that_train_does_not_have_is_found_before_anything_runs(here, capfd):
+    change(here, lambda study: study["axes"]["augment"]["none"].append("optimizer.learning_rate=1"))
+    assert main(["study", "run", "small", "size=tiny"]) == 2
+    assert "optimizer.learning_rate: there is no such setting" in capfd.readouterr().err
+    assert not list(here.glob("outputs/studies/small/jobs/*"))
+
+
+def test_jobs_without_their_data_wait_and_are_told(here, capfd):
+    change(here, lambda study: study["sizes"]["tiny"]["tests"].update(simulated=["ct=<root:cts>"]))
+    before = folders()
+    assert main(["study", "run", "small", "size=tiny"]) == 0
+    assert "2 jobs wait for data; give their folders: 'roots={cts: <folder>}'" in capfd.readouterr().out
+    assert main(["study", "run", "small", "size=tiny", "roots={cts: nowhere}"]) == 2
+    assert "roots.cts=nowhere: does not exist" in capfd.readouterr().err
+    assert folders() == before
+
+
+def test_folders_of_any_name_get_into_the_commands(here):
+    change(here, lambda study: study["sizes"]["tiny"]["tests"].update(simulated=["ct=<root:cts>/fold_<fold>"]))
+    odd = here / "a folder, it's = odd"
+    (odd / "fold_0").mkdir(parents=True)
+    cfg = compose("study_run", ["study=small", "size=tiny"])
+    job = choose_study(cfg, {"cts": str(odd)}).of_jobs()[0]
+    (predict,) = (command[2:] for command in job.facts["commands"] if command[1] == "predict")
+    assert compose("predict", predict).ct == str(odd / "fold_0")
+    assert job.folder.name == choose_study(cfg).of_jobs()[0].folder.name
+
+
+def test_failed_jobs_are_listed_and_end_with_an_error(here, capfd, monkeypatch):
+    command = (sys.executable, "-c", "print('no luck'); raise SystemExit(4)")
+    monkeypatch.setattr("synthex.cli.studies.process", lambda *commands: command)
+    assert main(["study", "run", "small", "size=tiny"]) == 1
+    found = capfd.readouterr()
+    assert found.out.count("train: exit code 4: no luck") == 4  # when it happens and at the end
+    assert "2 jobs of small failed" in found.err
+    assert main(["study", "status", "small", "size=tiny"]) == 0
+    assert "2 jobs: 2 failed" in capfd.readouterr().out
+
+
+def test_the_list_shows_every_study_with_its_jobs(here, capfd):
+    write_study(here / "experiments" / "broken", {"titel": "x"})
+    assert main(["study", "list"]) == 0
+    text = " ".join(capfd.readouterr().out.split())
+    assert all(name in text for name in (*PACKAGED, "small", "tiny: 2"))
+    assert "did you mean" in text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(PACKAGED))
+def test_every_job_of_every_size_of_the_packaged_studies_composes(name, tmp_path):
+    for size in read_study(study_folders()[name]).sizes:
+        jobs = choose_study(compose("study_status", [f"study={name}", f"size={size}", f"output={tmp_path}"])).of_jobs()
+        assert len({job.folder for job in jobs}) == len(jobs) > 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("name", sorted(PACKAGED))
+def test_the_tiny_size_of_a_packaged_study_runs_and_has_its_table(name, tmp_path, cache_dir, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SYNTHEX_CACHE", str(cache_dir))
+    assert main(["study", "run", name, "size=tiny", "limit=2"]) == 0, capfd.readouterr().out
+    assert main(["study", "table", name, "size=tiny", "table=tables"]) == 0
+    with (tmp_path / "tables" / "table.csv").open() as file:
+        states = [row["state"] for row in csv.DictReader(file)]
+    assert {"done", "partial"} & {*states}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_a_killed_study_ends_with_the_table_of_an_undisturbed_one(here, cache_dir):
+    environment = os.environ | {"SYNTHEX_CACHE": str(cache_dir), "OMP_NUM_THREADS": "1"}
+
+    def command(*words, output):
+        return [sys.executable, "-m", "synthex.cli.main", "study", *words, "small", "size=tiny", f"output={output}"]
+
+    def table(output):
+        subprocess.run(command("table", output=output), env=environment, check=True, capture_output=True)
+        with (here / output / "small" / "tables" / "tiny" / "table.csv").open() as file:
+            return list(csv.DictReader(file))
+
+    subprocess.run(command("run", output="plain"), env=environment, check=True, capture_output=True)
+    jobs = here / "killed" / "small" / "jobs"
+
+    def wait(process, seen):
+        while not seen():
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.02)
+        process.kill()
+        process.communicate()
+
+    for seen in (
+        lambda: list(jobs.glob("*/checkpoints/step=*.ckpt")),  # in the middle of the first training
+        lambda: list(jobs.glob("*/predictions/*/*")),  # in the middle of its test
+    ):
+        process = subprocess.Popen(command("run", output="killed"), env=environment, stdout=subprocess.PIPE)
+        wait(process, seen)
+    result = subprocess.run(
+        command("run", output="killed"), env=environment, check=True, capture_output=True, text=True
+    )
+    assert "2 done in" in result.stdout
+    result = subprocess.run(
+        command("run", output="killed"), env=environment, check=True, capture_output=True, text=True
+    )
+    assert "0 done in" in result.stdout
+    assert "2 done before" in result.stdout
+    undisturbed = table("plain")
+    assert [row["state"] for row in undisturbed] == ["done"] * 4
+    assert table("killed") == undisturbed
