@@ -106,7 +106,7 @@ def make(path, node):
 @pytest.mark.parametrize("name", PRIMARY)
 def test_every_primary_config_composes_alone(name):
     assert name.replace("_", " ") in MODULES
-    assert compose(name, [])
+    assert compose(name, []) is not None  # study list has no settings
 
 
 def test_every_command_has_a_primary_config():
