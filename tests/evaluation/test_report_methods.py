@@ -187,7 +187,8 @@ def test_reports_load_nothing_and_are_well_formed(written, which):
 
 def test_the_report_reads_without_scripts(written, evaluations, comparison):
     text = "".join(page_of(written.report).text)
-    for word in ("Two & more", "sim2real", "real+2", "baseline of sim2real", *LANDMARKS, *STRUCTURES, *LABELS.values()):
+    labels = [LABELS[quantity] for quantity in COMPARED]
+    for word in ("Two & more", "sim2real", "real+2", "baseline of sim2real", *LANDMARKS, *STRUCTURES, *labels):
         assert word in text
     for quantity, name, digits in (("dice", "sacrum", 3), ("f2", "hip-l", 3), ("landmark_error_mm", "", 2)):
         row = next(

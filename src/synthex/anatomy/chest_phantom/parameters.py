@@ -32,7 +32,7 @@ class ChestParameters:
         heart_axis_deg: How steeply the heart's long axis falls to the left, 22 to 60.
         aorta: Factor on the width of arch and descending aorta, 0.85 to 1.35, growing with age.
         mediastinum_mm: Extra half width of the upper mediastinum, 0 to 9.
-        hilum: Factor on hilar and lung vessels, 0.8 to 1.25.
+        hilum: Factor on hilar and lung vessels, 0.8 to 1.4.
         parenchyma_hu: Lung tissue without visible vessels midway up, -905 to -790.
         gravity_hu: Rise of lung HU from the upper to the lower side, 15 to 110.
         supine: Whether gravity points backward (and gas lies in front) instead of down.
@@ -49,6 +49,8 @@ class ChestParameters:
         shrug_mm: Height of the lateral end of the clavicle over its template, -12 to 24.
         stomach_gas_mm: Radius of the gas bubble under the left dome, 0 to 36.
         bowel_gas: Share of colon loops that hold gas, 0 to 0.6.
+        apical_mm: Muscle of the shoulder girdle in front of and behind the lung apices beyond the wall below, 10 to 70;
+            45 makes the apices outweigh the middle of the lungs as on the template's CT (by a quarter in water).
     """
 
     female: bool
@@ -84,6 +86,7 @@ class ChestParameters:
     shrug_mm: float
     stomach_gas_mm: float
     bowel_gas: float
+    apical_mm: float
 
 
 def sample_chest_parameters(rng: np.random.Generator) -> ChestParameters:
@@ -117,7 +120,7 @@ def sample_chest_parameters(rng: np.random.Generator) -> ChestParameters:
         heart_axis_deg=normal(40 - 4 * (9.7 - dome) - 6 * heavy, 6, 22, 60),
         aorta=normal(0.92 + 0.22 * old, 0.07, 0.85, 1.35),
         mediastinum_mm=float(np.clip(rng.normal(2 + 3 * heavy, 1.5), 0, 9)),
-        hilum=normal(1.0, 0.09, 0.8, 1.25),
+        hilum=normal(1.06, 0.13, 0.8, 1.4),
         parenchyma_hu=normal(-880 + 22 * (9.7 - dome), 18, -905, -790),
         gravity_hu=normal(70 if supine else 40, 14, 15, 110),
         supine=supine,
@@ -134,4 +137,5 @@ def sample_chest_parameters(rng: np.random.Generator) -> ChestParameters:
         shrug_mm=normal(6, 6.5, -12, 24),
         stomach_gas_mm=float(rng.uniform(14, 34)) if rng.random() < 0.7 else 0.0,
         bowel_gas=float(rng.uniform(0, 0.6)),
+        apical_mm=float(rng.uniform(10, 70)),
     )

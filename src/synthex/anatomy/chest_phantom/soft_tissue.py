@@ -73,7 +73,10 @@ def trunk_rows(thorax: Thorax, z: np.ndarray) -> np.ndarray:
     front = np.where(depth < ANGLE_T, np.maximum(front, over), front)
     front = front + 17.0 * (0.6 + 0.4 * p.muscle) + 0.6 * p.fat_mm + belly
     back = back - 64.0 * (0.6 + 0.2 * (p.height + p.width)) - 0.5 * p.fat_mm
-    return np.stack((width, front, back, (z - 12.0) * 0.85), axis=1)
+    # Trapezius, its neighbours and the base of the neck: apices are the whitest part of the lungs but the bases.
+    girdle_mm = p.apical_mm * np.interp(depth, (10.0, 55.0), (1.0, 0.0))
+    front, back = front + 0.4 * girdle_mm, back - 0.6 * girdle_mm
+    return np.stack((width, front, back, (z - 12.0 - 0.2 * p.apical_mm) * 0.85), axis=1)
 
 
 def limb_rows(thorax: Thorax) -> np.ndarray:
