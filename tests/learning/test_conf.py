@@ -24,13 +24,13 @@ def names(group: str) -> list[str]:
 
 
 def resolved(group: str, name: str, folder: Path):
-    root = OmegaConf.create({"paths": {"output_dir": str(folder)}, group: load(group, name)})
+    root = OmegaConf.create({"paths": {"output_dir": str(folder)}, "data": {"size": 64}, group: load(group, name)})
     return root[group]
 
 
 @pytest.mark.parametrize("name", names("model"))
 def test_models(name, tmp_path):
-    network = instantiate(resolved("model", name, tmp_path), structures=2, landmarks=3).eval()
+    network = instantiate(resolved("model", name, tmp_path), structures=2, landmarks=3, encoder_weights=None).eval()
     assert network(torch.zeros(1, 1, 64, 64))["heatmaps"].shape == (1, 3, 64, 64)
 
 
