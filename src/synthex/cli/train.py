@@ -10,11 +10,14 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.plugins.environments import SLURMEnvironment
 
 from synthex.cli.build import build_readers, build_task, map_paths, plain, prepare
 from synthex.cli.evaluate import score
+from synthex.cli.finished import finished, forget_finished, keep_finished
 from synthex.cli.identity import config_hash, identity
 from synthex.cli.predict import (
     BASELINE_FILE,
@@ -29,10 +32,12 @@ from synthex.cli.predict import (
 from synthex.cli.settings import choose, input_size
 from synthex.cli.subjects import keep_subjects, read_subjects
 from synthex.cli.terminal import quiet_libraries, track
+from synthex.cli.tracking import track_scores, track_settings, tracked
 from synthex.core import ConfigError, Reader, Task, derive_seed, write_text
 from synthex.data import LearningDataset, SyntheticReader, collate
 from synthex.evaluation import TrivialPredictor
 from synthex.learning import (
+    WANDB_ID_FILE,
     DataModule,
     DeviceRenderer,
     ProjectionServer,
@@ -49,6 +54,12 @@ from synthex.projection.cuda import cuda_device
 
 log = logging.getLogger(__name__)
 
+STALE = ("metrics.csv", "summary.json", WANDB_ID_FILE)
+"""Files of a run that resume=never starts without, beside its checkpoints."""
+
+TERMINATED = 143
+"""Exit code of a process that SIGTERM has stopped, as in shells: 0 would mean that the run is done."""
+
 SEPARATE = ("resume", "test", "test_ct")
 """Settings that say what to do with a run, not what the run is: they are not kept with it."""
 
@@ -63,6 +74,10 @@ def main(cfg: DictConfig) -> float | None:
     if cfg.compile:
         check_compiler(training_device(cfg))
     run = Path(cfg.paths.output_dir)
+    if in_sweep() and cfg.resume == "auto" and (done := finished(run, cfg)) is not None:
+        log.info("done before: %s, %s %s", run, done.primary, done.value)
+        return done.value
+    forget_finished(run)
     task = build_task(cfg)
     checkpoint = enter_run(run, cfg, task)
     readers = build_readers(cfg, task)
@@ -72,10 +87,18 @@ def main(cfg: DictConfig) -> float | None:
     for reader in readers.values():
         if isinstance(reader, SyntheticReader):
             prepare(reader)
-    fit(cfg, task, readers, run, checkpoint)
-    log.info("trained: weights in %s", find_weights(run))
-    keep_baseline(run / BASELINE_FILE, readers["train"], int(cfg.baseline_samples))
-    return test(cfg, task, run) if cfg.test else None
+    with tracked():
+        fit(cfg, task, readers, run, checkpoint)
+        log.info("trained: weights in %s", find_weights(run))
+        keep_baseline(run / BASELINE_FILE, readers["train"], int(cfg.baseline_samples))
+        value = test(cfg, task, run) if cfg.test else None
+    keep_finished(run, cfg, task.protocol.primary, value)
+    return value
+
+
+def in_sweep() -> bool:
+    """Whether this run is a job of a sweep, whose launcher started it in this process or a worker of its own."""
+    return HydraConfig.initialized() and HydraConfig.get().mode is RunMode.MULTIRUN
 
 
 def enter_run(run: Path, cfg: DictConfig, task: Task) -> Path | None:
@@ -95,7 +118,7 @@ def enter_run(run: Path, cfg: DictConfig, task: Task) -> Path | None:
             )
         log.info("going on from %s", checkpoint)
     if cfg.resume == "never":
-        for path in (*(run / "checkpoints").glob("*.ckpt"), run / "metrics.csv", run / "summary.json"):
+        for path in (*(run / "checkpoints").glob("*.ckpt"), *(run / one for one in STALE)):
             path.unlink(missing_ok=True)
     if checkpoint is None:
         (run / BASELINE_FILE).unlink(missing_ok=True)
@@ -167,16 +190,27 @@ def fit(cfg: DictConfig, task: Task, readers: dict[str, Reader], run: Path, chec
     )
     callbacks = [instantiate(node) for node in cfg.callbacks.values() if node is not None]
     loggers = [instantiate(node) for node in cfg.logger.values() if node is not None]
-    trainer: pl.Trainer = instantiate(cfg.trainer, callbacks=callbacks, logger=loggers)
+    track_settings(loggers, cfg)
+    trainer: pl.Trainer = instantiate(cfg.trainer, callbacks=callbacks, logger=loggers, **on_cluster(cfg))
     describe(task, readers, network, trainer, run)
     try:
         with projections(cfg, train, trainer.strategy.root_device):
             trainer.fit(
                 module, datamodule=datamodule, ckpt_path=str(checkpoint) if checkpoint else None, weights_only=True
             )
-    except SystemExit:  # how Lightning answers Ctrl-C
+    except SystemExit as stop:  # how Lightning answers Ctrl-C, and SIGTERM: without an exit code
         log.info("stopped; to go on: %s", continuing(run))
-        raise
+        raise SystemExit(TERMINATED if stop.code is None else stop.code) from None
+
+
+def on_cluster(cfg: DictConfig) -> dict[str, Any]:
+    """Arguments of the trainer in a job of Slurm, whose requeueing is not left to Lightning.
+
+    Its own way resumes from a checkpoint of its own, made where a step may be half done.
+    """
+    if cfg.trainer.get("plugins") is not None or not SLURMEnvironment.detect():
+        return {}
+    return {"plugins": [SLURMEnvironment(auto_requeue=False)]}
 
 
 def training_device(cfg: DictConfig) -> torch.device:
@@ -269,6 +303,7 @@ def test(cfg: DictConfig, task: Task, run: Path) -> float | None:
             batch_size=int(trained.data.batch_size),
         )
         result = score(folder, task, reader, output)
+        track_scores("test" if ct is None else "ct", result)
         primary = result.summary.get(task.protocol.primary) if primary is None else primary
     return primary
 
