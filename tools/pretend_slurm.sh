@@ -19,7 +19,7 @@ port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)
 
 stop() {
     if [ -f "$folder/ctld.pid" ]; then
-        scancel --state=RUNNING,PENDING --user="$(id -un)" 2>/dev/null || true
+        scancel --user="$(id -un)" 2>/dev/null || true
         sleep 1
     fi
     for name in slurmd ctld munge; do
@@ -66,6 +66,7 @@ MpiDefault=none
 ReturnToService=2
 JobRequeue=1
 KillWait=5
+PropagatePrioProcess=1
 SlurmctldTimeout=30
 SlurmdTimeout=300
 SelectType=select/cons_tres

@@ -35,7 +35,7 @@ def main(cfg: DictConfig) -> None:
             at_once=int(cfg.jobs),
             limit=None if cfg.limit is None else int(cfg.limit),
             retry=bool(cfg.retry),
-            environment=environment(int(cfg.jobs)),
+            environment={"WANDB_RUN_GROUP": chosen.study.name} | environment(int(cfg.jobs)),
             unchanged=lambda: unchanged(chosen.versions),
             report=say,
         )
