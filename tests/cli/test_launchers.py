@@ -44,7 +44,7 @@ def alive(sweep: Path) -> list[int]:
     return found
 
 
-def wait_for(condition, seconds: float = 120.0) -> None:
+def wait_for(condition, seconds: float = 240.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "waited in vain"
@@ -61,7 +61,7 @@ def test_processes_die_and_fail_alone(here, capfd):
     printed = capfd.readouterr()
     assert "#0 seed=0: failed, killed by signal 9 (log: " in printed.out
     assert "#1 seed=1: failed, exit code 1 (log: " in printed.out
-    assert len(printed.err.strip().splitlines()) == 1
+    assert printed.err.strip().splitlines()[-1].startswith("synthex: #0 seed=0: killed by signal 9 (log: ")
     (here / "fail-1").unlink()
     assert main(list(grid)) == 0  # goes on with those that are not done
     assert done(here / "s") == [True] * 3
@@ -73,14 +73,15 @@ def test_processes_die_and_fail_alone(here, capfd):
 def test_a_killed_sweep_leaves_no_process_behind(here, launcher):
     for number in range(3):
         (here / f"wait-{number}").touch()
-    command = [sys.executable, str(SCRIPT), *GRID, f"hydra/launcher={launcher}", "hydra.sweep.dir=s"]
-    sweep = subprocess.Popen([*command, *(["hydra.launcher.at_once=2"] * (launcher == "processes"))], env=os.environ)
+    number = {"processes": "at_once", "joblib": "n_jobs"}[launcher]
+    arguments = (*GRID, f"hydra/launcher={launcher}", f"hydra.launcher.{number}=2", "hydra.sweep.dir=s")
+    sweep = subprocess.Popen([sys.executable, str(SCRIPT), *arguments], env=os.environ)
     try:
         wait_for(lambda: len(alive(here / "s")) == 2)
     finally:
         sweep.send_signal(signal.SIGKILL)
         sweep.wait()
-    wait_for(lambda: not alive(here / "s"), 20)
+    wait_for(lambda: not alive(here / "s"))
 
 
 def test_joblib_runs_every_job_though_one_fails(here, capfd):

@@ -71,11 +71,19 @@ def in_slurm(sweep: Path) -> list[str]:
     return sorted(json.loads((sweep / ".submitit" / "jobs.json").read_text()).values())
 
 
+def told(environment, *command: str) -> str:
+    """What a command of Slurm prints."""
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+
+
+def queue(environment) -> list[str]:
+    """Jobs that Slurm has not done with."""
+    return told(environment, "squeue", "--noheader", "--array", "--format=%i").split()
+
+
 def restarts(environment, name: str) -> int:
-    shown = subprocess.run(
-        ["scontrol", "show", "job", name], env=environment, capture_output=True, text=True, check=True
-    )
-    return int(re.search(r"Restarts=(\d+)", shown.stdout)[1])
+    """How often a job was requeued."""
+    return int(re.search(r"Restarts=(\d+)", told(environment, "scontrol", "show", "job", name))[1])
 
 
 def test_an_array_of_two_jobs_is_preempted_requeued_and_finishes(slurm, tmp_path, monkeypatch):

@@ -19,7 +19,10 @@ from synthex.cli.studies import environment, process, quoted
 from synthex.cli.study_run import say
 from synthex.core import ConfigError, UserError
 from synthex.studies import LOG_FILE
-from synthex.studies.runner import GRACE_S, spawn
+from synthex.studies.runner import spawn
+
+GRACE_S = 10.0
+"""Time to end that a process gets between SIGTERM and SIGKILL: enough for a step and a checkpoint."""
 
 
 class JobFailedError(UserError):

@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import os
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning.plugins.environments import SLURMEnvironment
+from pytorch_lightning.plugins.environments import LightningEnvironment
 
 from synthex.cli.build import build_readers, build_task, map_paths, plain, prepare
 from synthex.cli.evaluate import score
@@ -64,6 +65,7 @@ SEPARATE = ("resume", "test", "test_ct")
 """Settings that say what to do with a run, not what the run is: they are not kept with it."""
 
 
+@tracked()
 def main(cfg: DictConfig) -> float | None:
     """Train as ``cfg`` says, then test. Returns the primary score, for sweepers."""
     quiet_libraries()
@@ -87,11 +89,10 @@ def main(cfg: DictConfig) -> float | None:
     for reader in readers.values():
         if isinstance(reader, SyntheticReader):
             prepare(reader)
-    with tracked():
-        fit(cfg, task, readers, run, checkpoint)
-        log.info("trained: weights in %s", find_weights(run))
-        keep_baseline(run / BASELINE_FILE, readers["train"], int(cfg.baseline_samples))
-        value = test(cfg, task, run) if cfg.test else None
+    fit(cfg, task, readers, run, checkpoint)
+    log.info("trained: weights in %s", find_weights(run))
+    keep_baseline(run / BASELINE_FILE, readers["train"], int(cfg.baseline_samples))
+    value = test(cfg, task, run) if cfg.test else None
     keep_finished(run, cfg, task.protocol.primary, value)
     return value
 
@@ -204,13 +205,13 @@ def fit(cfg: DictConfig, task: Task, readers: dict[str, Reader], run: Path, chec
 
 
 def on_cluster(cfg: DictConfig) -> dict[str, Any]:
-    """Arguments of the trainer in a job of Slurm, whose requeueing is not left to Lightning.
+    """Arguments of the trainer in a job of Slurm, which Lightning is not to requeue.
 
-    Its own way resumes from a checkpoint of its own, made where a step may be half done.
+    Its own way resumes from a checkpoint of its own, made wherever the signal comes, be it in the midst of a step.
     """
-    if cfg.trainer.get("plugins") is not None or not SLURMEnvironment.detect():
+    if cfg.trainer.get("plugins") is not None or "SLURM_JOB_ID" not in os.environ:
         return {}
-    return {"plugins": [SLURMEnvironment(auto_requeue=False)]}
+    return {"plugins": [LightningEnvironment()]}
 
 
 def training_device(cfg: DictConfig) -> torch.device:
