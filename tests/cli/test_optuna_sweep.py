@@ -177,7 +177,7 @@ def test_ranges_are_read_in_hydras_grammar():
 
 
 def test_whole_ranges_end_at_their_last_number():
-    space, _ = read_space({"a": "range(0, 10, 4)", "b": "interval(2, 5)", "c": "range(0.5, 1.0, 0.25)"}, [])
+    space, _ = read_space({"a": "range(0, 10, 4)", "b": "int(interval(2, 5))", "c": "range(0.5, 1.0, 0.25)"}, [])
     assert space == {
         "a": Numbers(0, 8, whole=True, step=4),
         "b": Numbers(2, 5, whole=True),

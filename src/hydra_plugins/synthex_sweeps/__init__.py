@@ -58,8 +58,8 @@ class OptunaSweeper(Sweeper):
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Hydra's hook."""
-        self.config = config
-        self.launcher = Plugins.instance().instantiate_launcher(
+        self.whole = config
+        self.runs = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
         )
 
@@ -67,4 +67,4 @@ class OptunaSweeper(Sweeper):
         """Hydra's hook."""
         from synthex.cli.optuna_sweep import sweep
 
-        return sweep(self.config, self.launcher, arguments, self.settings)
+        return sweep(self.whole, self.runs, arguments, self.settings)

@@ -118,5 +118,6 @@ def _active() -> Any:
 
 def _wandb_runs(loggers: Sequence[Logger]) -> list[Any]:
     # By name, not to import it. Where it is disabled, and in other processes than the first, there is a stand-in.
-    found = [one.experiment for one in loggers if type(one).__name__ == "WandbLogger"]
+    named: list[Any] = [one for one in loggers if type(one).__name__ == "WandbLogger"]
+    found = [one.experiment for one in named]
     return [run for run in found if type(run).__name__ == "Run"]

@@ -79,9 +79,9 @@ def main(cfg: DictConfig) -> float | None:
     if in_sweep() and cfg.resume == "auto" and (done := finished(run, cfg)) is not None:
         log.info("done before: %s, %s %s", run, done.primary, done.value)
         return done.value
-    forget_finished(run)
     task = build_task(cfg)
     checkpoint = enter_run(run, cfg, task)
+    forget_finished(run)
     readers = build_readers(cfg, task)
     keep_subjects(run, cfg, readers, resumed=checkpoint is not None)
     if cfg.test and cfg.test_ct is not None:  # a bad file shows now, not after a night of training
