@@ -80,7 +80,7 @@ def sweep(
         )  # fmt: skip
         what = {"space": {key: repr(value) for key, value in space.items()}, "direction": direction}
         search = _Search(optuna, study, space, fixed, settings, folder)
-        search.check_same(what | {"settings": fingerprint(common, space)})
+        search.check_same(what | {"settings": fingerprint(common)})
         say(f"sweep in {folder}; the same command goes on after a crash")
         search.run(launcher, int(trials), int(at_once))
         return search.report()
@@ -99,7 +99,7 @@ def direction_of(primary: str) -> str:
     raise ConfigError(f"hydra.sweeper.direction=auto: say whether to minimize or maximize {primary}")
 
 
-def fingerprint(common: DictConfig, space: Space) -> str:
+def fingerprint(common: DictConfig) -> str:
     """Hash of what all trials have in common."""
     cfg = common.copy()
     OmegaConf.set_struct(cfg, False)
@@ -192,7 +192,7 @@ class _Search:
         frozen = self.trials()[number]
         # Its own seed: one for all would propose the same again after a restart.
         self.study.sampler = self.sampler(derive_seed(int(self.settings["seed"]), "trial", number) % 2**32)
-        trial = self.optuna.trial.Trial(self.study, frozen._trial_id)
+        trial = self.handle(number)
         for key, found in self.space.items():
             if not isinstance(found, Numbers):
                 trial.suggest_categorical(key, found.values)
@@ -207,6 +207,10 @@ class _Search:
             return False
         trial.set_user_attr("starts", tries)
         return True
+
+    def handle(self, number: int) -> Any:
+        """A trial to be written to, also one of an earlier process, for which Optuna has no public way."""
+        return self.optuna.trial.Trial(self.study, self.trials()[number]._trial_id)
 
     def sampler(self, seed: int) -> Any:
         """What proposes the next trial."""
@@ -236,7 +240,7 @@ class _Search:
 
     def fail(self, number: int, reason: str) -> None:
         """Keep that a trial has no score."""
-        self.study._storage.set_trial_user_attr(self.trials()[number]._trial_id, "reason", reason)
+        self.handle(number).set_user_attr("reason", reason)
         self.study.tell(number, state=self.states.FAIL)
         self.failed_here.append(number)
         say(f"trial {number} failed: {reason}")
