@@ -44,7 +44,7 @@ def alive(sweep: Path) -> list[int]:
     return found
 
 
-def wait_for(condition, seconds: float = 240.0) -> None:
+def wait_for(condition, seconds: float = 2400.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "waited in vain"

@@ -144,5 +144,6 @@ def test_a_killed_sweep_finds_its_jobs_in_the_queue_again(slurm, begin, tmp_path
     assert [starts(sweep / str(number)) for number in (0, 1)] == [1, 2]
     (tmp_path / "kill-2").write_text("1")
     assert begin(log, "seed=0,1,2", **variables).wait(SECONDS) == 1
-    assert "#2 seed=2: failed, it is gone from Slurm without a result (log: " in log.read_text()
+    failed = re.search(r"#2 seed=2: failed, it is gone from Slurm without a result \(log: (.*)\)", log.read_text())
+    assert "Starting with JobEnvironment" in Path(failed[1]).with_suffix(".out").read_text()
     assert [starts(sweep / str(number)) for number in (0, 1, 2)] == [1, 2, 1]

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from synthex.cli.identity import config_hash
@@ -61,3 +63,9 @@ def finished(run: Path, cfg: DictConfig) -> Finished | None:
     found = read_finished(run)
     same = found is not None and found.config == config_hash(cfg) and found.asked == after_training(cfg)
     return found if same else None
+
+
+def done_in_sweep(run: Path, cfg: DictConfig) -> Finished | None:
+    """What a job of a sweep has noted that was killed and goes on; a run that is started by itself is tested again."""
+    sweeping = HydraConfig.initialized() and HydraConfig.get().mode is RunMode.MULTIRUN
+    return finished(run, cfg) if sweeping and cfg.resume == "auto" else None

@@ -160,4 +160,4 @@ def _wait(jobs: Sequence[SweepJob], submitted: Mapping[int, str], folder: Path, 
 
 def log_of(folder: Path, name: str) -> Path:
     """Where submitit writes the errors of a job."""
-    return folder / name.split("_")[0] / f"{name}_0_log.err"
+    return folder / name / f"{name}_0_log.err"

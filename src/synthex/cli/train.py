@@ -11,14 +11,13 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.plugins.environments import LightningEnvironment
 
 from synthex.cli.build import build_readers, build_task, map_paths, plain, prepare
 from synthex.cli.evaluate import score
-from synthex.cli.finished import finished, forget_finished, keep_finished
+from synthex.cli.finished import done_in_sweep, forget_finished, keep_finished
 from synthex.cli.identity import config_hash, identity
 from synthex.cli.predict import (
     BASELINE_FILE,
@@ -76,7 +75,7 @@ def main(cfg: DictConfig) -> float | None:
     if cfg.compile:
         check_compiler(training_device(cfg))
     run = Path(cfg.paths.output_dir)
-    if in_sweep() and cfg.resume == "auto" and (done := finished(run, cfg)) is not None:
+    if (done := done_in_sweep(run, cfg)) is not None:
         log.info("done before: %s, %s %s", run, done.primary, done.value)
         return done.value
     task = build_task(cfg)
@@ -95,11 +94,6 @@ def main(cfg: DictConfig) -> float | None:
     value = test(cfg, task, run) if cfg.test else None
     keep_finished(run, cfg, task.protocol.primary, value)
     return value
-
-
-def in_sweep() -> bool:
-    """Whether this run is a job of a sweep, whose launcher started it in this process or a worker of its own."""
-    return HydraConfig.initialized() and HydraConfig.get().mode is RunMode.MULTIRUN
 
 
 def enter_run(run: Path, cfg: DictConfig, task: Task) -> Path | None:
