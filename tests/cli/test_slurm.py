@@ -41,7 +41,7 @@ def sweep(*arguments: str) -> subprocess.Popen:
     return subprocess.Popen(command, stdout=Path("log.txt").open("ab"), stderr=subprocess.STDOUT)
 
 
-def wait_for(condition, seconds: float = 2400.0) -> None:
+def wait_for(condition, seconds: float = 240.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, Path("log.txt").read_text()
@@ -64,7 +64,7 @@ def test_jobs_are_requeued_found_again_and_not_lost(here):
     for number in (0, 1):
         (here / f"wait-{number}").unlink()
     (here / "fail-2").touch()
-    assert sweep("seed=0,1,2").wait(2400) == 1
+    assert sweep("seed=0,1,2").wait(240) == 1
     log = (here / "log.txt").read_text()
     assert "#2 seed=2: submitted to Slurm as 102" in log
     assert "#2 seed=2: failed, it is gone from Slurm without a result" in log

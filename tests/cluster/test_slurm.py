@@ -23,10 +23,10 @@ LAUNCHER = (
     *("hydra/launcher=slurm", "hydra.launcher.gpus_per_node=null", "hydra.launcher.cpus_per_task=1"),
     *("hydra.launcher.mem_gb=1", "hydra.launcher.poll_s=1", "hydra.sweep.dir=s"),
 )
-SECONDS = 3000
+SECONDS = 900
 """Longest wait; a busy machine needs most of it."""
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(7000)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
 @pytest.fixture(scope="module")
