@@ -132,14 +132,18 @@ def test_methods_are_compared_on_the_same_cases(run, archive, synthex, tmp_path)
     text = synthex("evaluate", methods, "margins={dice:0.1}", "output=compared")
     assert "report: compared/report.html" in text
     found = json.loads(Path("compared/comparison.json").read_text())
-    assert found["methods"] == ["whole", "folds", "trivial", "baseline of whole", "baseline of folds"]
+    assert found["methods"] == ["whole", "folds", "trivial", "baseline of whole, folds"]  # one run's, so it is the same
+    assert found["trivial"] == ["baseline of whole, folds"]
+    pairs = {(row["first"], row["second"]) for row in found["differences"]}
+    assert ("folds", "baseline of whole, folds") in pairs
+    assert "baseline of whole, folds" in text
     assert found["cases"] == 2 * SIZES["test"]
     rows = {(row["quantity"], row["name"], row["method"]): row for row in found["figures"]}
     names = {name for _, name, _ in rows}
     for quantity in ("dice", "landmark_error_mm_all"):
         for name in names:
             if (quantity, name, "whole") in rows:
-                for one, two in (("whole", "folds"), ("trivial", "baseline of whole")):
+                for one, two in (("whole", "folds"), ("trivial", "baseline of whole, folds")):
                     assert rows[quantity, name, one]["mean"] == rows[quantity, name, two]["mean"]
     for method in ("whole", "folds", "trivial"):
         assert summary(Path("compared") / method)["cases"] == found["cases"]

@@ -6,10 +6,11 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from synthex.cli.build import plain
+from synthex.cli.build import build_task, plain
+from synthex.cli.compose import compose, options
 from synthex.cli.predict import BASELINE_FOLDER, CASES_FILE, read_yaml
-from synthex.core import ConfigError, EvalProtocol, InputError
-from synthex.evaluation import JSON_NAME, PredictionSet, pool, read_prediction_set
+from synthex.core import ConfigError, EvalProtocol, InputError, Task
+from synthex.evaluation import JSON_NAME, PredictionSet, pool, read_prediction_set, task_of
 
 
 def folders_of(given: Any, what: str) -> list[Path]:
@@ -53,6 +54,22 @@ def read_cases(folder: Path) -> DictConfig:
     if missing:
         raise InputError(path, f"does not describe cases (no {', '.join(missing)})", "predict again")
     return cases
+
+
+def task_of_set(folder: Path, cfg: DictConfig) -> Task:
+    """The task of a set: as its cases say, or ``task=``, or the one of the name in its ``predictions.json``.
+
+    Raises:
+        ConfigError: It is none of ours, and ``task=`` does not say how it is scored.
+    """
+    if has_cases(folder):
+        return build_task(read_cases(folder).config)
+    if cfg.get("task"):
+        return build_task(cfg)
+    name = task_of(folder)
+    if name not in options("task"):
+        raise ConfigError(f"{folder} is for the task {name!r}, which conf/task does not have; say which: task=...")
+    return build_task(compose("evaluate", [f"task={name}"]))
 
 
 def has_cases(folder: Path) -> bool:
