@@ -19,6 +19,8 @@ DRR_SIZE, DRR_SDD_MM, DRR_SOURCE_ISOCENTER_MM = 512, 1500.0, 1100.0
 DRR_OUTLINES = 12
 
 HU_WINDOW = (-250, 750)
+LUNG_HU_WINDOW = (-1350, 150)
+"""The usual lung window: width 1500 about -600 HU."""
 _INK, _ACCENT = "#f2f2f2", "#ffe14d"
 
 
@@ -74,7 +76,8 @@ def _slice(panel: Any, anatomy: Anatomy, focus_world: Point3, axis: int, title: 
     hu = np.take(ct.data, index, axis=axis).T
     labels = np.take(anatomy.labels.data, index, axis=axis).T
     aspect = ct.spacing_mm[up] / ct.spacing_mm[across]
-    panel.imshow(hu, cmap="gray", vmin=HU_WINDOW[0], vmax=HU_WINDOW[1], origin="lower", aspect=aspect)
+    low, high = LUNG_HU_WINDOW if _has_lungs(anatomy) else HU_WINDOW
+    panel.imshow(hu, cmap="gray", vmin=low, vmax=high, origin="lower", aspect=aspect)
     if across == 0:
         panel.invert_xaxis()  # +x is the patient's right, which belongs on the viewer's left
     for name, number in anatomy.structures.items():
@@ -88,6 +91,10 @@ def _slice(panel: Any, anatomy: Anatomy, focus_world: Point3, axis: int, title: 
     frame(panel, f"{title}, {'xyz'[axis]} = {position:.0f} mm", left, right)
 
 
+def _has_lungs(anatomy: Anatomy) -> bool:
+    return any(name.startswith("lung_") for name in anatomy.structures)
+
+
 def _drr(panel: Any, anatomy: Anatomy, focus_world: Point3, colors: dict[str, Any]) -> None:
     camera = overview_camera(anatomy, focus_world)
     # More outlines than this hide the picture.
@@ -97,7 +104,9 @@ def _drr(panel: Any, anatomy: Anatomy, focus_world: Point3, colors: dict[str, An
     result = project(ct, labels if ids else None, ids, camera)
     path_mm = result.water_path_mm
     inside = path_mm[path_mm > 1]
-    low, high = np.percentile(inside, (20, 99.8)) if inside.size else (0.0, 1.0)
+    # Of a chest the darkest part is what matters: rays through lung are the shortest of those that meet a body.
+    shares = (2, 99) if _has_lungs(anatomy) else (20, 99.8)
+    low, high = np.percentile(inside, shares) if inside.size else (0.0, 1.0)
     extent = (0, camera.width, camera.height, 0)
     panel.imshow(path_mm, cmap="gray", extent=extent, vmin=low, vmax=max(high, low + 1))  # log domain: bone bright
     for path, name in zip(result.label_path_mm, outlined, strict=True):
