@@ -103,6 +103,19 @@ def test_cases_name_the_root_and_nothing_else(run, archive, synthex, tmp_path):
     assert "give it to `synthex evaluate`" in synthex("predict", str(run), *arguments, code=2)
 
 
+def test_a_set_of_another_origin_says_its_task_itself(run, archive, synthex, tmp_path):
+    real = ("real=tool_folders", f"real.root={archive}")
+    synthex("predict", str(run), *real, "output=set")
+    (tmp_path / "set" / "cases.yaml").unlink()
+    error = synthex("evaluate", "set", *real, code=2)
+    assert "set is for the task 'toy_tool', which conf/task does not have; say which: task=..." in error
+    write_config(tmp_path)
+    synthex("evaluate", "set", *real, "output=told")
+    assert summary(Path("told"))["task"] == "toy_tool"
+    synthex("evaluate", "compare={one:set,two:set/baseline}", *real, "output=both")
+    assert json.loads(Path("both/comparison.json").read_text())["methods"][:2] == ["one", "two"]
+
+
 def test_the_folds_sets_are_pooled(run, archive, synthex, tmp_path):
     real = ("real=tool_folders", f"real.root={archive}")
     for fold in (1, 2, "all"):

@@ -14,7 +14,7 @@ from generators.real_archives import (
     write_hip_pair,
     write_qata,
 )
-from generators.tool_archive import write_tool_archive
+from generators.tool_archive import write_tool_part
 
 from synthex.core import ConfigError, InputError
 from synthex.data.real import CovidCxr, DeepFluoro, HipFolders, HipStudy, PlainFolder, QataCov19, ToolFolders
@@ -30,7 +30,7 @@ READERS = {
     "hip_preprocessed": (lambda root: write_hip_pair(root, combined=True), HipStudy),
     "hip_folders": (lambda root: write_hip_folders(root) / "valid_data", HipFolders),
     "deepfluoro": (lambda root: write_deepfluoro(root / "file.h5", specimens=(0,)), DeepFluoro),
-    "tool_folders": (lambda root: write_tool_archive(root, folds=1), ToolFolders),
+    "tool_folders": (lambda root: write_tool_part(root / "test", 3), ToolFolders),
     "plain_csv": (write_plain_folder, lambda root: PlainFolder(root, "annotations.csv")),
     "plain_coco": (write_plain_folder, lambda root: PlainFolder(root, "coco.json")),
 }
