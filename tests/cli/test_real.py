@@ -127,6 +127,11 @@ def test_the_folds_sets_are_pooled(run, archive, synthex, tmp_path):
     assert (tmp_path / "pooled" / "report.html").read_text().count("weights_sha256") == 2
     synthex("evaluate", "predictions=[fold-1,fold-2]", *real, "output=shared")
     assert summary(Path("shared")) == summary(Path("whole"))
+    (tmp_path / "fold-2" / "baseline").rename(tmp_path / "elsewhere")
+    text = synthex("evaluate", "predictions=[fold-1,fold-2]", "output=without")
+    assert "no baseline is scored: fold-2/baseline does not exist" in text
+    assert "baseline_dice_mean" not in summary(Path("without"))
+    (tmp_path / "elsewhere").rename(tmp_path / "fold-2" / "baseline")
     for arguments, message in (
         (("predictions=[fold-1,fold-2]",), "say where to write: output=<folder>"),
         (("predictions=[fold-1,fold-1]", "output=x"), "fold-1 is there twice"),

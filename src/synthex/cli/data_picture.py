@@ -76,7 +76,7 @@ def _slice(panel: Any, anatomy: Anatomy, focus_world: Point3, axis: int, title: 
     hu = np.take(ct.data, index, axis=axis).T
     labels = np.take(anatomy.labels.data, index, axis=axis).T
     aspect = ct.spacing_mm[up] / ct.spacing_mm[across]
-    low, high = LUNG_HU_WINDOW if _has_lungs(anatomy) else HU_WINDOW
+    low, high = LUNG_HU_WINDOW if has_lungs(anatomy) else HU_WINDOW
     panel.imshow(hu, cmap="gray", vmin=low, vmax=high, origin="lower", aspect=aspect)
     if across == 0:
         panel.invert_xaxis()  # +x is the patient's right, which belongs on the viewer's left
@@ -91,7 +91,8 @@ def _slice(panel: Any, anatomy: Anatomy, focus_world: Point3, axis: int, title: 
     frame(panel, f"{title}, {'xyz'[axis]} = {position:.0f} mm", left, right)
 
 
-def _has_lungs(anatomy: Anatomy) -> bool:
+def has_lungs(anatomy: Anatomy) -> bool:
+    """Whether it is a chest: a lung, or a lobe of one, is labelled."""
     return any(name.startswith("lung_") for name in anatomy.structures)
 
 
@@ -105,7 +106,7 @@ def _drr(panel: Any, anatomy: Anatomy, focus_world: Point3, colors: dict[str, An
     path_mm = result.water_path_mm
     inside = path_mm[path_mm > 1]
     # Of a chest the darkest part is what matters: rays through lung are the shortest of those that meet a body.
-    shares = (2, 99) if _has_lungs(anatomy) else (20, 99.8)
+    shares = (2, 99) if has_lungs(anatomy) else (20, 99.8)
     low, high = np.percentile(inside, shares) if inside.size else (0.0, 1.0)
     extent = (0, camera.width, camera.height, 0)
     panel.imshow(path_mm, cmap="gray", extent=extent, vmin=low, vmax=max(high, low + 1))  # log domain: bone bright
@@ -161,11 +162,23 @@ def mark(panel: Any, column: float, row: float, name: str) -> None:
 
 def frame(panel: Any, title: str, left: str = "", right: str = "") -> None:
     """A title, and which sides of the patient are left and right of the picture."""
+    from matplotlib.patheffects import withStroke
+
     panel.set_axis_off()
     panel.set_facecolor("black")
     panel.set_title(title, color=_INK, fontsize=11)
     for x, text in ((0.02, left), (0.98, right)):
-        panel.text(x, 0.97, text, transform=panel.transAxes, color=_INK, fontsize=13, ha="center", va="top")
+        panel.text(
+            x,
+            0.97,
+            text,
+            transform=panel.transAxes,
+            color=_INK,
+            fontsize=13,
+            ha="center",
+            va="top",
+            path_effects=[withStroke(linewidth=2, foreground="black")],
+        )
 
 
 def _legend(figure: Any, anatomy: Anatomy, colors: dict[str, Any]) -> None:

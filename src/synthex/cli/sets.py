@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 from synthex.cli.build import build_task, plain
 from synthex.cli.compose import compose, options
 from synthex.cli.predict import BASELINE_FOLDER, CASES_FILE, read_yaml
+from synthex.cli.terminal import console
 from synthex.core import ConfigError, EvalProtocol, InputError, Task
 from synthex.evaluation import JSON_NAME, PredictionSet, pool, read_prediction_set, task_of
 
@@ -80,10 +81,13 @@ def has_cases(folder: Path) -> bool:
 def baselines_of(folders: Sequence[Path], protocol: EvalProtocol) -> PredictionSet | None:
     """The trivial predictor's answers beside sets, pooled; None unless every set has them.
 
-    A figure of the baseline on some of the cases would not be comparable: all of them or none.
+    A figure of the baseline on some of the cases would not be comparable: all of them or none, and a word about it.
     """
     paths = [folder / BASELINE_FOLDER for folder in folders]
-    return pool_folders(paths, protocol) if all(map(Path.exists, paths)) else None
+    lacking = [path for path in paths if not path.exists()]
+    if 0 < len(lacking) < len(paths):
+        console.print(f"no baseline is scored: {lacking[0]} does not exist", style="yellow", soft_wrap=True)
+    return None if lacking else pool_folders(paths, protocol)
 
 
 def pool_folders(folders: Sequence[Path], protocol: EvalProtocol) -> PredictionSet:
