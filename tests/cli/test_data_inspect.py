@@ -50,7 +50,7 @@ def test_a_chest_is_shown_in_a_lung_window(tmp_path: Path) -> None:
         with Image.open(tmp_path / "look.png") as picture:
             pixels = np.asarray(picture.convert("L"))
         # The axial and coronal panels. Lung of -850 HU is a third of the way to white; in a body window it is black.
-        shares.append(float(((pixels > 60) & (pixels < 115)).mean()))
+        shares.append(float(((pixels > 70) & (pixels < 105)).mean()))
     assert shares[0] > 0.05 > shares[1]
 
 
