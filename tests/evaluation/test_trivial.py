@@ -154,7 +154,7 @@ def test_a_reader_can_read_it_off(table, folds):
     page = render_methods_report(folds[0], table)
     section = page[page.index("Better than not looking?") : page.index("Curves")]
     shown = section[: section.index("By landmark and structure")]
-    assert f"{row.comparison.difference:.3f} ({low:.3f} to {high:.3f}) better" in shown
+    assert f'{row.comparison.difference:.3f} ({low:.3f} to {high:.3f})</span><br><span class="soft">better, p' in shown
     assert f"ratio {row.ratio.value:.2f} ({row.ratio.low:.2f} to {row.ratio.high:.2f})" in shown
     assert "hip-r" not in shown  # what ranks models comes first
     assert all(name in section for name in (*LANDMARKS, *STRUCTURES))

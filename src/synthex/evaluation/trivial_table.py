@@ -17,8 +17,8 @@ ALPHA = 0.05
 
 _NOTE = (
     "Trivial predictors do not look at the image. A cell is the mean difference (95 % bootstrap interval, by subject) "
-    "on the cases that both have a figure for, its p value and effect size d_z; below it the mean as a share of the "
-    "predictor's. "
+    "on the cases that both have a figure for, below it what the test shows, with its p value and effect size d_z, and "
+    "the mean as a share of the predictor's. "
 )
 
 
@@ -89,14 +89,13 @@ def _cell(row: DifferenceRow | None) -> str:
     if row is None:
         return "–"
     won = winner(row)
-    finding = "better" if won == row.first else "worse" if won else "not shown" if math.isfinite(row.p_holm) else ""
+    finding = "better" if won == row.first else "worse" if won else "nothing shown"
     css = {"better": "better", "worse": "base"}.get(finding, "")
-    below = [f"p {p_text(row.p_holm)}", f"d {number(row.comparison.effect)}", f"ratio {ratio_text(row)}"]
+    tested = f"{finding}, p {p_text(row.p_holm)}" if math.isfinite(row.p_holm) else "not tested"
     hint = f"{row.comparison.counts[0]} pairs of {row.comparison.subjects[0]} subjects; {row.comparison.bootstrap.note}"
     return (
-        f'<span class="{css}" title="{escape(hint.removesuffix("; "))}">{escape(difference_text(row))}'
-        f"{f' {finding}' if finding else ''}</span>"
-        f'<br><span class="soft">{escape(", ".join(below))}</span>'
+        f'<span class="{css}" title="{escape(hint.removesuffix("; "))}">{escape(difference_text(row))}</span>'
+        f'<br><span class="soft">{escape(tested)}, d {number(row.comparison.effect)}<br>ratio {ratio_text(row)}</span>'
     )
 
 
