@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import io
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -78,7 +78,7 @@ def track_scores(name: str, evaluation: Evaluation, pictures: int = 4) -> None:
     ):
         known = [figure for figure in figures if names and f"{figure}/{names[0]}" in summary]
         if known:
-            rows = [[one, *(summary[f"{figure}/{one}"] for figure in known)] for one in names]
+            rows: list[Iterable[Any]] = [[one, *(summary[f"{figure}/{one}"] for figure in known)] for one in names]
             logged[f"{name}/{kind}"] = wandb.Table(columns=[kind[:-1], *known], data=rows)
     unit = "mm" if evaluation.scores.landmarks else "1 - Dice"
     chosen = evaluation.pictures
