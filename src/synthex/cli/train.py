@@ -26,6 +26,7 @@ from synthex.cli.predict import (
     open_cases,
     write_predictions,
 )
+from synthex.cli.processes import team_of, trainer_options, with_devices
 from synthex.cli.settings import choose, input_size
 from synthex.cli.subjects import keep_subjects, read_subjects
 from synthex.cli.terminal import quiet_libraries, track
@@ -33,9 +34,12 @@ from synthex.core import ConfigError, Reader, Task, derive_seed, write_text
 from synthex.data import LearningDataset, SyntheticReader, collate
 from synthex.evaluation import TrivialPredictor
 from synthex.learning import (
+    Company,
     DataModule,
     DeviceRenderer,
+    EndTogether,
     ProjectionServer,
+    Rank,
     SupervisedModule,
     check_compiler,
     find_resume_checkpoint,
@@ -58,6 +62,7 @@ def main(cfg: DictConfig) -> float | None:
     quiet_libraries()
     silence_lightning()
     choose("resume", cfg.resume, ("auto", "never"))
+    cfg = with_devices(cfg)
     if rendered_on_device(cfg):  # a missing GPU shows now, not after volumes have been prepared
         cuda_device()
     if cfg.compile:
@@ -72,10 +77,23 @@ def main(cfg: DictConfig) -> float | None:
     for reader in readers.values():
         if isinstance(reader, SyntheticReader):
             prepare(reader)
-    fit(cfg, task, readers, run, checkpoint)
+    with team_of(cfg, run, checkpoint) as company:
+        fit(cfg, task, readers, run, checkpoint, company)
     log.info("trained: weights in %s", find_weights(run))
     keep_baseline(run / BASELINE_FILE, readers["train"], int(cfg.baseline_samples))
     return test(cfg, task, run) if cfg.test else None
+
+
+def train_along(
+    settings: dict[str, Any], run: Path, checkpoint: str | None, rank: Rank, store: torch.distributed.Store
+) -> None:
+    """What any other process of a distributed training does: the same fit, without a word."""
+    quiet_libraries()
+    silence_lightning()
+    cfg = OmegaConf.create(settings)
+    task = build_task(cfg)
+    resume = None if checkpoint is None else Path(checkpoint)
+    fit(cfg, task, build_readers(cfg, task), run, resume, Company(rank, store))
 
 
 def enter_run(run: Path, cfg: DictConfig, task: Task) -> Path | None:
@@ -119,8 +137,15 @@ def differences(one: Any, other: Any, prefix: str = "") -> list[str]:
     return [] if one == other else [prefix.rstrip(".")]
 
 
-def fit(cfg: DictConfig, task: Task, readers: dict[str, Reader], run: Path, checkpoint: Path | None) -> None:
-    """Train until the config's last step; a finished run is left as it is."""
+def fit(
+    cfg: DictConfig,
+    task: Task,
+    readers: dict[str, Reader],
+    run: Path,
+    checkpoint: Path | None,
+    company: Company | None = None,
+) -> None:
+    """Train until the config's last step, alone or in company; a finished run is left as it is."""
     data = cfg.data
     seed = int(cfg.seed)
     pl.seed_everything(derive_seed(seed, "weights") % 2**32, workers=False, verbose=False)
@@ -164,11 +189,18 @@ def fit(cfg: DictConfig, task: Task, readers: dict[str, Reader], run: Path, chec
         channels_last=bool(cfg.channels_last),
         seed=seed,
         extra={"task": task.name, "config": config_hash(cfg)},
+        validation_images=None if company is None else int(data.batch_size),
     )
     callbacks = [instantiate(node) for node in cfg.callbacks.values() if node is not None]
     loggers = [instantiate(node) for node in cfg.logger.values() if node is not None]
-    trainer: pl.Trainer = instantiate(cfg.trainer, callbacks=callbacks, logger=loggers)
+    rank = None
+    if company is not None:
+        rank = company.rank
+        callbacks.append(EndTogether())
+    trainer: pl.Trainer = instantiate(cfg.trainer, callbacks=callbacks, logger=loggers, **trainer_options(cfg, rank))
     describe(task, readers, network, trainer, run)
+    if company is not None:
+        company.join(trainer.strategy.root_device)
     try:
         with projections(cfg, train, trainer.strategy.root_device):
             trainer.fit(
@@ -225,7 +257,8 @@ def describe(task: Task, readers: dict[str, Reader], network: torch.nn.Module, t
             log.info("%-9s %d cases on disk", split, len(reader))
     parameters = sum(value.numel() for value in network.parameters()) / 1e6
     log.info("network   %s, %.1f million parameters", type(network).__name__, parameters)
-    log.info("device    %s, precision %s", trainer.strategy.root_device, trainer.precision)
+    several = f", {trainer.world_size} processes" if trainer.world_size > 1 else ""
+    log.info("device    %s, precision %s%s", trainer.strategy.root_device, trainer.precision, several)
     log.info("output    %s", run)
     log.info("to go on after a crash: %s", continuing(run))
 
