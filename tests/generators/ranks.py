@@ -48,11 +48,17 @@ def train(run: Path, scenario: dict, rank: Rank, store) -> None:
     )
     seen = {"train": [], "val": []}
     step, validate = module.training_step, module.validation_step
-    module.training_step = lambda batch, number: (seen["train"].append(batch["index"].tolist()), step(batch, number))[1]
-    module.validation_step = lambda batch, number: (
-        batch.get("padding") or seen["val"].append(batch["index"].tolist()),
-        validate(batch, number),
-    )[1]
+
+    def training_step(batch, batch_idx):
+        seen["train"].append(batch["index"].tolist())
+        return step(batch, batch_idx)
+
+    def validation_step(batch, batch_idx):
+        if not batch.get("padding"):
+            seen["val"].append(batch["index"].tolist())
+        validate(batch, batch_idx)
+
+    module.training_step, module.validation_step = training_step, validation_step
     data = tiny.make_data(scenario.get("workers", 0), scenario["endless"], batch_size=scenario["batch_size"])
     callbacks = [ResumableCheckpoint(run), WeightAverage(decay=0.9)]
     options = {}

@@ -88,15 +88,16 @@ def with_devices(cfg: DictConfig) -> DictConfig:
 
 
 def trainer_options(cfg: DictConfig, rank: "Rank | None") -> dict[str, Any]:
-    """Arguments of Lightning's trainer that follow from having several processes."""
-    if rank is None:
-        return {}
+    """Arguments of Lightning's trainer that follow from the number of processes."""
+    strategy = cfg.trainer.get("strategy", "auto")
+    if rank is None:  # with one device there is nothing to share, and no process group to be left behind
+        return {"strategy": "auto"} if isinstance(strategy, str) and strategy.startswith("ddp") else {}
     from pytorch_lightning.plugins.environments import LightningEnvironment
 
     options: dict[str, Any] = {"num_nodes": rank.nodes, "plugins": [LightningEnvironment()]}
     if not OmegaConf.is_list(cfg.trainer.get("devices")):
         options["devices"] = rank.devices
-    if cfg.trainer.get("strategy", "auto") == "auto":
+    if strategy == "auto":
         options["strategy"] = "ddp"
     return options
 

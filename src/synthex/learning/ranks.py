@@ -167,8 +167,8 @@ class Team:
         try:
             if error is None:
                 self._finish()
-            else:
-                problem = self._problem()
+            elif isinstance(error, Exception) and not isinstance(error, UserError):
+                problem = self._problem()  # the first process may only see that a connection is lost
         finally:
             for process in self._processes:
                 process.kill()
@@ -178,8 +178,7 @@ class Team:
             os.environ.clear()
             os.environ.update(self._environment)
             torch.set_num_threads(self._threads)
-        # The first process only sees that a connection is lost.
-        if problem is not None and isinstance(error, Exception) and not isinstance(error, UserError):
+        if problem is not None:
             raise UserError(problem) from error
 
     def _finish(self) -> None:
