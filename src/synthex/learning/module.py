@@ -96,7 +96,9 @@ class SupervisedModule(pl.LightningModule):
         size = 0 if batch.get("padding") else len(batch["image"])
         parts = self.loss(outputs, batch)
         values = {f"val/{name}": value for name, value in parts.items()}
-        self.log_dict(values, on_epoch=True, batch_size=size, sync_dist=True)
+        # Lightning takes the mean of the processes' numbers of samples in whole numbers: make it one.
+        weight = size * self.trainer.world_size
+        self.log_dict(values, on_epoch=True, batch_size=weight, sync_dist=True)
         if self.decode is None or self.score is None:
             return
         for name, value in self.score(self.decode(outputs, batch), batch).items():
