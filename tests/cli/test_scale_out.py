@@ -21,7 +21,7 @@ from synthex.cli.processes import first_rank
 
 EXACT = (
     # Batch statistics are those of each process, and PyTorch can synchronise them on GPUs only.
-    *("model.encoder=tu-test_efficientnet_gn", "+model.decoder_use_norm=instancenorm"),
+    *("model.encoder=tu-test_efficientnet_gn", "+model.decoder_use_norm=false"),
     *("data.cases.val=5", "trainer.log_every_n_steps=1", "logger=csv", "trainer.max_epochs=2"),
 )
 TWO = ("trainer.devices=2", "trainer.strategy=ddp", "data.batch_size=2")
