@@ -10,7 +10,12 @@ import traceback
 import warnings
 from pathlib import Path
 
+from typing import TYPE_CHECKING, Any
+
 from synthex.core import UserError
+
+if TYPE_CHECKING:  # what takes seconds is imported when this process knows to end with the first
+    from synthex.learning import Company
 
 
 def main() -> int:
@@ -29,10 +34,10 @@ def main() -> int:
     sys.path += [folder for folder in request["path"] if folder not in sys.path]
 
     from synthex.cli.app import user_error
-    from synthex.cli.train import train_along
+    from synthex.learning import Company
 
     try:
-        train_along(request["config"], Path(request["run"]), request["checkpoint"], rank, store)
+        train_along(request, Company(rank, store))
     except Exception as error:
         mistake = user_error(error)
         if mistake is None:
@@ -44,6 +49,23 @@ def main() -> int:
         leave()
     store.set(f"done/{rank.number}", "")
     return 0
+
+
+def train_along(request: dict[str, Any], company: "Company") -> None:
+    """The first process's fit, without a word."""
+    from omegaconf import OmegaConf
+
+    from synthex.cli.build import build_readers, build_task
+    from synthex.cli.terminal import quiet_libraries
+    from synthex.cli.train import fit
+    from synthex.learning import silence_lightning
+
+    quiet_libraries()
+    silence_lightning()
+    cfg = OmegaConf.create(request["config"])
+    task = build_task(cfg)
+    checkpoint = None if request["checkpoint"] is None else Path(request["checkpoint"])
+    fit(cfg, task, build_readers(cfg, task), Path(request["run"]), checkpoint, company)
 
 
 if __name__ == "__main__":

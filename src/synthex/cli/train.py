@@ -39,7 +39,6 @@ from synthex.learning import (
     DeviceRenderer,
     EndTogether,
     ProjectionServer,
-    Rank,
     SupervisedModule,
     check_compiler,
     find_resume_checkpoint,
@@ -82,18 +81,6 @@ def main(cfg: DictConfig) -> float | None:
     log.info("trained: weights in %s", find_weights(run))
     keep_baseline(run / BASELINE_FILE, readers["train"], int(cfg.baseline_samples))
     return test(cfg, task, run) if cfg.test else None
-
-
-def train_along(
-    settings: dict[str, Any], run: Path, checkpoint: str | None, rank: Rank, store: torch.distributed.Store
-) -> None:
-    """What any other process of a distributed training does: the same fit, without a word."""
-    quiet_libraries()
-    silence_lightning()
-    cfg = OmegaConf.create(settings)
-    task = build_task(cfg)
-    resume = None if checkpoint is None else Path(checkpoint)
-    fit(cfg, task, build_readers(cfg, task), run, resume, Company(rank, store))
 
 
 def enter_run(run: Path, cfg: DictConfig, task: Task) -> Path | None:
@@ -193,11 +180,9 @@ def fit(
     )
     callbacks = [instantiate(node) for node in cfg.callbacks.values() if node is not None]
     loggers = [instantiate(node) for node in cfg.logger.values() if node is not None]
-    rank = None
-    if company is not None:
-        rank = company.rank
-        callbacks.append(EndTogether())
-    trainer: pl.Trainer = instantiate(cfg.trainer, callbacks=callbacks, logger=loggers, **trainer_options(cfg, rank))
+    options = trainer_options(cfg, None if company is None else company.rank)
+    callbacks += [] if company is None else [EndTogether()]
+    trainer: pl.Trainer = instantiate(cfg.trainer, callbacks=callbacks, logger=loggers, **options)
     describe(task, readers, network, trainer, run)
     if company is not None:
         company.join(trainer.strategy.root_device)
