@@ -9,7 +9,6 @@ import sys
 import traceback
 import warnings
 from pathlib import Path
-
 from typing import TYPE_CHECKING, Any
 
 from synthex.core import UserError
