@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.utils.data import TensorDataset
 
 from synthex.learning.dealt import DealtBatches
 from synthex.learning.ranks import Rank
@@ -115,19 +116,19 @@ def test_one_process_alone_writes(results):
 
 
 def stacked(items):
-    return {"x": torch.stack(items)}
+    return {"x": torch.stack([value for (value,) in items])}
 
 
 @pytest.mark.parametrize(("samples", "world", "limit"), [(10, 2, None), (10, 4, None), (3, 4, None), (16, 3, 2)])
 def test_validation_batches_are_dealt_whole(samples, world, limit):
-    data = torch.arange(samples)
+    data = TensorDataset(torch.arange(samples))
     parts = [
         DealtBatches(data, 4, lambda items: {"x": torch.stack(items)}, rank, world, limit) for rank in range(world)
     ]
     assert len({len(part) for part in parts}) == 1
     rounds = [part[number] for number in range(len(parts[0])) for part in parts]
     real = [batch["x"].tolist() for batch in rounds if not batch["padding"]]
-    assert real == [chunk.tolist() for chunk in data.split(4)][:limit]
+    assert real == [chunk.tolist() for chunk in torch.arange(samples).split(4)][:limit]
 
 
 def test_places_are_read_back_from_the_environment(monkeypatch):
