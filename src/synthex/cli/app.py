@@ -19,6 +19,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from synthex.cli.compose import compose, conf_folders, prepare_hydra
+from synthex.cli.parent import end_with_parent
 from synthex.cli.processes import help_other_node, is_other_node
 from synthex.cli.settings import check_settings
 from synthex.core import ConfigError, InputError, UserError, nearest
@@ -87,6 +88,12 @@ def run(command: str, arguments: Sequence[str]) -> int:
             # Hydra makes the folder of the run, its log file and its copy of the config before the job starts.
             problem = f"cannot be written ({error.strerror or error})"
             return _report(InputError(error.filename or "the run's folder", problem, "choose another paths.run_dir"))
+        except Exception as error:  # of a sweeper or launcher, or what they raise of a job
+            mistake = user_error(error)
+            if mistake is None or job.wants_traceback:
+                raise
+            # A job's own mistake has been reported where it was made.
+            return _report(mistake)
         return max(job.exit_codes(), default=0)
 
 
@@ -144,15 +151,18 @@ class _Job:
 
     def __init__(self, module: str, ledger: Path) -> None:
         self.module, self.ledger = module, ledger
-        self._traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
+        self.process = os.getpid()
+        self.wants_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
 
     def __call__(self, cfg: DictConfig) -> Any:
+        if os.getpid() != self.process:  # a worker of the launcher; as a stray it would write where a new sweep goes on
+            end_with_parent()
         try:
             check_settings(cfg)
             result = importlib.import_module(self.module).main(cfg)
         except Exception as error:
             mistake = user_error(error)
-            if mistake is None or self._traceback:
+            if mistake is None or self.wants_traceback:
                 self._note(1)
                 raise
             self._note(_report(mistake))

@@ -9,7 +9,7 @@ from synthex.learning.checkpoints import (
 from synthex.learning.compiling import check_compiler
 from synthex.learning.datamodule import DataModule, limit_worker_threads
 from synthex.learning.device_render import DeviceRenderer, ProjectionServer, with_projector
-from synthex.learning.loggers import CsvLogger, wandb_logger
+from synthex.learning.loggers import WANDB_ID_FILE, CsvLogger, wandb_logger
 from synthex.learning.module import SupervisedModule
 from synthex.learning.ranks import Company, EndTogether, Rank, Team, start_ranks
 from synthex.learning.sampler import BatchStream
@@ -17,6 +17,7 @@ from synthex.learning.validation import score_batch
 from synthex.learning.warnings import silence_lightning
 
 __all__ = [
+    "WANDB_ID_FILE",
     "BatchStream",
     "Company",
     "CsvLogger",
