@@ -20,6 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from synthex.cli.compose import compose, conf_folders, prepare_hydra
 from synthex.cli.parent import end_with_parent
+from synthex.cli.processes import help_other_node, is_other_node
 from synthex.cli.settings import check_settings
 from synthex.core import ConfigError, InputError, UserError, nearest
 
@@ -31,6 +32,7 @@ MODULES = {
     "evaluate": "synthex.cli.evaluate",
     "data inspect": "synthex.cli.inspect",
     "data example": "synthex.cli.example",
+    "data merge": "synthex.cli.merge",
     "model summary": "synthex.cli.model_summary",
     "benchmark projection": "synthex.cli.benchmark_projection",
     "benchmark datamodule": "synthex.cli.benchmark_datamodule",
@@ -42,7 +44,13 @@ MODULES = {
 """Module of each command; it has ``main(cfg)``, and its primary config is named like the command."""
 
 POSITIONAL = {
-    **{"data inspect": "path", "data example": "name", "evaluate": "predictions", "predict": "run"},
+    **{
+        "data inspect": "path",
+        "data example": "name",
+        "data merge": "path",
+        "evaluate": "predictions",
+        "predict": "run",
+    },
     **dict.fromkeys(("study run", "study status", "study table"), "study"),
 }
 """The setting that a bare argument (without ``=``) means."""
@@ -60,7 +68,9 @@ def run(command: str, arguments: Sequence[str]) -> int:
         # Hydra reads flags only before or after all overrides.
         arguments = [a for a in arguments if a not in flags.overrides] + flags.overrides
         if not flags.hydra_help:
-            compose(config_name, flags.overrides, sweep=bool(flags.multirun))
+            cfg = compose(config_name, flags.overrides, sweep=bool(flags.multirun))
+            if command == "train" and not flags.cfg and is_other_node(cfg):
+                return help_other_node(cfg, sweep=bool(flags.multirun))
     except UserError as error:
         return _report(error)
     sys.argv = [f"synthex {command}", *arguments]

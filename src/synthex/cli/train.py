@@ -29,6 +29,7 @@ from synthex.cli.predict import (
     open_cases,
     write_predictions,
 )
+from synthex.cli.processes import team_of, trainer_options, with_devices
 from synthex.cli.settings import choose, input_size
 from synthex.cli.subjects import keep_subjects, read_subjects
 from synthex.cli.terminal import quiet_libraries, track
@@ -38,8 +39,10 @@ from synthex.data import LearningDataset, SyntheticReader, collate
 from synthex.evaluation import TrivialPredictor
 from synthex.learning import (
     WANDB_ID_FILE,
+    Company,
     DataModule,
     DeviceRenderer,
+    EndTogether,
     ProjectionServer,
     SupervisedModule,
     check_compiler,
@@ -70,6 +73,7 @@ def main(cfg: DictConfig) -> float | None:
     quiet_libraries()
     silence_lightning()
     choose("resume", cfg.resume, ("auto", "never"))
+    cfg = with_devices(cfg)
     if rendered_on_device(cfg):  # a missing GPU shows now, not after volumes have been prepared
         cuda_device()
     if cfg.compile:
@@ -88,7 +92,8 @@ def main(cfg: DictConfig) -> float | None:
     for reader in readers.values():
         if isinstance(reader, SyntheticReader):
             prepare(reader)
-    fit(cfg, task, readers, run, checkpoint)
+    with team_of(cfg, run, checkpoint) as company:
+        fit(cfg, task, readers, run, checkpoint, company)
     log.info("trained: weights in %s", find_weights(run))
     keep_baseline(run / BASELINE_FILE, readers["train"], int(cfg.baseline_samples))
     value = test(cfg, task, run) if cfg.test else None
@@ -137,8 +142,15 @@ def differences(one: Any, other: Any, prefix: str = "") -> list[str]:
     return [] if one == other else [prefix.rstrip(".")]
 
 
-def fit(cfg: DictConfig, task: Task, readers: dict[str, Reader], run: Path, checkpoint: Path | None) -> None:
-    """Train until the config's last step; a finished run is left as it is."""
+def fit(
+    cfg: DictConfig,
+    task: Task,
+    readers: dict[str, Reader],
+    run: Path,
+    checkpoint: Path | None,
+    company: Company | None = None,
+) -> None:
+    """Train until the config's last step, alone or in company; a finished run is left as it is."""
     data = cfg.data
     seed = int(cfg.seed)
     pl.seed_everything(derive_seed(seed, "weights") % 2**32, workers=False, verbose=False)
@@ -182,12 +194,18 @@ def fit(cfg: DictConfig, task: Task, readers: dict[str, Reader], run: Path, chec
         channels_last=bool(cfg.channels_last),
         seed=seed,
         extra={"task": task.name, "config": config_hash(cfg)},
+        validation_images=None if company is None else int(data.batch_size),
     )
     callbacks = [instantiate(node) for node in cfg.callbacks.values() if node is not None]
     loggers = [instantiate(node) for node in cfg.logger.values() if node is not None]
-    track_settings(loggers, cfg)
-    trainer: pl.Trainer = instantiate(cfg.trainer, callbacks=callbacks, logger=loggers, **on_cluster(cfg))
+    if company is None or company.rank.number == 0:
+        track_settings(loggers, cfg)
+    options = on_cluster(cfg) | trainer_options(cfg, None if company is None else company.rank)
+    callbacks += [] if company is None else [EndTogether()]
+    trainer: pl.Trainer = instantiate(cfg.trainer, callbacks=callbacks, logger=loggers, **options)
     describe(task, readers, network, trainer, run)
+    if company is not None:
+        company.join(trainer.strategy.root_device)
     try:
         with projections(cfg, train, trainer.strategy.root_device):
             trainer.fit(
@@ -254,7 +272,8 @@ def describe(task: Task, readers: dict[str, Reader], network: torch.nn.Module, t
             log.info("%-9s %d cases on disk", split, len(reader))
     parameters = sum(value.numel() for value in network.parameters()) / 1e6
     log.info("network   %s, %.1f million parameters", type(network).__name__, parameters)
-    log.info("device    %s, precision %s", trainer.strategy.root_device, trainer.precision)
+    several = f", {trainer.world_size} processes" if trainer.world_size > 1 else ""
+    log.info("device    %s, precision %s%s", trainer.strategy.root_device, trainer.precision, several)
     log.info("output    %s", run)
     log.info("to go on after a crash: %s", continuing(run))
 
