@@ -91,12 +91,13 @@ def test_every_job_of_a_sweep_trains_and_tests_in_its_own_folder(alone, sweep):
 
 
 def test_the_curve_of_two_processes_is_that_of_one_with_the_doubled_batch(alone, sweep):
-    """Bar: 1e-4, on the hip task's own loss."""
+    """Bar: 1e-4, on the hip task's own loss. Dice is of masks cut at one half, where a pixel may tip over."""
     one, two = rows(alone), rows(sweep / "0")
     assert len(one) == len(two) == 4
     for a, b in zip(one, two, strict=True):
         assert a.keys() == b.keys()
-        assert a == pytest.approx(b, rel=0, abs=1e-4)
+        for name, value in a.items():
+            assert value == pytest.approx(b[name], rel=0, abs=2e-3 if name == "val/dice" else 1e-4), name
 
 
 def test_a_run_of_two_processes_is_the_run_of_one(sweep, cache_dir, capfd):

@@ -122,9 +122,7 @@ def stacked(items):
 @pytest.mark.parametrize(("samples", "world", "limit"), [(10, 2, None), (10, 4, None), (3, 4, None), (16, 3, 2)])
 def test_validation_batches_are_dealt_whole(samples, world, limit):
     data = TensorDataset(torch.arange(samples))
-    parts = [
-        DealtBatches(data, 4, lambda items: {"x": torch.stack(items)}, rank, world, limit) for rank in range(world)
-    ]
+    parts = [DealtBatches(data, 4, stacked, rank, world, limit) for rank in range(world)]
     assert len({len(part) for part in parts}) == 1
     rounds = [part[number] for number in range(len(parts[0])) for part in parts]
     real = [batch["x"].tolist() for batch in rounds if not batch["padding"]]
