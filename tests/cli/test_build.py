@@ -24,8 +24,9 @@ def test_training_on_fewer_images_takes_the_first_of_more(data):
     everything = build.open_on_disk(data(None), TASK, "train")
     some = build.open_on_disk(data(3), TASK, "train")
     assert len(everything) == 7
-    assert some.case_ids() == everything.case_ids()[:3]
-    assert some[2].case_id == everything[2].case_id
+    assert everything.case_ids()[1] == "case-003"  # files have one subject after the other
+    assert some.case_ids() == ("case-000", "case-001", "case-002")
+    assert [some[index].case_id for index in range(3)] == list(some.case_ids())
     assert len(build.open_on_disk(data(3), TASK, "test")) == 7
 
 

@@ -156,7 +156,8 @@ def open_checked(folder: str, task: Task, setting: str) -> Reader:
 def open_on_disk(data: DictConfig, task: Task, split: str) -> Reader:
     """One side of the exports that ``data=on_disk`` trains and tests on.
 
-    Simulated cases are numbered as they were drawn: the first so many are what a smaller export would hold.
+    Files have cases by subject, but their names are numbered as they were drawn: the first so many by name are what a
+    smaller export would hold.
 
     Raises:
         ConfigError: There are fewer images than ``data.images``, or they are not the task's.
@@ -164,7 +165,8 @@ def open_on_disk(data: DictConfig, task: Task, split: str) -> Reader:
     reader = open_checked(data[split], task, f"data.{split}")
     if split != "train" or data.get("images") is None:
         return reader
-    return SomeCases(reader, range(_checked_images(data, reader)))
+    names = reader.case_ids()
+    return SomeCases(reader, sorted(range(len(names)), key=names.__getitem__)[: _checked_images(data, reader)])
 
 
 def _checked_images(data: DictConfig, reader: Reader) -> int:

@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 GRACE_S = 10.0
 """Time to end that a process gets between SIGTERM and SIGKILL."""
@@ -106,7 +106,7 @@ class WarmLauncher:
         self._new: int | None = None
         self._text = b""
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "WarmLauncher":
         return self
 
     def __exit__(self, *error: object) -> None:
