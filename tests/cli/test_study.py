@@ -100,6 +100,7 @@ def test_jobs_of_other_code_stand_for_these_only_where_that_is_asked_for(here, m
         ("study status small size=tin", "did you mean tiny?"),
         ("study run small size=tiny only=augment:non", "did you mean none"),
         ("study run small size=tiny jobs=0", "jobs=0: give a whole number of at least 1"),
+        ("study run small size=tiny warm=hot", "warm=hot"),
         ("study run small size=tiny limit=x", "limit=x: give a whole number"),
         ("study run small size=tiny roots=3", "roots=3: name each folder"),
         ("study run small size=tiny roots={tool:x}", "roots.tool: no job needs such a folder"),

@@ -302,10 +302,15 @@ def process(*commands: Sequence[str]) -> tuple[str, ...]:
     return sys.executable, "-m", "synthex.cli.several", json.dumps(commands)
 
 
-def launcher(at_once: int, warm: bool | str) -> WarmLauncher:
-    """Starts the jobs' processes, warm or not; of ``at_once`` at the same time each has its share of the cores."""
+def launcher(at_once: int, warm: str) -> WarmLauncher:
+    """Starts the jobs' processes; of ``at_once`` at the same time each has its share of the cores.
+
+    Args:
+        at_once: Jobs at the same time.
+        warm: ``true``, ``false`` or ``auto``, which is where it can be done.
+    """
     given = environment(at_once)
-    if warm is False or (warm == "auto" and not can_fork()):
+    if warm == "false" or (warm == "auto" and not can_fork()):
         return WarmLauncher((), (), given)
     # As a process of its own would set it for itself: the server is asked before it knows what it will be.
     given |= {"COLUMNS": given.get("COLUMNS", "120")}

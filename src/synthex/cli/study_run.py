@@ -24,14 +24,15 @@ def main(cfg: DictConfig) -> None:
     check_integer("jobs", cfg.jobs, 1)
     if cfg.limit is not None:
         check_integer("limit", cfg.limit, 0)
-    choose("warm", cfg.warm, ("auto", True, False))
+    warm = str(cfg.warm).lower()
+    choose("warm", warm, ("auto", "true", "false"))
     chosen = choose_study(cfg, roots_of(cfg))
     jobs = chosen.of_jobs()
     begun = time.monotonic()
     say(f"{chosen.study.name}, size {chosen.size}: {len(jobs)} jobs in {chosen.folder}")
     before = signal.signal(signal.SIGTERM, _interrupt)
     try:
-        with launcher(int(cfg.jobs), cfg.warm) as launch:
+        with launcher(int(cfg.jobs), warm) as launch:
             outcome = run_jobs(
                 jobs,
                 at_once=int(cfg.jobs),
