@@ -15,3 +15,7 @@ def main(arguments: Sequence[str]) -> int:
     print("slept", flush=True)
     print("well", file=sys.stderr)
     return int(code)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
