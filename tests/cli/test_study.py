@@ -180,7 +180,7 @@ def test_every_job_of_every_size_of_the_packaged_studies_composes(name, tmp_path
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("name", sorted(PACKAGED))
 def test_the_tiny_size_of_a_packaged_study_runs_and_has_its_table(name, tmp_path, cache_dir, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
