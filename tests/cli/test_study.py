@@ -13,7 +13,7 @@ from generators.tiny_commands import TINY
 
 from synthex.cli.compose import compose
 from synthex.cli.main import main
-from synthex.cli.studies import choose_study, study_folders
+from synthex.cli.studies import choose_study, environment, study_folders
 from synthex.studies import read_study
 
 PACKAGED = {"backbone", "covid", "hip_controlled", "hip_scaling", "randomization_ablation", "tool"}
@@ -100,6 +100,7 @@ def test_jobs_of_other_code_stand_for_these_only_where_that_is_asked_for(here, m
         ("study status small size=tin", "did you mean tiny?"),
         ("study run small size=tiny only=augment:non", "did you mean none"),
         ("study run small size=tiny jobs=0", "jobs=0: give a whole number of at least 1"),
+        ("study run small size=tiny warm=hot", "warm=hot"),
         ("study run small size=tiny limit=x", "limit=x: give a whole number"),
         ("study run small size=tiny roots=3", "roots=3: name each folder"),
         ("study run small size=tiny roots={tool:x}", "roots.tool: no job needs such a folder"),
@@ -151,6 +152,17 @@ def test_failed_jobs_are_listed_and_end_with_an_error(here, capfd, monkeypatch):
     assert "2 jobs: 2 failed" in capfd.readouterr().out
 
 
+def test_jobs_at_the_same_time_share_the_cores(monkeypatch):
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: range(16))
+    for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    shares = {at_once: environment(at_once).get("NUMBA_NUM_THREADS") for at_once in (1, 2, 5, 16, 40)}
+    assert shares == {1: None, 2: "8", 5: "3", 16: "1", 40: "1"}
+    assert environment(2)["OMP_NUM_THREADS"] == "8"
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    assert environment(16)["OMP_NUM_THREADS"] == "2"  # who says it is asked
+
+
 def test_the_list_shows_every_study_with_its_jobs(here, capfd):
     write_study(here / "experiments" / "broken", {"titel": "x"})
     assert main(["study", "list"]) == 0
@@ -168,7 +180,7 @@ def test_every_job_of_every_size_of_the_packaged_studies_composes(name, tmp_path
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("name", sorted(PACKAGED))
 def test_the_tiny_size_of_a_packaged_study_runs_and_has_its_table(name, tmp_path, cache_dir, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
@@ -180,44 +192,78 @@ def test_the_tiny_size_of_a_packaged_study_runs_and_has_its_table(name, tmp_path
     assert {"done", "partial"} & {*states}
 
 
+_EXPORT = ("format=hdf5", "workers=0", "count=8")
+
+PREPARED = {
+    "folds": [1, 2],
+    "overrides": [
+        *("trainer=cpu", "model=unet_small", "model.encoder=tu-test_resnet", "data=on_disk"),
+        *("data.train=<prepared:images>", "data.size=64", "data.batch_size=4", "data.workers=0"),
+        *("trainer.max_epochs=3", "baseline_samples=0"),
+    ],
+    "prepare": {
+        name: {"command": "simulate", "overrides": [*TINY[3:], f"data.phantoms.seed=<fold>{seed}", *_EXPORT]}
+        for name, seed in (("images", ""), ("test", "1"))
+    },
+    "tests": {"seen": ["on_disk=<prepared:images>"], "other": ["on_disk=<prepared:test>"]},
+}
+"""A tiny size like that of the packaged studies: prepared images, two folds, two test sets."""
+
+
 @pytest.mark.slow
-@pytest.mark.timeout(1200)
-def test_a_killed_study_ends_with_the_table_of_an_undisturbed_one(here, cache_dir):
-    environment = os.environ | {"SYNTHEX_CACHE": str(cache_dir), "OMP_NUM_THREADS": "1"}
+@pytest.mark.timeout(1800)
+def test_a_study_killed_twice_ends_with_the_table_of_an_undisturbed_one(here, cache_dir):
+    change(here, lambda study: study["sizes"]["tiny"].update(PREPARED))
+    environment = os.environ | {"SYNTHEX_CACHE": str(cache_dir), "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
 
     def command(*words, output):
         return [sys.executable, "-m", "synthex.cli.main", "study", *words, "small", "size=tiny", f"output={output}"]
 
+    def start(output):
+        return subprocess.Popen([*command("run", output=output), "jobs=2"], env=environment, stdout=subprocess.PIPE)
+
+    def finish(output):
+        process = start(output)
+        text = process.communicate()[0].decode()
+        assert process.returncode == 0, text
+        return text
+
+    def done(output):
+        """Every finished job and preparation, and when it was finished."""
+        found = (here / output / "small").glob("*/*/done.json")
+        return {path.parent.name: path.stat().st_mtime_ns for path in found}
+
+    def figures(output):
+        """Everything that was measured, to the last digit."""
+        files = (here / output / "small" / "jobs").glob("*/predictions/*/evaluation/*.csv")
+        return {"/".join(path.parts[-5:]): path.read_bytes() for path in files}
+
     def table(output):
         subprocess.run(command("table", output=output), env=environment, check=True, capture_output=True)
-        with (here / output / "small" / "tables" / "tiny" / "table.csv").open() as file:
-            return list(csv.DictReader(file))
+        return (here / output / "small" / "tables" / "tiny" / "table.csv").read_text()
 
-    subprocess.run(command("run", output="plain"), env=environment, check=True, capture_output=True)
+    assert "4 done in" in finish("plain")
     jobs = here / "killed" / "small" / "jobs"
-
-    def wait(process, seen):
+    finished = {}
+    for seen in (
+        lambda: list(jobs.glob("*/checkpoints/step=*.ckpt")),  # in the middle of a training
+        lambda: list(jobs.glob("*/done.json")),  # one job done, another in the middle of something
+    ):
+        process = start("killed")
         while not seen():
             assert process.poll() is None, process.communicate()
             time.sleep(0.02)
         process.kill()
         process.communicate()
-
-    for seen in (
-        lambda: list(jobs.glob("*/checkpoints/step=*.ckpt")),  # in the middle of the first training
-        lambda: list(jobs.glob("*/predictions/*/*")),  # in the middle of its test
-    ):
-        process = subprocess.Popen(command("run", output="killed"), env=environment, stdout=subprocess.PIPE)
-        wait(process, seen)
-    result = subprocess.run(
-        command("run", output="killed"), env=environment, check=True, capture_output=True, text=True
-    )
-    assert "2 done in" in result.stdout
-    result = subprocess.run(
-        command("run", output="killed"), env=environment, check=True, capture_output=True, text=True
-    )
-    assert "0 done in" in result.stdout
-    assert "2 done before" in result.stdout
+        assert finished.items() <= done("killed").items()
+        finished = done("killed")
+    counted = len(list(jobs.glob("*/done.json")))
+    assert 1 <= counted < 4
+    assert f"{4 - counted} done in" in finish("killed")
+    assert finished.items() <= done("killed").items()  # none of them ran again
+    assert "0 done in" in finish("killed")
+    assert done("killed").keys() == done("plain").keys()  # none is lost
+    assert figures("killed") == figures("plain")
     undisturbed = table("plain")
-    assert [row["state"] for row in undisturbed] == ["done"] * 4
+    assert [row["state"] for row in csv.DictReader(undisturbed.splitlines())] == ["done"] * 8
     assert table("killed") == undisturbed

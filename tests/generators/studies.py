@@ -64,11 +64,14 @@ def write_scores(folder: Path, errors: dict[str, list[float | None]], dice: floa
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "landmarks.csv").open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["case_id", "subject_id", "landmark", "annotated", "visible", "present", "error_mm"])
+        writer.writerow(
+            ["case_id", "subject_id", "landmark", "annotated", "visible", "present", "error_mm", "error_mm_all"]
+        )
         for subject, values in errors.items():
             for index, value in enumerate(values):
-                writer.writerow([f"{subject}-{index}", subject, "FH-l", 1, 1, int(value is not None), value or 99.0])
-        writer.writerow(["absent", "s", "FH-l", 1, 0, 1, 50.0])  # not visible: no error, no detection
+                error = 99.0 if value is None else value
+                writer.writerow([f"{subject}-{index}", subject, "FH-l", 1, 1, int(value is not None), error, error])
+        writer.writerow(["absent", "s", "FH-l", 1, 0, 1, 50.0, ""])  # not visible: no error, a false detection
     if dice is not None:
         header = ["case_id", "subject_id", "structure", "dice", "true_positives", "sensitivity"]
         with (folder / "dice.csv").open("w", newline="") as file:

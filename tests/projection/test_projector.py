@@ -11,6 +11,7 @@ import pytest
 
 from synthex.core import Affine, Volume
 from synthex.projection import project
+from synthex.projection.projector import default_threads
 
 
 def restored(volume: Volume, order: tuple[int, ...], flips: tuple[bool, ...]) -> Volume:
@@ -151,3 +152,16 @@ def test_bad_requests_are_refused(random_scene):
         project(ct, Volume(labels.data[:-1], labels.world_from_ijk), (1,), camera)
     with pytest.raises((ValueError, TypeError), match="backend"):
         project(ct, None, (), camera, backend="metal")
+
+
+def test_threads_are_those_of_the_environment_up_to_the_cores(monkeypatch):
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: range(8))
+    for name in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    assert default_threads() == 8
+    monkeypatch.setenv("OMP_NUM_THREADS", "4,2")  # OpenMP's nested form
+    assert default_threads() == 8
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert default_threads() == 3
+    monkeypatch.setenv("NUMBA_NUM_THREADS", "64")
+    assert default_threads() == 8

@@ -39,6 +39,16 @@ def test_excluded_combinations_and_other_values_have_no_jobs(study):
     assert [tuple(one.cell.values.values()) for one in found] == [("naive", "none")] * 2
 
 
+def test_a_size_leaves_out_combinations_of_its_own(study):
+    sizes = size(exclude=[{"level": "naive", "augment": "strong"}]) | {"full": TINY_STUDY["sizes"]["tiny"]}
+    one = study(sizes=sizes, exclude=[{"level": "heuristic", "augment": "none"}])
+    cells = {name: [tuple(plan.cell.values.values()) for plan in plans(one, name, ["fold:0"])] for name in sizes}
+    assert cells == {
+        "tiny": [("naive", "none"), ("heuristic", "strong")],
+        "full": [("naive", "none"), ("naive", "strong"), ("heuristic", "strong")],
+    }
+
+
 def test_only_chooses_alternatives_of_an_axis_and_all_axes(study):
     one = study()
     assert len(plans(one, "tiny", ["level:naive"])) == 4

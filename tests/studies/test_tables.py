@@ -51,6 +51,20 @@ def test_errors_are_pooled_over_folds_not_averaged_twice(study, tmp_path):
     assert one.seed_means == (pytest.approx(4.0),)
 
 
+def test_no_miss_is_dropped_from_the_full_error_and_false_detections_have_a_figure_of_their_own(tmp_path):
+    table = {"rows": ["level"], "columns": ["augment"]}
+    table["figures"] = ["landmark_error_mm", "landmark_error_mm_all", "detection_rate", "false_detection_rate"]
+    study = read_study(write_study(tmp_path / "figures", {"table": table}))
+    cells = [finish(tmp_path, "naive", "none", fold, {"s": [3.0, None]}) for fold in "01"]
+    found = collect(study, study.sizes["tiny"], cells)
+    means = {one.figure: one.mean for one in found if one.values == {"level": "naive", "augment": "none"}}
+    # write_scores: a miss was 99 mm off, and the absent landmark is called present.
+    assert means == {
+        "landmark_error_mm": 3.0, "landmark_error_mm_all": 51.0, "detection_rate": 0.5, "false_detection_rate": 1.0
+    }  # fmt: skip
+    assert "Share of absent landmarks called present" in study_markdown(study, "tiny", study.sizes["tiny"], found)
+
+
 def test_cells_are_done_partial_missing_or_pending(study, tmp_path):
     cells = [finish(tmp_path, "naive", "none", "0", {"s": [2.0]}, dice=0.5)]
     found = collect(study, study.sizes["tiny"], cells)

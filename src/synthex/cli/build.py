@@ -135,7 +135,7 @@ def build_readers(cfg: DictConfig, task: Task) -> dict[str, Reader]:
     the same images.
     """
     if cfg.data.kind == "on_disk":
-        return {split: open_checked(cfg.data[split], task, f"data.{split}") for split in SPLITS if cfg.data[split]}
+        return {split: open_on_disk(cfg.data, task, split) for split in SPLITS if cfg.data[split]}
     if cfg.data.kind == "real":
         return {split: open_real_split(cfg.data, task, split) for split in ("train", "test")}
     sources = build_sources(cfg)
@@ -151,6 +151,29 @@ def open_checked(folder: str, task: Task, setting: str) -> Reader:
         ConfigError: It was made for other structures or landmarks.
     """
     return check_names(open_export(Path(folder).expanduser()), task, f"{setting}={folder}")
+
+
+def open_on_disk(data: DictConfig, task: Task, split: str) -> Reader:
+    """One side of the exports that ``data=on_disk`` trains and tests on.
+
+    Files have cases by subject, but their names are numbered as they were drawn: the first so many by name are what a
+    smaller export would hold.
+
+    Raises:
+        ConfigError: There are fewer images than ``data.images``, or they are not the task's.
+    """
+    reader = open_checked(data[split], task, f"data.{split}")
+    if split != "train" or data.get("images") is None:
+        return reader
+    names = reader.case_ids()
+    return SomeCases(reader, sorted(range(len(names)), key=names.__getitem__)[: _checked_images(data, reader)])
+
+
+def _checked_images(data: DictConfig, reader: Reader) -> int:
+    count = int(data.images)
+    if not 1 <= count <= len(reader):
+        raise ConfigError(f"data.images={count} must lie in 1 to {len(reader)}, the images there are to train on")
+    return count
 
 
 def open_real(cfg: DictConfig, task: Task) -> Reader:
@@ -175,9 +198,7 @@ def open_real_split(data: DictConfig, task: Task, split: str) -> Reader:
     reader = open_real(OmegaConf.create(plain(data.source) | {"split": split}), task)
     if split != "train" or data.images is None:
         return reader
-    count = int(data.images)
-    if not 1 <= count <= len(reader):
-        raise ConfigError(f"data.images={count} must lie in 1 to {len(reader)}, the images there are to train on")
+    count = _checked_images(data, reader)
     order = derive_rng(int(data.split_seed), "images").permutation(len(reader))
     return SomeCases(reader, sorted(order[:count].tolist()))
 

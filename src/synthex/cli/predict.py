@@ -17,6 +17,7 @@ from synthex.cli.build import (
     build_task,
     described_real,
     open_checked,
+    open_on_disk,
     open_real,
     open_real_split,
     plain,
@@ -178,10 +179,9 @@ def open_cases(cases: DictConfig, task: Task, cache_dir: str) -> Reader:
     if cfg.data.kind == "real":
         return open_real_split(cfg.data, task, cases.split)
     if cfg.data.kind == "on_disk":
-        folder = cfg.data[cases.split]
-        if folder is None:
+        if cfg.data[cases.split] is None:
             raise ConfigError(f"the run has no {cases.split} split on disk; give on_disk=<folder>")
-        return open_checked(folder, task, f"data.{cases.split}")
+        return open_on_disk(cfg.data, task, cases.split)
     seed = int(cfg.data.eval_seed)
     if cases.kind == "split":
         # A training stream is endless: its first cases, under the run's own seed.

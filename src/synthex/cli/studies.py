@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 import synthex
 from synthex.cli.compose import compose, conf_folders
+from synthex.cli.forks import MODULES, can_fork
 from synthex.cli.identity import identity
 from synthex.core import ConfigError, InputError, nearest, write_json
 from synthex.studies import (
@@ -24,6 +25,7 @@ from synthex.studies import (
     Preparation,
     State,
     Study,
+    WarmLauncher,
     code_version,
     content_hash,
     folder_hash,
@@ -300,10 +302,26 @@ def process(*commands: Sequence[str]) -> tuple[str, ...]:
     return sys.executable, "-m", "synthex.cli.several", json.dumps(commands)
 
 
+def launcher(at_once: int, warm: str) -> WarmLauncher:
+    """Starts the jobs' processes; of ``at_once`` at the same time each has its share of the cores.
+
+    Args:
+        at_once: Jobs at the same time.
+        warm: ``true``, ``false`` or ``auto``, which is where it can be done.
+    """
+    given = environment(at_once)
+    if warm == "false" or (warm == "auto" and not can_fork()):
+        return WarmLauncher((), (), given)
+    # As a process of its own would set it for itself: the server is asked before it knows what it will be.
+    given |= {"COLUMNS": given.get("COLUMNS", "120")}
+    return WarmLauncher((sys.executable, "-m", "synthex.cli.forks"), MODULES, given)
+
+
 def environment(at_once: int) -> dict[str, str]:
     """Of the jobs' processes: the cores are divided among those that run at the same time."""
     found = dict(os.environ)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if at_once > 1:
-        found.setdefault("OMP_NUM_THREADS", str(max(1, cores // at_once)))
+        for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):
+            found.setdefault(name, str(max(1, cores // at_once)))
     return found

@@ -7,8 +7,8 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from synthex.cli.settings import check_integer
-from synthex.cli.studies import choose_study, environment, unchanged
+from synthex.cli.settings import check_integer, choose
+from synthex.cli.studies import choose_study, launcher, unchanged
 from synthex.cli.terminal import console
 from synthex.core import ConfigError, UserError
 from synthex.studies import LOG_FILE, duration, run_jobs
@@ -25,6 +25,8 @@ def main(cfg: DictConfig) -> None:
     check_integer("jobs", cfg.jobs, 1)
     if cfg.limit is not None:
         check_integer("limit", cfg.limit, 0)
+    warm = str(cfg.warm).lower()
+    choose("warm", warm, ("auto", "true", "false"))
     chosen = choose_study(cfg, roots_of(cfg))
     jobs = chosen.of_jobs()
     os.environ.setdefault("WANDB_RUN_GROUP", chosen.study.name)
@@ -32,15 +34,16 @@ def main(cfg: DictConfig) -> None:
     say(f"{chosen.study.name}, size {chosen.size}: {len(jobs)} jobs in {chosen.folder}")
     before = signal.signal(signal.SIGTERM, _interrupt)
     try:
-        outcome = run_jobs(
-            jobs,
-            at_once=int(cfg.jobs),
-            limit=None if cfg.limit is None else int(cfg.limit),
-            retry=bool(cfg.retry),
-            environment=environment(int(cfg.jobs)),
-            unchanged=lambda: unchanged(chosen.versions),
-            report=say,
-        )
+        with launcher(int(cfg.jobs), warm) as launch:
+            outcome = run_jobs(
+                jobs,
+                at_once=int(cfg.jobs),
+                limit=None if cfg.limit is None else int(cfg.limit),
+                retry=bool(cfg.retry),
+                launch=launch,
+                unchanged=lambda: unchanged(chosen.versions),
+                report=say,
+            )
     except KeyboardInterrupt:
         say("stopped; the same command goes on")
         raise SystemExit(130) from None

@@ -113,6 +113,7 @@ _LANDMARK_HEADER = (
     "error_px",
     "error_mm",
     "error_isocenter_mm",
+    "error_mm_all",
 )
 _DICE_HEADER = (
     "case_id",
@@ -137,7 +138,7 @@ _CURVE_HEADER = (
 def _landmark_rows(evaluation: Evaluation) -> Iterable[Row]:
     scores = evaluation.scores
     error_px, error_mm = scores.error_px, scores.error_mm
-    isocenter = error_mm / scores.magnification[:, None]
+    isocenter, full_mm = error_mm / scores.magnification[:, None], scores.full_error_mm
     for row, (case_id, subject_id) in enumerate(zip(scores.case_ids, scores.subject_ids, strict=True)):
         for column, name in enumerate(scores.landmarks):
             at = (row, column)
@@ -154,6 +155,7 @@ def _landmark_rows(evaluation: Evaluation) -> Iterable[Row]:
                 error_px[at],
                 error_mm[at],
                 isocenter[at],
+                full_mm[at],
             )
 
 

@@ -1,4 +1,11 @@
-"""Training with Lightning: module, data module, schedules, checkpoints and loggers."""
+"""Training with Lightning: module, data module, schedules, checkpoints and loggers.
+
+What needs Lightning is imported when it is asked for: that takes as long as all other imports together, and
+predictions and simulations do without.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from synthex.learning.checkpoints import (
     find_resume_checkpoint,
@@ -7,14 +14,17 @@ from synthex.learning.checkpoints import (
     read_checkpoint,
 )
 from synthex.learning.compiling import check_compiler
-from synthex.learning.datamodule import DataModule, limit_worker_threads
 from synthex.learning.device_render import DeviceRenderer, ProjectionServer, with_projector
-from synthex.learning.loggers import WANDB_ID_FILE, CsvLogger, wandb_logger
-from synthex.learning.module import SupervisedModule
-from synthex.learning.ranks import Company, EndTogether, Rank, Team, start_ranks
 from synthex.learning.sampler import BatchStream
 from synthex.learning.validation import score_batch
 from synthex.learning.warnings import silence_lightning
+from synthex.learning.workers import limit_worker_threads
+
+if TYPE_CHECKING:
+    from synthex.learning.datamodule import DataModule
+    from synthex.learning.loggers import WANDB_ID_FILE, CsvLogger, wandb_logger
+    from synthex.learning.module import SupervisedModule
+    from synthex.learning.ranks import Company, EndTogether, Rank, Team, start_ranks
 
 __all__ = [
     "WANDB_ID_FILE",
@@ -40,3 +50,23 @@ __all__ = [
     "wandb_logger",
     "with_projector",
 ]
+
+_WITH_LIGHTNING = {
+    "WANDB_ID_FILE": "loggers",
+    "Company": "ranks",
+    "CsvLogger": "loggers",
+    "DataModule": "datamodule",
+    "EndTogether": "ranks",
+    "Rank": "ranks",
+    "SupervisedModule": "module",
+    "Team": "ranks",
+    "start_ranks": "ranks",
+    "wandb_logger": "loggers",
+}
+"""Name to the module that has it."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WITH_LIGHTNING:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_WITH_LIGHTNING[name]}"), name)

@@ -1,7 +1,5 @@
 """Data for training: index-based datasets, an exactly resumable order, single-threaded workers."""
 
-import contextlib
-import importlib
 import math
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +11,7 @@ from torch.utils.data import DataLoader, Dataset, default_collate
 from synthex.core import ConfigError
 from synthex.learning.dealt import DealtBatches
 from synthex.learning.sampler import BatchStream
+from synthex.learning.workers import limit_worker_threads
 
 DatasetOrFactory = Dataset[Any] | Callable[[], Dataset[Any]] | None
 
@@ -171,14 +170,3 @@ def as_is(batch: Any) -> Any:
 
 def _is_factory(source: DatasetOrFactory) -> bool:
     return callable(source) and not hasattr(source, "__getitem__")
-
-
-def limit_worker_threads(worker: int) -> None:
-    """One thread a worker process: N workers on N cores must not start N threads each.
-
-    Numba is left alone: our kernels start no threads of their own, and setting its number would start its
-    OpenMP layer, which undoes PyTorch's limit and hangs in a forked process.
-    """
-    with contextlib.suppress(ImportError):
-        importlib.import_module("cv2").setNumThreads(0)
-    torch.set_num_threads(1)

@@ -96,10 +96,15 @@ def project(
 
 
 def default_threads() -> int:
-    """One in a child process (a data loader's worker has its core), else every core of the process."""
+    """One in a child process (a data loader's worker has its core), else every core of the process.
+
+    ``NUMBA_NUM_THREADS`` or, without it, ``OMP_NUM_THREADS`` says if there are to be fewer.
+    """
     if multiprocessing.parent_process() is not None:
         return 1
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    wanted = os.environ.get("NUMBA_NUM_THREADS") or os.environ.get("OMP_NUM_THREADS") or ""
+    return min(cores, int(wanted)) if wanted.isdecimal() and int(wanted) > 0 else cores
 
 
 def _check(ct: Volume, labels: Volume | None, ids: list[int]) -> None:

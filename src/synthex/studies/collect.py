@@ -2,7 +2,7 @@
 
 import csv
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from synthex.metrics import describe
 from synthex.studies.expand import Cell, combinations, folds_of, pending
 from synthex.studies.schema import Published, Size, Study
 
-ERRORS = ("landmark_error_mm",)
+ERRORS = ("landmark_error_mm", "landmark_error_mm_all")
 """Quantities without an upper bound; all others are shares, in [0, 1]."""
 
 
@@ -137,12 +137,8 @@ def _read(folder: Path) -> _Values:
         raise InputError(folder, "holds no table of an evaluation", "delete the job's folder and run the study again")
     try:
         for row in _rows(landmarks):
-            if row["annotated"] == "1" and row["visible"] == "1":
-                present = row["present"] == "1"
-                values.setdefault("detection_rate", []).append((row["landmark"], row["subject_id"], float(present)))
-                if present and row["error_mm"]:
-                    error = float(row["error_mm"])
-                    values.setdefault("landmark_error_mm", []).append((row["landmark"], row["subject_id"], error))
+            for quantity, value in _landmark_values(row):
+                values.setdefault(quantity, []).append((row["landmark"], row["subject_id"], value))
         for row in _rows(masks):
             for name, text in row.items():
                 if name not in _NO_SCORES and text:
@@ -151,6 +147,20 @@ def _read(folder: Path) -> _Values:
         problem = f"holds a damaged table ({error})"
         raise InputError(folder, problem, "delete the job's folder and run the study again") from error
     return values
+
+
+def _landmark_values(row: Mapping[str, str]) -> Iterator[tuple[str, float]]:
+    """The quantities of one landmark in one case: of a visible one, or of one known to be out of the image."""
+    if row["annotated"] != "1":
+        return
+    present = row["present"] == "1"
+    yield "detection_rate" if row["visible"] == "1" else "false_detection_rate", float(present)
+    if row["visible"] != "1":
+        return
+    if present and row["error_mm"]:
+        yield "landmark_error_mm", float(row["error_mm"])
+    if row.get("error_mm_all"):  # earlier versions had no such column
+        yield "landmark_error_mm_all", float(row["error_mm_all"])
 
 
 _NO_SCORES = (

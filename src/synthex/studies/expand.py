@@ -73,7 +73,8 @@ def combinations(study: Study, size: Size) -> list[dict[str, str]]:
         axis: [value for value in known if value in size.values.get(axis, known)] for axis, known in study.axes.items()
     }
     found = (dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values()))
-    return [one for one in found if not any(_matches(one, excluded) for excluded in study.exclude)]
+    left_out = (*study.exclude, *size.exclude)
+    return [one for one in found if not any(_matches(one, excluded) for excluded in left_out)]
 
 
 def _matches(one: Mapping[str, str], pattern: Mapping[str, Sequence[str]]) -> bool:

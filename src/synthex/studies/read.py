@@ -165,7 +165,7 @@ def _axis_value(node: _Node) -> AxisValue:
 
 
 def _size(node: _Node, axes: Mapping[str, Mapping[str, AxisValue]]) -> Size:
-    node.only("overrides", "folds", "seeds", "tests", "prepare", "values", "budget_minutes", "keep", "note")
+    node.only("overrides", "folds", "seeds", "tests", "prepare", "values", "exclude", "budget_minutes", "keep", "note")
     seeds = node.strings("seeds", (0,))
     if not all(seed.isdecimal() for seed in seeds) or not seeds:
         raise node.error(f"seeds={list(seeds)} are no whole numbers", "write seeds: [0, 1, 2]")
@@ -195,6 +195,7 @@ def _size(node: _Node, axes: Mapping[str, Mapping[str, AxisValue]]) -> Size:
         tests=tests,
         prepare=_optional(node, "prepare", _preparation),
         values=chosen,
+        exclude=tuple(_exclude(one, axes) for one in node.list("exclude")),
         budget_minutes=node.number("budget_minutes"),
         keep=keep,
         note=node.text("note"),

@@ -1,18 +1,13 @@
 """Running jobs: skips what is done, goes on with what was cut, survives what fails, shares with other processes."""
 
-import contextlib
-import ctypes
-import os
-import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from synthex.core import UserError
 from synthex.studies.job import FAILED_FILE, LOG_FILE, Job, State
+from synthex.studies.launch import Launcher, Started, spawn, stop
 from synthex.studies.lock import Lock
 
 TOUCH_S = 5.0
@@ -20,9 +15,6 @@ TOUCH_S = 5.0
 
 LOOK_S = 2.0
 """Between two looks at what other processes have done: hundreds of files, maybe far away."""
-
-GRACE_S = 10.0
-"""Time to end that a process gets between SIGTERM and SIGKILL."""
 
 
 class CodeChangedError(UserError):
@@ -56,7 +48,7 @@ def run_jobs(
     at_once: int = 1,
     limit: int | None = None,
     retry: bool = False,
-    environment: Mapping[str, str] | None = None,
+    launch: Launcher = spawn,
     unchanged: Callable[[], bool] = lambda: True,
     report: Callable[[str], None] = lambda line: None,
     poll_s: float = 0.2,
@@ -70,7 +62,7 @@ def run_jobs(
         at_once: How many run at the same time.
         limit: How many of the counted ones are started at most; None for all.
         retry: Start those again that failed before.
-        environment: Of their processes; None for this one's.
+        launch: Starts their processes.
         unchanged: Whether the code is still that of the jobs' names.
         report: Takes a line at a time.
         poll_s: Seconds between two looks.
@@ -78,7 +70,7 @@ def run_jobs(
     Raises:
         CodeChangedError: ``unchanged`` says no; running jobs are stopped.
     """
-    return _Run(jobs, at_once, limit, retry, environment, unchanged, report, poll_s).run()
+    return _Run(jobs, at_once, limit, retry, launch, unchanged, report, poll_s).run()
 
 
 class _Run:
@@ -88,14 +80,13 @@ class _Run:
         at_once: int,
         limit: int | None,
         retry: bool,
-        environment: Mapping[str, str] | None,
+        launch: Launcher,
         unchanged: Callable[[], bool],
         report: Callable[[str], None],
         poll_s: float,
     ) -> None:
         self.at_once, self.limit, self.retry, self.poll_s = at_once, limit, retry, poll_s
-        self.environment = environment
-        self.unchanged, self.report = unchanged, report
+        self.launch, self.unchanged, self.report = launch, unchanged, report
         # What a job needs comes just before it: a limit leaves out the preparations of those that it leaves out.
         self.waiting = list({one.folder: one for job in jobs for one in (*job.needs, job)}.values())
         self.total = sum(job.counted for job in self.waiting)
@@ -186,7 +177,7 @@ class _Run:
             (job.folder / FAILED_FILE).unlink(missing_ok=True)
             job.begin()
             self.report(f"{self._place(job)} {job.label}")
-            self.running.append(_Running(job, lock, self.environment))
+            self.running.append(_Running(job, lock, self.launch))
             found = True
         return found
 
@@ -229,12 +220,12 @@ class _Run:
 class _Running:
     """A job in progress, whose lock this process holds."""
 
-    def __init__(self, job: Job, lock: Lock, environment: Mapping[str, str] | None) -> None:
-        self.job, self.lock, self.environment = job, lock, environment
+    def __init__(self, job: Job, lock: Lock, launch: Launcher) -> None:
+        self.job, self.lock, self.launch = job, lock, launch
         self.begun = self.touched = time.monotonic()
         done = job.steps_done()
         self.steps = [step for step in job.steps if step[0] not in done]
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: Started | None = None
 
     def seconds(self) -> float:
         """Since it was started here."""
@@ -261,7 +252,7 @@ class _Running:
             self.job.finish(self.seconds())
             self.lock.release()
             return ""
-        self.process = spawn(self.steps[0][1], self.job.folder / LOG_FILE, self.environment)
+        self.process = self.launch(self.steps[0][1], self.job.folder / LOG_FILE)
         return None
 
     def _failed(self, step: str, reason: str) -> str:
@@ -271,34 +262,10 @@ class _Running:
 
     def stop(self, release: bool = True) -> None:
         """End its process and what it has started; the job can go on later."""
-        if self.process is not None and self.process.poll() is None:
-            for number in (signal.SIGTERM, signal.SIGKILL):
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(self.process.pid, number)
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    self.process.wait(GRACE_S)
-                    break
+        if self.process is not None:
+            stop(self.process)
         if release:
             self.lock.release()
-
-
-def spawn(command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None) -> "subprocess.Popen[bytes]":
-    """Start a command in a session of its own, its output added to ``log``; on Linux it dies with this process."""
-    library = ctypes.CDLL(None) if sys.platform == "linux" else None
-    parent = os.getpid()
-
-    def attach() -> None:
-        # A job that outlived a killed study would still write where its successor goes on.
-        if library is not None:
-            library.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG, prctl(2)
-            if os.getppid() != parent:
-                os._exit(1)
-
-    with log.open("ab") as file:
-        return subprocess.Popen(
-            list(command), stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, start_new_session=True,
-            env=None if environment is None else dict(environment), preexec_fn=attach,
-        )  # fmt: skip
 
 
 def duration(seconds: float) -> str:

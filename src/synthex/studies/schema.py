@@ -68,6 +68,7 @@ class Size:
         tests: Name to test set, in the order of the tables.
         prepare: Name to what ``<prepared:NAME>`` stands for.
         values: Axis to those of its values that this size has; all values of other axes.
+        exclude: Combinations that this size leaves out, beside the study's.
         budget_minutes: Longest that a job may take; None for any time.
         keep: One of :data:`KEEP`.
         note: What a reader of the tables must know.
@@ -79,6 +80,7 @@ class Size:
     seeds: tuple[int, ...] = (0,)
     prepare: Mapping[str, Preparation] = field(default_factory=dict)
     values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    exclude: tuple[Mapping[str, tuple[str, ...]], ...] = ()
     budget_minutes: float | None = None
     keep: str = "weights"
     note: str = ""

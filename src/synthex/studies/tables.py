@@ -12,6 +12,9 @@ from synthex.evaluation.wording import number
 from synthex.studies.collect import ERRORS, Found
 from synthex.studies.schema import Size, Study
 
+NAMES = LABELS | {"false_detection_rate": "Share of absent landmarks called present"}
+"""Every quantity with its name for people."""
+
 MISSING = "–"
 PUBLISHED = "published"
 
@@ -114,7 +117,7 @@ def _key(one: Found, axes: Sequence[str]) -> tuple[str, ...]:
 def label_of(figure: str) -> str:
     """A figure for people: its quantity, then the landmark or structure."""
     quantity, _, name = figure.partition("/")
-    text = LABELS.get(quantity, quantity)
+    text = NAMES.get(quantity, quantity)
     return f"{text}: {name}" if name else text
 
 

@@ -1,0 +1,17 @@
+"""What a data loader's worker process does first."""
+
+import contextlib
+import importlib
+
+import torch
+
+
+def limit_worker_threads(worker: int) -> None:
+    """One thread a worker process: N workers on N cores must not start N threads each.
+
+    Numba is left alone: our kernels start no threads of their own, and setting its number would start its
+    OpenMP layer, which undoes PyTorch's limit and hangs in a forked process.
+    """
+    with contextlib.suppress(ImportError):
+        importlib.import_module("cv2").setNumThreads(0)
+    torch.set_num_threads(1)
