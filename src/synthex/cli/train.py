@@ -3,7 +3,8 @@
 import contextlib
 import logging
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from synthex.cli.adaptation import Adaptation, build_adaptation
 from synthex.cli.build import build_readers, build_task, map_paths, plain, prepare
 from synthex.cli.evaluate import score
 from synthex.cli.identity import config_hash, identity
@@ -64,6 +66,7 @@ def main(cfg: DictConfig) -> float | None:
         check_compiler(training_device(cfg))
     run = Path(cfg.paths.output_dir)
     task = build_task(cfg)
+    adaptation = build_adaptation(cfg)  # bad settings show before anything is made
     checkpoint = enter_run(run, cfg, task)
     readers = build_readers(cfg, task)
     keep_subjects(run, cfg, readers, resumed=checkpoint is not None)
@@ -72,7 +75,7 @@ def main(cfg: DictConfig) -> float | None:
     for reader in readers.values():
         if isinstance(reader, SyntheticReader):
             prepare(reader)
-    fit(cfg, task, readers, run, checkpoint)
+    fit(cfg, task, readers, run, checkpoint, adaptation)
     log.info("trained: weights in %s", find_weights(run))
     keep_baseline(run / BASELINE_FILE, readers["train"], int(cfg.baseline_samples))
     return test(cfg, task, run) if cfg.test else None
@@ -119,7 +122,14 @@ def differences(one: Any, other: Any, prefix: str = "") -> list[str]:
     return [] if one == other else [prefix.rstrip(".")]
 
 
-def fit(cfg: DictConfig, task: Task, readers: dict[str, Reader], run: Path, checkpoint: Path | None) -> None:
+def fit(
+    cfg: DictConfig,
+    task: Task,
+    readers: dict[str, Reader],
+    run: Path,
+    checkpoint: Path | None,
+    adaptation: Adaptation | None = None,
+) -> None:
     """Train until the config's last step; a finished run is left as it is."""
     data = cfg.data
     seed = int(cfg.seed)
@@ -143,21 +153,24 @@ def fit(cfg: DictConfig, task: Task, readers: dict[str, Reader], run: Path, chec
     val = LearningDataset(readers["val"], size, **prepared) if "val" in readers else None
     endless = isinstance(readers["train"], SyntheticReader)
     datamodule = DataModule(
-        train,
+        train if adaptation is None else adaptation.pair(train, cfg),
         val,
         collate_fn=collate,
-        batch_size=int(data.batch_size),
+        batch_size=int(data.batch_size) * (1 if adaptation is None else adaptation.method.batches_per_step),
         workers=int(data.workers),
         val_workers=min(1, int(data.workers)),
         samples_per_epoch=data.samples_per_epoch,
         endless=endless,
         seed=seed,
     )
-    module = SupervisedModule(
+    module_class: Callable[..., SupervisedModule] = (
+        SupervisedModule if adaptation is None else partial(adaptation.module, alignment=adaptation.method)
+    )
+    module = module_class(
         network,
         task.loss(float(train[0]["pixel_mm"])),
-        task.decode,
-        score_batch,
+        decode=task.decode,
+        score=score_batch,
         optimizer=instantiate(cfg.optimizer),
         scheduler=instantiate(cfg.scheduler),
         compile=bool(cfg.compile),

@@ -1,12 +1,20 @@
 """Learning rates as a function of the optimizer step, in fractions of the run."""
 
+import inspect
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from synthex.core import ConfigError
+
+
+def make_scheduler(scheduler: Callable[..., Any], optimizer: Optimizer, total_steps: int) -> Any:
+    """Call ``scheduler`` with the optimizer, and with ``total_steps`` if it takes a parameter of this name."""
+    takes_steps = "total_steps" in inspect.signature(scheduler).parameters
+    return scheduler(optimizer, **({"total_steps": total_steps} if takes_steps else {}))
 
 
 def constant(optimizer: Optimizer, total_steps: int, warmup: float = 0.0) -> LambdaLR:
