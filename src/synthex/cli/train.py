@@ -13,6 +13,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from synthex.adaptation.translation import TranslatedFirst, Translator, load_translator
 from synthex.cli.build import build_readers, build_task, map_paths, plain, prepare
 from synthex.cli.evaluate import score
 from synthex.cli.identity import config_hash, identity
@@ -29,7 +30,8 @@ from synthex.cli.predict import (
 from synthex.cli.settings import choose, input_size
 from synthex.cli.subjects import keep_subjects, read_subjects
 from synthex.cli.terminal import quiet_libraries, track
-from synthex.core import ConfigError, Reader, Task, derive_seed, write_text
+from synthex.cli.translation import read_translator
+from synthex.core import Augmentation, ConfigError, Reader, Task, derive_seed, write_text
 from synthex.data import LearningDataset, SyntheticReader, collate
 from synthex.evaluation import TrivialPredictor
 from synthex.learning import (
@@ -64,6 +66,7 @@ def main(cfg: DictConfig) -> float | None:
         check_compiler(training_device(cfg))
     run = Path(cfg.paths.output_dir)
     task = build_task(cfg)
+    translator = read_translator(cfg)
     checkpoint = enter_run(run, cfg, task)
     readers = build_readers(cfg, task)
     keep_subjects(run, cfg, readers, resumed=checkpoint is not None)
@@ -72,7 +75,7 @@ def main(cfg: DictConfig) -> float | None:
     for reader in readers.values():
         if isinstance(reader, SyntheticReader):
             prepare(reader)
-    fit(cfg, task, readers, run, checkpoint)
+    fit(cfg, task, readers, run, checkpoint, translator)
     log.info("trained: weights in %s", find_weights(run))
     keep_baseline(run / BASELINE_FILE, readers["train"], int(cfg.baseline_samples))
     return test(cfg, task, run) if cfg.test else None
@@ -106,6 +109,9 @@ def enter_run(run: Path, cfg: DictConfig, task: Task) -> Path | None:
 def run_config(cfg: DictConfig) -> DictConfig:
     """The resolved settings that make a run what it is."""
     container: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
+    if container.get("translator") is not None:
+        path = Path(str(container["translator"])).expanduser().resolve()
+        container |= {"translator": str(path), "translator_digest": load_translator(path).digest}
     kept = {key: value for key, value in container.items() if key not in SEPARATE}
     # A run is predicted with, and scored, from other folders too.
     return OmegaConf.create(kept | {"task": map_paths(kept["task"], lambda path: str(path.resolve()))})
@@ -119,7 +125,14 @@ def differences(one: Any, other: Any, prefix: str = "") -> list[str]:
     return [] if one == other else [prefix.rstrip(".")]
 
 
-def fit(cfg: DictConfig, task: Task, readers: dict[str, Reader], run: Path, checkpoint: Path | None) -> None:
+def fit(
+    cfg: DictConfig,
+    task: Task,
+    readers: dict[str, Reader],
+    run: Path,
+    checkpoint: Path | None,
+    translator: Translator | None = None,
+) -> None:
     """Train until the config's last step; a finished run is left as it is."""
     data = cfg.data
     seed = int(cfg.seed)
@@ -139,7 +152,10 @@ def fit(cfg: DictConfig, task: Task, readers: dict[str, Reader], run: Path, chec
             f"give another size, or pad with data.input_size={fitting[0]}"
         )
     prepared: dict[str, Any] = {"normalization": data.normalization, "input_size": side}
-    train = LearningDataset(readers["train"], size, instantiate(cfg.augment), seed=seed, **prepared)
+    augment: Augmentation = instantiate(cfg.augment)
+    if translator is not None:
+        augment = TranslatedFirst(translator, augment)
+    train = LearningDataset(readers["train"], size, augment, seed=seed, **prepared)
     val = LearningDataset(readers["val"], size, **prepared) if "val" in readers else None
     endless = isinstance(readers["train"], SyntheticReader)
     datamodule = DataModule(
