@@ -19,7 +19,7 @@ from synthex.adaptation.translation import (
     load_translator,
     save_translator,
 )
-from synthex.cli.build import build_readers, build_task, open_real, plain, prepare
+from synthex.cli.build import build_readers, build_task, open_any_real, plain, prepare
 from synthex.cli.identity import config_hash
 from synthex.cli.settings import check_integer, choose
 from synthex.cli.subjects import keep_subjects
@@ -43,7 +43,7 @@ def main(cfg: DictConfig) -> None:
     check(cfg)
     run = Path(cfg.paths.output_dir)
     task = build_task(cfg)
-    real = open_target(cfg, task)
+    real = open_target(cfg)
     checkpoint = enter_run(run, cfg, task)
     simulated = build_readers(cfg, task)["train"]
     keep_subjects(run, cfg, {"train": simulated}, resumed=checkpoint is not None)
@@ -94,7 +94,7 @@ def check(cfg: DictConfig) -> None:
         raise ConfigError("translator= is a setting of `synthex train`; a translator is trained from scratch")
 
 
-def open_target(cfg: DictConfig, task: Task) -> Reader:
+def open_target(cfg: DictConfig) -> Reader:
     """The real images that a translator learns to imitate: never those of a test.
 
     Raises:
@@ -111,7 +111,7 @@ def open_target(cfg: DictConfig, task: Task) -> Reader:
         raise ConfigError("real.split=test: a translator must not see the images of a test; give real.split=train")
     if split not in ("train", "valid"):
         log.info("all images of real.root are learned from: a test on any of them is no test on unseen images")
-    return open_real(node, task)
+    return open_any_real(node)
 
 
 def fit(cfg: DictConfig, task: Task, pairs: UnpairedDataset, run: Path, checkpoint: Path | None) -> ResNetGenerator:

@@ -114,7 +114,7 @@ def changed(path, **changes):
         (lambda path: changed(path, schema=9), "schema 9"),
         (
             lambda path: changed(path, generator=SETTINGS | {"channels": 3}),
-            "images of 3 channels; radiographs have one",
+            "of 3 channels; radiographs have one",
         ),
         (lambda path: changed(path, generator=SETTINGS | {"width": 8}), "weights of another generator"),
         (lambda path: changed(path, generator={"depth": 3}), "weights of another generator"),
@@ -162,6 +162,18 @@ def test_crops_are_inside_and_masks_follow_the_image():
     ]
     ((top, left),) = places
     assert torch.equal(full["masks"][:, top : top + 16, left : left + 16], item["masks"])
+
+
+def test_of_an_image_that_is_not_square_no_padding_is_learned_from():
+    wide = ListReader([make_sample(index, 20, 44) for index in range(2)])
+    pairs = UnpairedDataset(readers()[0], wide, 32)
+    whole = pairs.real_image(0)
+    assert whole.shape == (1, 32, 71)  # 44 * ceil(32 * 44 / 20) / 44 columns
+    found = [pairs[index]["real"] for index in range(8)]
+    assert all(one.shape == (1, 32, 32) for one in found)
+    # Repeated borders would be equal rows or columns.
+    assert all((one[:, 0] != one[:, 1]).any() and (one[..., 0] != one[..., 1]).any() for one in found)
+    assert len({float(one.sum()) for one in found}) > 2  # two images at more than two places
 
 
 @pytest.mark.parametrize(

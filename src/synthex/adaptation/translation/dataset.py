@@ -1,13 +1,15 @@
 """Simulated and real radiographs side by side, without anything in common."""
 
+import math
 from typing import Any
 
 import numpy as np
-import torch
+from jaxtyping import Float
+from torch import Tensor
 from torch.utils.data import Dataset
 
 from synthex.adaptation.translation.pixels import scaled
-from synthex.core import ConfigError, Reader, derive_rng
+from synthex.core import ConfigError, Reader, Sample, derive_rng
 from synthex.data import preprocess
 from synthex.data.preprocess import Normalization
 
@@ -17,12 +19,14 @@ class UnpairedDataset(Dataset[dict[str, Any]]):
 
     Real images are dealt in random order, each once before any comes again, and kept in memory after their first
     use (a training fold has hundreds of them, at the size of the network). No image is mirrored or turned: in a
-    radiograph left and right mean something, and the simulation has its own poses.
+    radiograph left and right mean something, and the simulation has its own poses. Of an image that is not square the
+    shorter side has ``size`` pixels and a square is cut out at a random place: padding would be learned as part of a
+    real image's look.
 
     Args:
         simulated: Where simulated images come from.
         real: Where real ones come from; their labels are not looked at.
-        size: Pixels of both along their longer side.
+        size: Side of the squares that both become.
         normalization: See :func:`synthex.data.preprocess.preprocess`.
         crop: Side of the square that is cut out of both, at random places; None for the whole images.
         seed: Run seed.
@@ -48,36 +52,44 @@ class UnpairedDataset(Dataset[dict[str, Any]]):
             raise ConfigError(f"{name}: give a multiple of 4{'' if crop is None else f' up to data.size={size}'}")
         self.simulated, self.real, self.size, self.normalization = simulated, real, size, normalization
         self.crop, self.seed = crop, seed
-        self._kept: dict[int, torch.Tensor] = {}
+        self._kept: dict[int, Tensor] = {}
 
     def __len__(self) -> int:
         return len(self.simulated)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         rng = derive_rng(self.seed, "unpaired", index)
-        tensors, _ = preprocess(self.simulated[index % len(self.simulated)], self.size, self.normalization)
+        image, masks = self._prepared(self.simulated[index % len(self.simulated)])
+        rows, columns = self._window(image, rng)
         real = self.real_image(self.real_index(index))
-        image, masks = scaled(tensors["image"], self.normalization), tensors["masks"]
-        if self.crop is not None:
-            rows, columns = self._window(rng)
-            image, masks = image[:, rows, columns], masks[:, rows, columns]
-            rows, columns = self._window(rng)
-            real = real[:, rows, columns]
-        return {"image": image, "masks": masks, "real": real, "index": index}
+        real_rows, real_columns = self._window(real, rng)
+        return {
+            "image": image[:, rows, columns],
+            "masks": masks[:, rows, columns],
+            "real": real[:, real_rows, real_columns],
+            "index": index,
+        }
 
     def real_index(self, index: int) -> int:
         """Which real image goes with item ``index``."""
-        pass_, place = divmod(index, len(self.real))
-        return int(derive_rng(self.seed, "real", pass_).permutation(len(self.real))[place])
+        round_, place = divmod(index, len(self.real))
+        return int(derive_rng(self.seed, "real", round_).permutation(len(self.real))[place])
 
-    def real_image(self, number: int) -> torch.Tensor:
-        """Values of a real image, (1, size, size)."""
+    def real_image(self, number: int) -> Float[Tensor, "1 H W"]:
+        """Values of a real image, whose shorter side is ``size``."""
         if number not in self._kept:
-            tensors, _ = preprocess(self.real[number], self.size, self.normalization)
-            self._kept[number] = scaled(tensors["image"], self.normalization)
+            self._kept[number], _ = self._prepared(self.real[number])
         return self._kept[number]
 
-    def _window(self, rng: np.random.Generator) -> tuple[slice, slice]:
+    def _prepared(self, sample: Sample) -> tuple[Tensor, Tensor]:
+        """Values (1, H, W) and masks (S, H, W) without padding."""
+        height, width = sample.image.shape
+        longer = math.ceil(self.size * max(height, width) / min(height, width))
+        tensors, where = preprocess(sample, longer, self.normalization)
+        rows, columns = where.crop()
+        return scaled(tensors["image"][:, rows, columns], self.normalization), tensors["masks"][:, rows, columns]
+
+    def _window(self, image: Tensor, rng: np.random.Generator) -> tuple[slice, slice]:
         side = self.size if self.crop is None else self.crop
-        top, left = rng.integers(0, self.size - side + 1, size=2)
-        return slice(int(top), int(top) + side), slice(int(left), int(left) + side)
+        top, left = (int(rng.integers(0, length - side + 1)) for length in image.shape[1:])
+        return slice(top, top + side), slice(left, left + side)
