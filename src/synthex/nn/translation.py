@@ -26,8 +26,8 @@ class ResNetGenerator(nn.Module):
         channels: Of the image.
         width: Features at full resolution; twice and four times as many below.
         blocks: Residual blocks.
-        residual: Add the image to the output in the place of tanh, so that training begins near the identity. Our
-            choice for short trainings; the original has none.
+        residual: Add the image to the output in the place of tanh, and begin with a last layer of zeros: training
+            begins with the identity. Our choice for short trainings; the original has none.
 
     Raises:
         ConfigError: A count is not positive.
@@ -49,9 +49,11 @@ class ResNetGenerator(nn.Module):
             features = width * 2**level
             up = nn.ConvTranspose2d(2 * features, features, 3, stride=2, padding=1, output_padding=1)
             layers += [up, *_normalised(features)]
-        layers += [nn.ReflectionPad2d(3), nn.Conv2d(width, channels, 7)]
-        self.body = nn.Sequential(*layers)
+        last = nn.Conv2d(width, channels, 7)
+        self.body = nn.Sequential(*layers, nn.ReflectionPad2d(3), last)
         _initialise(self)
+        if residual:
+            nn.init.zeros_(last.weight)
 
     def forward(self, image: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
         """The image in the other style; sides are multiples of 4, values about -1 to 1."""
