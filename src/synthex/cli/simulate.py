@@ -43,6 +43,8 @@ def main(cfg: DictConfig) -> None:
     choose("format", cfg.format, FORMATS)
     if cfg.data.kind != "synthetic":
         raise ConfigError("simulate needs data=synthetic; data=on_disk has nothing to simulate")
+    if cfg.translator is not None:
+        raise ConfigError("translator=: simulate first, then `synthex translate apply` translates the folder")
     count = int(cfg.count)
     task = build_task(cfg)
     if cfg.format == "tool_folders":

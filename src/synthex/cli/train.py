@@ -14,6 +14,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from synthex.adaptation.translation import TranslatedFirst, Translator, load_translator
 from synthex.cli.adaptation import Adaptation, build_adaptation
 from synthex.cli.build import build_readers, build_task, map_paths, plain, prepare
 from synthex.cli.evaluate import score
@@ -31,7 +32,8 @@ from synthex.cli.predict import (
 from synthex.cli.settings import choose, input_size
 from synthex.cli.subjects import keep_subjects, read_subjects
 from synthex.cli.terminal import quiet_libraries, track
-from synthex.core import ConfigError, Reader, Task, derive_seed, write_text
+from synthex.cli.translation import read_translator
+from synthex.core import Augmentation, ConfigError, Reader, Task, derive_seed, write_text
 from synthex.data import LearningDataset, SyntheticReader, collate
 from synthex.evaluation import TrivialPredictor
 from synthex.learning import (
@@ -67,6 +69,7 @@ def main(cfg: DictConfig) -> float | None:
     run = Path(cfg.paths.output_dir)
     task = build_task(cfg)
     adaptation = build_adaptation(cfg)  # bad settings show before anything is made
+    translator = read_translator(cfg)
     checkpoint = enter_run(run, cfg, task)
     readers = build_readers(cfg, task)
     keep_subjects(run, cfg, readers, resumed=checkpoint is not None)
@@ -75,7 +78,7 @@ def main(cfg: DictConfig) -> float | None:
     for reader in readers.values():
         if isinstance(reader, SyntheticReader):
             prepare(reader)
-    fit(cfg, task, readers, run, checkpoint, adaptation)
+    fit(cfg, task, readers, run, checkpoint, translator, adaptation)
     log.info("trained: weights in %s", find_weights(run))
     keep_baseline(run / BASELINE_FILE, readers["train"], int(cfg.baseline_samples))
     return test(cfg, task, run) if cfg.test else None
@@ -109,6 +112,9 @@ def enter_run(run: Path, cfg: DictConfig, task: Task) -> Path | None:
 def run_config(cfg: DictConfig) -> DictConfig:
     """The resolved settings that make a run what it is."""
     container: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
+    if container.get("translator") is not None:
+        path = Path(str(container["translator"])).expanduser().resolve()
+        container |= {"translator": str(path), "translator_digest": load_translator(path).digest}
     kept = {key: value for key, value in container.items() if key not in SEPARATE}
     # A run is predicted with, and scored, from other folders too.
     return OmegaConf.create(kept | {"task": map_paths(kept["task"], lambda path: str(path.resolve()))})
@@ -128,6 +134,7 @@ def fit(
     readers: dict[str, Reader],
     run: Path,
     checkpoint: Path | None,
+    translator: Translator | None = None,
     adaptation: Adaptation | None = None,
 ) -> None:
     """Train until the config's last step; a finished run is left as it is."""
@@ -149,7 +156,10 @@ def fit(
             f"give another size, or pad with data.input_size={fitting[0]}"
         )
     prepared: dict[str, Any] = {"normalization": data.normalization, "input_size": side}
-    train = LearningDataset(readers["train"], size, instantiate(cfg.augment), seed=seed, **prepared)
+    augment: Augmentation = instantiate(cfg.augment)
+    if translator is not None:
+        augment = TranslatedFirst(translator, augment)
+    train = LearningDataset(readers["train"], size, augment, seed=seed, **prepared)
     val = LearningDataset(readers["val"], size, **prepared) if "val" in readers else None
     endless = isinstance(readers["train"], SyntheticReader)
     datamodule = DataModule(

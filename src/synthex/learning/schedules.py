@@ -57,6 +57,16 @@ def step(
     return _scheduler(optimizer, total_steps, 0.0, lambda done: gamma ** sum(done >= mark for mark in marks))
 
 
+def linear(optimizer: Optimizer, total_steps: int, hold: float = 0.5) -> LambdaLR:
+    """The optimizer's own rate for the fraction ``hold`` of the run, then down to zero in a straight line.
+
+    The default is CycleGAN's (Zhu et al. 2017): 100 epochs of each.
+    """
+    if not 0 <= hold < 1:
+        raise ConfigError(f"hold={hold} must be a fraction of the run in [0, 1)")
+    return _scheduler(optimizer, total_steps, 0.0, lambda done: min(1.0, (1 - done) / (1 - hold)))
+
+
 def _scheduler(
     optimizer: Optimizer, total_steps: int, warmup: float, factor_of_progress: Callable[[float], float]
 ) -> LambdaLR:
