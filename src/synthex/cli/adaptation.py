@@ -44,6 +44,8 @@ class Adaptation:
             normalization=train.normalization,
             input_size=train.input_size,
         )
+        levels = ", ".join(f"{level} {weight:g}" for level, weight in self.method.weights.items())
+        log.info("target    %d images without labels; %s form, weights: %s", len(target), self.method.form, levels)
         shape = self.target[0].image.shape
         if max(shape) < train.size:
             log.warning("target images are %d x %d pixels, enlarged to data.size=%d", *shape, train.size)
