@@ -46,6 +46,7 @@ def test_images_of_other_tasks_and_sizes_fit():
     samples = [replace(reader(i, 1)[0], masks=np.zeros((9, 16, 16), dtype=bool)) for i in range(2)]
     wide = LearningDataset(Unlabelled(ListReader(samples)), 16, input_size=32)
     assert collate([wide[0], wide[1]])["image"].shape == (2, 1, 32, 32)
+    assert LearningDataset(Unlabelled(ListReader(samples)), 8)[0]["image"].shape == (1, 8, 8)
 
 
 def test_no_target_image_is_an_error():
