@@ -37,7 +37,9 @@ class TinyUNet(nn.Module):
 
 
 def _block(before, after, stride):
-    return nn.Sequential(nn.Conv2d(before, after, 3, stride=stride, padding=1), nn.BatchNorm2d(after), nn.ReLU())
+    return nn.Sequential(
+        nn.Conv2d(before, after, 3, stride=stride, padding=1, bias=False), nn.BatchNorm2d(after), nn.ReLU()
+    )
 
 
 def noisy(sample, rng):
