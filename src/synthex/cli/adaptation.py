@@ -33,12 +33,18 @@ class Adaptation:
         """What trains it."""
         return TwoEncoderModule if self.method.form == "classic" else AlignmentModule
 
+    @staticmethod
+    def policy(cfg: DictConfig) -> DictConfig:
+        """How target images are augmented: as those of training, unless another policy is chosen."""
+        chosen: DictConfig = cfg.adaptation.target.get("augment") or cfg.augment
+        return chosen
+
     def pair(self, train: LearningDataset, cfg: DictConfig) -> PairedDataset:
         """The training set with the target images beside it, preprocessed in the same way."""
         target = LearningDataset(
             self.target,
             train.size,
-            instantiate(cfg.adaptation.target.augment),
+            instantiate(self.policy(cfg)),
             seed=train.seed,
             stream="target",
             normalization=train.normalization,

@@ -3,13 +3,13 @@
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from synthex.adaptation.alignment.batch_statistics import held
-from synthex.adaptation.alignment.losses import confusion_loss, discriminator_loss, domain_accuracy
+from synthex.adaptation.alignment.losses import Game, confusion_loss, discriminator_loss, domain_accuracy
 from synthex.adaptation.alignment.pairs import TARGET_IMAGE
 from synthex.adaptation.alignment.settings import Alignment
 from synthex.adaptation.alignment.statistics import statistics_distance
@@ -69,6 +69,10 @@ class AlignmentModule(SupervisedModule):
         self._watch = DiscriminatorWatch()
         self._accuracy: dict[str, Tensor] = {}
         self._watched = 0
+
+    @property
+    def _game(self) -> Game:
+        return cast(Game, self.alignment.game)  # which has checked it
 
     def on_train_start(self) -> None:
         """Make the discriminators' optimizer, or go on with the checkpoint's."""
@@ -152,15 +156,14 @@ class AlignmentModule(SupervisedModule):
 
     def _teach(self, source: Features, target: Features) -> dict[str, Tensor]:
         """One update of the discriminators; their losses and accuracies before it, as they are logged."""
-        game = self.alignment.game
         losses: list[Tensor] = []
         figures: dict[str, Tensor] = {}
         self.discriminators.requires_grad_(True)
         with torch.autocast(self.device.type, enabled=False):
             for level, discriminator in self.discriminators.items():
                 one, other = discriminator(source[level]), discriminator(target[level])
-                losses.append(discriminator_loss(one, other, game))
-                right = domain_accuracy(one.detach(), other.detach(), game)
+                losses.append(discriminator_loss(one, other, self._game))
+                right = domain_accuracy(one.detach(), other.detach(), self._game)
                 figures[f"align/{level}_discriminator"] = losses[-1].detach()
                 figures |= {f"align/{level}_accuracy_{d}": v for d, v in zip(("source", "target"), right, strict=True)}
         parameters = list(self.discriminators.parameters())
@@ -182,7 +185,7 @@ class AlignmentModule(SupervisedModule):
                 * confusion_loss(
                     self.discriminators[level](source[level]),
                     self.discriminators[level](target[level]),
-                    self.alignment.game,
+                    self._game,
                 )
                 for level, weight in self.alignment.weights.items()
             ]

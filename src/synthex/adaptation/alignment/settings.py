@@ -46,12 +46,12 @@ class Alignment:
         ConfigError: A value cannot be used.
     """
 
-    form: Form = "shared"
+    form: str = "shared"
     levels: Mapping[str, float | int] = field(default_factory=lambda: {"decoder": 0.01})
-    game: Game = "relativistic"
+    game: str = "relativistic"
     updates: int = 1
     fresh_batches: bool = False
-    batch_norm: BatchNorm = "separate"
+    batch_norm: str = "separate"
     start: float | int = 0.0
     ramp: float | int = 0.0
     hidden: Sequence[int] = (16, 8, 4)
