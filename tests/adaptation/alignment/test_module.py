@@ -17,7 +17,7 @@ from synthex.learning import find_weights, load_network_weights
 from synthex.nn import DiceHeatmapLoss
 
 SHARED = {
-    "shared": {},
+    "shared": {"batch_norm": "separate"},
     "fresh": {"fresh_batches": True},
     "target statistics": {"batch_norm": "target", "game": "standard"},
     "joint": {"batch_norm": "joint", "start": 0.4, "ramp": 0.4},

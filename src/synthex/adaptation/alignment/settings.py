@@ -51,7 +51,7 @@ class Alignment:
     game: str = "relativistic"
     updates: int = 1
     fresh_batches: bool = False
-    batch_norm: str = "separate"
+    batch_norm: str = "target"
     start: float | int = 0.0
     ramp: float | int = 0.0
     hidden: Sequence[int] = (16, 8, 4)
