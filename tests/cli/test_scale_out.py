@@ -18,6 +18,7 @@ from synthex.cli.compose import compose
 from synthex.cli.identity import config_hash
 from synthex.cli.main import main
 from synthex.cli.processes import first_rank
+from synthex.core import ConfigError
 
 EXACT = (
     # Batch statistics are those of each process, and PyTorch can synchronise them on GPUs only.
@@ -139,6 +140,12 @@ def test_mistakes_are_one_line_and_leave_no_process(setting, synthex, tmp_path):
     error = synthex("train", *arguments, f"paths.run_dir={tmp_path / 'run'}", code=2)
     assert MISTAKES[setting] in error
     assert set(processes()) <= before
+
+
+def test_adaptation_trains_alone(tiny):
+    cfg = compose("train", [*tiny, "adaptation=adda", "trainer.devices=2", "paths.output_dir=x"])
+    with pytest.raises(ConfigError, match="adaptation trains in one process"):
+        first_rank(cfg)
 
 
 @pytest.mark.parametrize("variable", ["LOCAL_RANK", "TORCHELASTIC_RUN_ID"])

@@ -16,7 +16,7 @@ from synthex.cli.main import main
 from synthex.cli.studies import choose_study, environment, study_folders
 from synthex.studies import read_study
 
-PACKAGED = {"backbone", "covid", "hip_controlled", "hip_scaling", "randomization_ablation", "tool"}
+PACKAGED = {"adaptation", "backbone", "covid", "hip_controlled", "hip_scaling", "randomization_ablation", "tool"}
 
 SMALL = {
     "axes": {"augment": {"none": ["augment=none"], "strong": ["augment=strong"]}},

@@ -82,3 +82,14 @@ def test_what_is_prepared_and_given_is_known_by_name(study):
         plans(study(sizes=size(overrides=["x=<prepared:image>"], prepare=prepare)), "tiny")
     with pytest.raises(ConfigError, match="<folt> stands for nothing; did you mean fold"):
         plans(study(sizes=size(overrides=["x=<folt>"])), "tiny")
+
+
+def test_what_is_prepared_may_need_what_is_prepared(study):
+    def found(**needs):
+        overrides = {name: [f"x=<prepared:{one}>"] if one else [] for name, one in needs.items()}
+        prepare = {name: {"command": "make", "overrides": given} for name, given in overrides.items()}
+        return plans(study(sizes=size(overrides=["y=<prepared:c>"], prepare=prepare)), "tiny")[0]
+
+    assert list(found(c="b", b="a", a=None, d=None).prepared) == ["a", "b", "c"]
+    with pytest.raises(ConfigError, match=r"prepare\.c needs itself \(c needs b needs c\)"):
+        found(c="b", b="c")

@@ -84,6 +84,20 @@ def test_what_only_finished_jobs_need_is_not_made_again(tmp_path):
     assert (outcome.before, lines, need.folder.exists()) == (jobs, [], False)
 
 
+def test_what_is_needed_may_need_more_which_is_made_first_and_only_if_it_is_missing(tmp_path):
+    images = fake_job(tmp_path / "images", steps=("simulate",), counted=False)
+    weights = fake_job(tmp_path / "weights", steps=("learn",), counted=False, needs=(images,))
+    jobs = [fake_job(tmp_path / "a", needs=(weights,))]
+    outcome, lines = run(jobs)
+    assert outcome.done == jobs
+    assert [line for line in lines if line.startswith("[")] == ["[prepare] images", "[prepare] weights", "[1/1] a"]
+    shutil.rmtree(images.folder)
+    shutil.rmtree(jobs[0].folder)
+    outcome, lines = run(jobs)
+    assert [line for line in lines if line.startswith("[")] == ["[1/1] a"]
+    assert not images.folder.exists()
+
+
 def test_a_job_without_its_data_is_told_apart_from_a_failed_one(tmp_path):
     need = fake_job(tmp_path / "need", steps=("simulate",), counted=False)
     outcome, _ = run([fake_job(tmp_path / "a", missing=("archive",), needs=(need,))])

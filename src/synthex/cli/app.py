@@ -34,6 +34,8 @@ MODULES = {
     "data example": "synthex.cli.example",
     "data merge": "synthex.cli.merge",
     "model summary": "synthex.cli.model_summary",
+    "translate train": "synthex.cli.translate_train",
+    "translate apply": "synthex.cli.translate_apply",
     "benchmark projection": "synthex.cli.benchmark_projection",
     "benchmark datamodule": "synthex.cli.benchmark_datamodule",
     "study run": "synthex.cli.study_run",
@@ -51,6 +53,7 @@ POSITIONAL = {
         "evaluate": "predictions",
         "predict": "run",
     },
+    "translate apply": "translator",
     **dict.fromkeys(("study run", "study status", "study table"), "study"),
 }
 """The setting that a bare argument (without ``=``) means."""

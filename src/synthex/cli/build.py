@@ -182,11 +182,20 @@ def open_real(cfg: DictConfig, task: Task) -> Reader:
     Raises:
         ConfigError: Its root is not said, or it is for another task.
     """
+    return check_names(open_any_real(cfg), task, f"real.root={cfg.root}")
+
+
+def open_any_real(cfg: DictConfig) -> Reader:
+    """The real radiographs of a node of the group ``real``, whatever is labelled in them.
+
+    Raises:
+        ConfigError: Its root is not said.
+    """
     _check_root(cfg)
     reader = instantiate(cfg)
     if not isinstance(reader, Reader):
         raise ConfigError(f"real._target_ made a {type(reader).__name__}, not a Reader")
-    return check_names(reader, task, f"real.root={cfg.root}")
+    return reader
 
 
 def open_real_split(data: DictConfig, task: Task, split: str) -> Reader:

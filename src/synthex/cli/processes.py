@@ -147,6 +147,8 @@ def _check(cfg: DictConfig) -> None:
         raise ConfigError(
             "callbacks.ema keeps a whole copy of the weights, which trainer=fsdp splits; use callbacks=default"
         )
+    if cfg.get("adaptation") is not None:
+        raise ConfigError("adaptation trains in one process: its alternating optimisers are not tested over several")
     foreign = [key for key in ("TORCHELASTIC_RUN_ID", "LOCAL_RANK") if key in os.environ]
     if foreign or int(os.environ.get("SLURM_LOCALID", "0")) > 0:
         raise ConfigError(

@@ -64,6 +64,8 @@ def main(cfg: DictConfig) -> None:
     choose("format", cfg.format, FORMATS)
     if cfg.data.kind != "synthetic":
         raise ConfigError("simulate needs data=synthetic; data=on_disk has nothing to simulate")
+    if cfg.translator is not None:
+        raise ConfigError("translator=: simulate first, then `synthex translate apply` translates the folder")
     count = int(cfg.count)
     shard = None if cfg.shard is None else Shard.parse(str(cfg.shard))
     indices = range(count) if shard is None else shard.indices(count)

@@ -191,7 +191,11 @@ class _Builder:
 
     def job(self, plan: Plan) -> Job:
         """The job of a plan."""
-        needs = {name: self._preparation(name, one, plan.cell) for name, one in plan.prepared.items()}
+        made: dict[str, Job] = {}
+        for name, one in plan.prepared.items():  # those that others need come first
+            made[name] = self._preparation(name, one, plan.cell, made)
+        direct = [*plan.train, *(part for test in plan.tests.values() for parts in test for part in parts)]
+        needs = {name: made[name] for name in named_tokens(direct, "prepared")}
         roots = {name: f"root-{name}" for name in plan.roots}
         symbols = _tokens(roots, {name: f"prepared-{job.facts['settings']}" for name, job in needs.items()})
         train = ("test=false", "resume=auto", *plan.train)
@@ -210,7 +214,7 @@ class _Builder:
         folder = self.folder / "jobs" / content_hash([settings, self.versions[0]])
         if Job(folder, "", ()).state() is not State.DONE:
             folder = self.other.get(settings, folder)
-        places = _tokens(self._given(roots), {name: str(job.folder / "files") for name, job in needs.items()})
+        places = _tokens(self._given(roots), _places(needs))
         tests: list[list[str]] = []
         for name, (predict, evaluate) in plan.tests.items():
             answers = folder / "predictions" / name
@@ -245,23 +249,26 @@ class _Builder:
             for name, symbol in roots.items()
         }
 
-    def _preparation(self, name: str, one: Preparation, cell: Cell) -> Job:
+    def _preparation(self, name: str, one: Preparation, cell: Cell, made: Mapping[str, Job]) -> Job:
         names = set(named_tokens(one.overrides, "root"))
+        needs = {need: made[need] for need in named_tokens(one.overrides, "prepared")}
         roots = {name: f"root-{name}" for name in names}
-        symbols = substitute(one.overrides, _tokens(roots, {}))
-        settings = content_hash([one.command, self.composer.hash(one.command, symbols)])
+        symbols = {name: f"prepared-{job.facts['settings']}" for name, job in needs.items()}
+        filled = substitute(one.overrides, _tokens(roots, symbols))
+        settings = content_hash([one.command, self.composer.hash(one.command, filled)])
         key = content_hash([settings, self.versions[0]])
         if key not in self.prepared:
             folder = self.folder / "prepared" / key
             command = [
                 *one.command.split(),
-                *with_paths(one.overrides, _tokens(self._given(roots), {})),
+                *with_paths(one.overrides, _tokens(self._given(roots), _places(needs))),
                 f"{one.output}={quoted(folder / 'files')}",
             ]
             self.prepared[key] = Job(
                 folder,
                 f"{name} of {cell.label()}",
                 ((one.command, process(command)),),
+                tuple(needs.values()),
                 facts={
                     "study": self.study.name,
                     "settings": settings,
@@ -269,7 +276,8 @@ class _Builder:
                     "commands": [["synthex", *command]],
                 },
                 counted=False,
-                missing=tuple(sorted(names - set(self.roots))),
+                # What a preparation waits for in vain, those that need it do too.
+                missing=tuple(sorted((names - set(self.roots)).union(*(need.missing for need in needs.values())))),
             )
         return self.prepared[key]
 
@@ -278,6 +286,10 @@ def _tokens(roots: Mapping[str, str], prepared: Mapping[str, str]) -> dict[str, 
     return {f"root:{name}": value for name, value in roots.items()} | {
         f"prepared:{name}": value for name, value in prepared.items()
     }
+
+
+def _places(needs: Mapping[str, Job]) -> dict[str, str]:
+    return {name: str(job.folder / "files") for name, job in needs.items()}
 
 
 def with_paths(overrides: Sequence[str], places: Mapping[str, str]) -> tuple[str, ...]:

@@ -4,7 +4,8 @@ import contextlib
 import logging
 import os
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.plugins.environments import LightningEnvironment
 
+from synthex.adaptation.translation import TranslatedFirst, Translator, load_translator
+from synthex.cli.adaptation import Adaptation, build_adaptation
 from synthex.cli.build import build_readers, build_task, map_paths, plain, prepare
 from synthex.cli.evaluate import score
 from synthex.cli.finished import done_in_sweep, forget_finished, keep_finished
@@ -34,7 +37,8 @@ from synthex.cli.settings import choose, input_size
 from synthex.cli.subjects import keep_subjects, read_subjects
 from synthex.cli.terminal import quiet_libraries, track
 from synthex.cli.tracking import track_scores, track_settings, tracked
-from synthex.core import ConfigError, Reader, Task, derive_seed, write_text
+from synthex.cli.translation import read_translator
+from synthex.core import Augmentation, ConfigError, Reader, Task, derive_seed, write_text
 from synthex.data import LearningDataset, SyntheticReader, collate
 from synthex.evaluation import TrivialPredictor
 from synthex.learning import (
@@ -83,6 +87,8 @@ def main(cfg: DictConfig) -> float | None:
         log.info("done before: %s, %s %s", run, done.primary, done.value)
         return done.value
     task = build_task(cfg)
+    adaptation = build_adaptation(cfg)  # bad settings show before anything is made
+    translator = read_translator(cfg)
     checkpoint = enter_run(run, cfg, task)
     forget_finished(run)
     readers = build_readers(cfg, task)
@@ -93,7 +99,7 @@ def main(cfg: DictConfig) -> float | None:
         if isinstance(reader, SyntheticReader):
             prepare(reader)
     with team_of(cfg, run, checkpoint) as company:
-        fit(cfg, task, readers, run, checkpoint, company)
+        fit(cfg, task, readers, run, checkpoint, company, translator, adaptation)
     log.info("trained: weights in %s", find_weights(run))
     keep_baseline(run / BASELINE_FILE, readers["train"], int(cfg.baseline_samples))
     value = test(cfg, task, run) if cfg.test else None
@@ -129,6 +135,9 @@ def enter_run(run: Path, cfg: DictConfig, task: Task) -> Path | None:
 def run_config(cfg: DictConfig) -> DictConfig:
     """The resolved settings that make a run what it is."""
     container: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
+    if container.get("translator") is not None:
+        path = Path(str(container["translator"])).expanduser().resolve()
+        container |= {"translator": str(path), "translator_digest": load_translator(path).digest}
     kept = {key: value for key, value in container.items() if key not in SEPARATE}
     # A run is predicted with, and scored, from other folders too.
     return OmegaConf.create(kept | {"task": map_paths(kept["task"], lambda path: str(path.resolve()))})
@@ -149,6 +158,8 @@ def fit(
     run: Path,
     checkpoint: Path | None,
     company: Company | None = None,
+    translator: Translator | None = None,
+    adaptation: Adaptation | None = None,
 ) -> None:
     """Train until the config's last step, alone or in company; a finished run is left as it is."""
     data = cfg.data
@@ -169,25 +180,31 @@ def fit(
             f"give another size, or pad with data.input_size={fitting[0]}"
         )
     prepared: dict[str, Any] = {"normalization": data.normalization, "input_size": side}
-    train = LearningDataset(readers["train"], size, instantiate(cfg.augment), seed=seed, **prepared)
+    augment: Augmentation = instantiate(cfg.augment)
+    if translator is not None:
+        augment = TranslatedFirst(translator, augment)
+    train = LearningDataset(readers["train"], size, augment, seed=seed, **prepared)
     val = LearningDataset(readers["val"], size, **prepared) if "val" in readers else None
     endless = isinstance(readers["train"], SyntheticReader)
     datamodule = DataModule(
-        train,
+        train if adaptation is None else adaptation.pair(train, cfg),
         val,
         collate_fn=collate,
-        batch_size=int(data.batch_size),
+        batch_size=int(data.batch_size) * (1 if adaptation is None else adaptation.method.batches_per_step),
         workers=int(data.workers),
         val_workers=min(1, int(data.workers)),
         samples_per_epoch=data.samples_per_epoch,
         endless=endless,
         seed=seed,
     )
-    module = SupervisedModule(
+    module_class: Callable[..., SupervisedModule] = (
+        SupervisedModule if adaptation is None else partial(adaptation.module, alignment=adaptation.method)
+    )
+    module = module_class(
         network,
         task.loss(float(train[0]["pixel_mm"])),
-        task.decode,
-        score_batch,
+        decode=task.decode,
+        score=score_batch,
         optimizer=instantiate(cfg.optimizer),
         scheduler=instantiate(cfg.scheduler),
         compile=bool(cfg.compile),

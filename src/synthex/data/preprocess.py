@@ -110,6 +110,8 @@ def resize(stack: torch.Tensor, rows: int, columns: int, *, mask: bool = False) 
     """
     if stack.shape[-2:] == (rows, columns):
         return stack >= 0.5 if mask and stack.dtype != torch.bool else stack
+    if len(stack) == 0:  # images without masks; PyTorch refuses them
+        return stack.new_zeros((0, rows, columns), dtype=torch.bool if mask else torch.float32)
     resized = functional.interpolate(
         stack[None].float(), size=(rows, columns), mode="bilinear", align_corners=False, antialias=True
     )[0]

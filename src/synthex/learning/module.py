@@ -1,6 +1,5 @@
 """Supervised training of any network with any loss: the task's parts are injected."""
 
-import inspect
 import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -12,6 +11,7 @@ from torch import Tensor, nn
 
 from synthex.core import Prediction, derive_seed
 from synthex.learning.checkpoints import CHECKPOINT_KEY, check_task
+from synthex.learning.schedules import make_scheduler
 
 Batch = Mapping[str, Any]
 
@@ -68,11 +68,11 @@ class SupervisedModule(pl.LightningModule):
         if compile:
             self.network.compile()
 
-    def forward(self, image: Tensor) -> dict[str, Tensor]:
-        """Network outputs for images (B, 1, H, W)."""
+    def forward(self, image: Tensor, **options: Any) -> dict[str, Tensor]:
+        """Network outputs for images (B, 1, H, W); ``options`` are the network's own."""
         if self._channels_last:
             image = image.contiguous(memory_format=torch.channels_last)
-        return self.network(image)
+        return self.network(image, **options)
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Make the step's randomness a function of its number."""
@@ -141,10 +141,7 @@ class SupervisedModule(pl.LightningModule):
         optimizer = self._optimizer([value for value in self.network.parameters() if value.requires_grad])
         if self._scheduler is None:
             return optimizer
-        options = {}
-        if "total_steps" in inspect.signature(self._scheduler).parameters:
-            options["total_steps"] = max(1, int(self.trainer.estimated_stepping_batches))
-        scheduler = self._scheduler(optimizer, **options)
+        scheduler = make_scheduler(self._scheduler, optimizer, max(1, int(self.trainer.estimated_stepping_batches)))
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": scheduler, "interval": self._scheduler_interval},

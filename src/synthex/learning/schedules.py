@@ -1,12 +1,20 @@
 """Learning rates as a function of the optimizer step, in fractions of the run."""
 
+import inspect
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from synthex.core import ConfigError
+
+
+def make_scheduler(scheduler: Callable[..., Any], optimizer: Optimizer, total_steps: int) -> Any:
+    """Call ``scheduler`` with the optimizer, and with ``total_steps`` if it takes a parameter of this name."""
+    takes_steps = "total_steps" in inspect.signature(scheduler).parameters
+    return scheduler(optimizer, **({"total_steps": total_steps} if takes_steps else {}))
 
 
 def constant(optimizer: Optimizer, total_steps: int, warmup: float = 0.0) -> LambdaLR:
@@ -47,6 +55,16 @@ def step(
     """
     marks = sorted(milestones)
     return _scheduler(optimizer, total_steps, 0.0, lambda done: gamma ** sum(done >= mark for mark in marks))
+
+
+def linear(optimizer: Optimizer, total_steps: int, hold: float = 0.5) -> LambdaLR:
+    """The optimizer's own rate for the fraction ``hold`` of the run, then down to zero in a straight line.
+
+    The default is CycleGAN's (Zhu et al. 2017): 100 epochs of each.
+    """
+    if not 0 <= hold < 1:
+        raise ConfigError(f"hold={hold} must be a fraction of the run in [0, 1)")
+    return _scheduler(optimizer, total_steps, 0.0, lambda done: min(1.0, (1 - done) / (1 - hold)))
 
 
 def _scheduler(

@@ -3,6 +3,17 @@
 from synthex.nn.heatmaps import read_heatmaps, render_heatmaps
 from synthex.nn.losses import DiceHeatmapLoss
 from synthex.nn.networks import SegmentationNetwork
+from synthex.nn.pixel_discriminator import PixelDiscriminator
+from synthex.nn.translation import PatchDiscriminator, ResNetGenerator
 from synthex.nn.transunet import TransUNet
 
-__all__ = ["DiceHeatmapLoss", "SegmentationNetwork", "TransUNet", "read_heatmaps", "render_heatmaps"]
+__all__ = [
+    "DiceHeatmapLoss",
+    "PatchDiscriminator",
+    "PixelDiscriminator",
+    "ResNetGenerator",
+    "SegmentationNetwork",
+    "TransUNet",
+    "read_heatmaps",
+    "render_heatmaps",
+]

@@ -63,10 +63,15 @@ class SegmentationNetwork(nn.Module):
         # Some decoders also take sizes between, by cutting or padding features: avoided, it shifts them.
         self.multiple = int(base.encoder.output_stride)
 
-    def forward(self, image: Float[Tensor, "B 1 H W"]) -> dict[str, Tensor]:
-        """Mask logits (B, S, H, W) under ``masks`` and heatmaps (B, L, H, W), peak 1, under ``heatmaps``."""
-        features = self.decoder(self.encoder(image))
-        return apply_heads(features, self.mask_head, self.heatmap_head, self.upsample)
+    def forward(self, image: Float[Tensor, "B 1 H W"], features: bool = False) -> dict[str, Tensor]:
+        """Mask logits (B, S, H, W) under ``masks`` and heatmaps (B, L, H, W), peak 1, under ``heatmaps``.
+
+        With ``features``, also the encoder's coarsest features under ``encoder`` and the decoder's under ``decoder``.
+        """
+        stages = self.encoder(image)
+        decoded = self.decoder(stages)
+        outputs = apply_heads(decoded, self.mask_head, self.heatmap_head, self.upsample)
+        return outputs | ({"encoder": stages[-1], "decoder": decoded} if features else {})
 
     def input_size(self, height: int, width: int) -> tuple[int, int]:
         """The smallest input that covers ``height`` x ``width`` and that the network can take."""

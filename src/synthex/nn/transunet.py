@@ -70,8 +70,10 @@ class TransUNet(nn.Module):
         self.mask_head = nn.Conv2d(features, structures, 3, padding=1) if structures else None
         self.heatmap_head = heatmap_head(features, structures, landmarks) if landmarks else None
 
-    def forward(self, image: Float[Tensor, "B 1 H W"]) -> dict[str, Tensor]:
+    def forward(self, image: Float[Tensor, "B 1 H W"], features: bool = False) -> dict[str, Tensor]:
         """Mask logits (B, S, H, W) under ``masks`` and heatmaps (B, L, H, W), peak 1, under ``heatmaps``.
+
+        With ``features``, also the encoder's coarsest features under ``encoder`` and the decoder's under ``decoder``.
 
         Raises:
             ConfigError: The sides are no multiples of 16.
@@ -83,7 +85,10 @@ class TransUNet(nn.Module):
                 f"TransUNet takes images whose sides are multiples of {STRIDE}, not {height} x {width}; "
                 f"pad them to {fitting[0]} x {fitting[1]}"
             )
-        return apply_heads(self.decoder(self.encoder(image)), self.mask_head, self.heatmap_head)
+        stages = self.encoder(image)
+        decoded = self.decoder(stages)
+        outputs = apply_heads(decoded, self.mask_head, self.heatmap_head)
+        return outputs | ({"encoder": stages[-1], "decoder": decoded} if features else {})
 
     def input_size(self, height: int, width: int) -> tuple[int, int]:
         """The smallest input that covers ``height`` x ``width`` and that the network can take."""

@@ -45,7 +45,7 @@ class Plan:
         cell: The cell.
         train: What trains.
         tests: Name to the overrides of ``predict`` and of ``evaluate``.
-        prepared: Name to the preparation that ``<prepared:NAME>`` means here.
+        prepared: Name to the preparation that ``<prepared:NAME>`` means here, after those that it needs itself.
         roots: Names of ``<root:NAME>`` in any of these.
     """
 
@@ -144,17 +144,27 @@ def _plan(study: Study, size: Size, size_name: str, cell: Cell) -> Plan:
         for name, test in size.tests.items()
     }
     used = [*train, *(part for test in tests.values() for parts in test for part in parts)]
-    prepared: dict[str, Preparation] = {}
+    prepared = _prepared(study, size, cell, used)
+    for one in prepared.values():
+        used += one.overrides
+    return Plan(cell, train, tests, prepared, named_tokens(used, "root"))
+
+
+def _prepared(
+    study: Study, size: Size, cell: Cell, used: Sequence[str], above: tuple[str, ...] = ()
+) -> dict[str, Preparation]:
+    """What overrides need, and what this needs in turn, which comes first."""
+    found: dict[str, Preparation] = {}
     for name in named_tokens(used, "prepared"):
         if name not in size.prepare:
             raise ConfigError(f"{study.name}: <prepared:{name}>: nothing is called so; {nearest(name, size.prepare)}")
+        if name in above:
+            raise ConfigError(f"{study.name}: prepare.{name} needs itself ({' needs '.join((*above, name))})")
         one = size.prepare[name]
         filled = _fill(one.overrides, cell)
-        if named_tokens(filled, "prepared"):
-            raise ConfigError(f"{study.name}: prepare.{name} uses what is prepared; only trainings and tests can")
-        prepared[name] = Preparation(one.command, filled, one.output)
-        used += filled
-    return Plan(cell, train, tests, prepared, named_tokens(used, "root"))
+        found |= _prepared(study, size, cell, filled, (*above, name))
+        found[name] = Preparation(one.command, filled, one.output)
+    return found
 
 
 def named_tokens(overrides: Sequence[str], kind: str) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Running jobs: skips what is done, goes on with what was cut, survives what fails, shares with other processes."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -88,7 +88,7 @@ class _Run:
         self.at_once, self.limit, self.retry, self.poll_s = at_once, limit, retry, poll_s
         self.launch, self.unchanged, self.report = launch, unchanged, report
         # What a job needs comes just before it: a limit leaves out the preparations of those that it leaves out.
-        self.waiting = list({one.folder: one for job in jobs for one in (*job.needs, job)}.values())
+        self.waiting = list({one.folder: one for job in jobs for one in _needs_first(job)}.values())
         self.total = sum(job.counted for job in self.waiting)
         self.running: list[_Running] = []
         self.failed: dict[Path, str] = {}
@@ -132,9 +132,12 @@ class _Run:
             elif state is State.FAILED and not self.retry:
                 self._fail(job, job.failure())
         # Nobody waits any more for a preparation whose jobs are all done, or cannot be.
-        needed = {need.folder for job in self.waiting for need in job.needs}
-        for job in [job for job in self.waiting if not job.counted and job.folder not in needed]:
-            self.waiting.remove(job)
+        idle: list[Job] | None = None
+        while idle is None or idle:  # without one of them, nobody may wait for what it needs
+            needed = {need.folder for job in self.waiting for need in job.needs}
+            idle = [job for job in self.waiting if not job.counted and job.folder not in needed]
+            for job in idle:
+                self.waiting.remove(job)
         return len(self.waiting) < before
 
     def _drop(self, job: Job, where: list[Job]) -> None:
@@ -215,6 +218,13 @@ class _Run:
         if not self.told:
             self.report(f"waiting for {len(self.waiting)} jobs that other processes run, or that need theirs")
             self.told = True
+
+
+def _needs_first(job: Job) -> Iterator[Job]:
+    """A job after all that it needs."""
+    for need in job.needs:
+        yield from _needs_first(need)
+    yield job
 
 
 class _Running:

@@ -2,6 +2,7 @@
 
 from synthex.simulation.levels.heuristic import Heuristic
 from synthex.simulation.levels.naive import Naive
+from synthex.simulation.levels.processed import Processed
 from synthex.simulation.levels.realistic import Realistic
 
-__all__ = ["Heuristic", "Naive", "Realistic"]
+__all__ = ["Heuristic", "Naive", "Processed", "Realistic"]
