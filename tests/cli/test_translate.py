@@ -17,6 +17,7 @@ from synthex.data import open_export
 SMALL = (
     *("trainer=cpu", "data.size=64", "data.workers=0", "cyclegan.generator.width=4", "cyclegan.generator.blocks=1"),
     *("cyclegan.discriminator.width=4", "cyclegan.discriminator.layers=2", "cyclegan.pool=2", "shown=2"),
+    "trainer.log_every_n_steps=1",
 )
 
 

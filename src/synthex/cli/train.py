@@ -156,8 +156,10 @@ def fit(
     if translator is not None:
         augment = TranslatedFirst(translator, augment)
     train = LearningDataset(readers["train"], size, augment, seed=seed, **prepared)
-    val = LearningDataset(readers["val"], size, **prepared) if "val" in readers else None
     endless = isinstance(readers["train"], SyntheticReader)
+    # Weights are chosen by images like those of training; a set on disk is taken as it is.
+    look = translator if endless else None
+    val = LearningDataset(readers["val"], size, look, **prepared) if "val" in readers else None
     datamodule = DataModule(
         train,
         val,
