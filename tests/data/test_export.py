@@ -36,6 +36,22 @@ def test_round_trip_is_exact(tmp_path, write):
     assert not list(tmp_path.rglob("*.part.*"))
 
 
+def without_landmarks(sample):
+    empty = np.zeros(0, dtype=bool)
+    return replace(sample, landmarks=np.zeros((0, 2), np.float32), visible=empty, annotated=empty)
+
+
+@pytest.mark.parametrize("write", [write_hdf5, write_folder])
+def test_a_task_without_landmarks_has_none_to_write(tmp_path, write):
+    samples = [without_landmarks(sample) for sample in SAMPLES]
+    write(tmp_path, samples, replace(VOCABULARY, landmarks=(), landmark_pairs=()))
+    reader = open_export(tmp_path)
+    assert reader.landmarks == ()
+    found = {reader[i].case_id: reader[i] for i in range(len(reader))}
+    for wanted in samples:
+        assert_same(found[wanted.case_id], wanted)
+
+
 def test_hdf5_is_the_studys_layout(tmp_path):
     write_hdf5(tmp_path, SAMPLES, VOCABULARY)
     with h5py.File(tmp_path / "images.h5") as images, h5py.File(tmp_path / "labels.h5") as labels:

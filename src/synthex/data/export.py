@@ -213,9 +213,10 @@ def _append(file: h5py.File, key: str, value: np.ndarray | np.generic | str) -> 
         dtype = h5py.string_dtype() if isinstance(value, str) else value.dtype
         shape = () if isinstance(value, str) else value.shape
         packing = "gzip" if len(shape) > 1 else None
-        file.create_dataset(
-            key, (0, *shape), dtype, maxshape=(None, *shape), chunks=(1 if packing else 64, *shape), compression=packing
-        )
+        # A task without landmarks has empty rows of them: HDF5 wants chunks that are not, and room for these.
+        chunks = (1 if packing else 64, *(max(1, side) for side in shape))
+        most = (None, *(side or None for side in shape))
+        file.create_dataset(key, (0, *shape), dtype, maxshape=most, chunks=chunks, compression=packing)
     rows = file[key]
     rows.resize(len(rows) + 1, axis=0)
     rows[-1] = value
