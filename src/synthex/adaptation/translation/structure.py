@@ -18,7 +18,7 @@ SIGMA_PX = 1.5
 
 LEAST_RETAINED = 0.8
 """Part of the labels' fit that a translation must keep; below it a user is warned. Our choice, between what changes of
-the intensity curve, noise and blur cost and what edges moved by several pixels cost (figures: docs/adaptation.md)."""
+the intensity curve and blur cost and what edges moved by several pixels cost (figures: docs/adaptation.md)."""
 
 Field = Float[np.ndarray, "2 H W"]
 
