@@ -152,8 +152,8 @@ def describe(pairs: UnpairedDataset, module: CycleGanModule, trainer: pl.Trainer
     log.info("simulated %s", "endless cases" if endless else f"{len(pairs.simulated)} cases on disk")
     log.info("real      %d images", len(pairs.real))
     for name, network in (("generators", module.to_real), ("discriminators", module.judge_real)):
-        parameters = sum(value.numel() for value in network.parameters()) / 1e6
-        log.info("%s: two of %.1f million parameters", name, parameters)
+        parameters = sum(value.numel() for value in network.parameters())
+        log.info("%s: two of %s parameters", name, f"{parameters:,}")
     log.info("device    %s, precision %s", trainer.strategy.root_device, trainer.precision)
     log.info("output    %s", run)
 
