@@ -15,17 +15,27 @@ from generators.real_archives import (
     write_qata,
 )
 from generators.tool_archive import write_tool_archive
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.plugins import Plugins
+from hydra.plugins.launcher import Launcher
+from hydra.plugins.sweeper import Sweeper
 from hydra.utils import get_method, instantiate
 from omegaconf import DictConfig, OmegaConf
+from submitit.slurm.slurm import _get_default_parameters
 
 from synthex.cli.app import MODULES
-from synthex.cli.compose import compose
+from synthex.cli.compose import compose, prepare_hydra
+from synthex.cli.slurm import COMMON
 from synthex.simulation.deepdrr_availability import availability
 
 CONF = Path(__file__).parents[2] / "conf"
 DRILL = CONF.parent / "examples" / "instruments" / "drill.yaml"
 PRIMARY = sorted(path.stem for path in CONF.glob("*.yaml"))
-OPTIONS = sorted(path.relative_to(CONF).with_suffix("").as_posix() for path in CONF.glob("*/**/*.yaml"))
+FILES = sorted(path.relative_to(CONF).with_suffix("").as_posix() for path in CONF.glob("*/**/*.yaml"))
+OPTIONS = [name for name in FILES if not name.startswith("hydra/")]
+PLUGINS = [name for name in FILES if name.startswith("hydra/")]
 ON_REAL = {
     f"{task}/{name}": archive
     for task, archive in (("covid", "covid_cxr"), ("hip", "hip_study"), ("tool", "tool_folders"))
@@ -121,8 +131,24 @@ def test_every_object_of_every_config_can_be_made(option, tmp_path, monkeypatch)
         assert make(path, node) is not None, path
 
 
-def test_wandb_is_offline_without_an_account(tmp_path, monkeypatch):
-    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+@pytest.mark.parametrize("option", PLUGINS)
+def test_every_launcher_and_sweeper_takes_its_settings(option):
+    group, _, name = option.rpartition("/")
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(version_base="1.3", config_dir=str(prepare_hydra())):
+        cfg = hydra_compose("train", [f"{group}={name}"], return_hydra_config=True)
+    plugin = Plugins.instance()._instantiate(cfg.hydra[group.removeprefix("hydra/")])
+    assert isinstance(plugin, Sweeper if group == "hydra/sweeper" else Launcher)
+
+
+def test_every_setting_of_the_slurm_launcher_is_known_to_submitit(tmp_path):
+    settings = OmegaConf.to_container(OmegaConf.load(CONF / "hydra" / "launcher" / "slurm.yaml"))
+    known = set(_get_default_parameters()) | set(COMMON) | {"_target_", "max_num_timeout", "poll_s"}
+    assert set(settings) <= known
+
+
+def test_wandb_is_offline_unless_asked(tmp_path, monkeypatch):
+    monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
     monkeypatch.delenv("WANDB_MODE", raising=False)
     monkeypatch.chdir(tmp_path)
     logger = instantiate(composed("logger/wandb", tmp_path).logger.wandb)

@@ -1,13 +1,16 @@
 """``synthex data inspect``: the text says what was understood, the picture shows it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from generators.ct_files import SHAPE, ct_values, ras_affine, reoriented, write_itk, write_markups
+from generators.lungs import make_lungs
 from PIL import Image
 
 from synthex.cli.data_inspect import inspect
+from synthex.cli.data_picture import draw_anatomy
 from synthex.core import InputError
 
 
@@ -30,6 +33,25 @@ def test_text_and_picture(tmp_path: Path) -> None:
     with Image.open(tmp_path / "out" / "look.png") as picture:
         assert picture.format == "PNG"
         assert np.asarray(picture.convert("L")).std() > 10
+
+
+def test_a_chest_is_shown_in_a_lung_window(tmp_path: Path) -> None:
+    labels = np.zeros(SHAPE, np.uint8)
+    labels[2:9, 2:6, 2:6] = 10
+    _subject(tmp_path / "a")
+    write_itk(tmp_path / "a" / "labels.nii.gz", labels, ras_affine())
+    text = inspect(tmp_path / "a", tmp_path / "look.png")
+    assert "chest task calls it" in text
+    line = next(line for line in text.splitlines() if "lung_upper_lobe_left" in line).split()
+    assert line[-1] == "lung_left"
+    lungs, shares = make_lungs(), []
+    for structures in (lungs.structures, {"heart": 1}):
+        draw_anatomy(replace(lungs, structures=structures), tmp_path / "look.png", np.zeros(3))
+        with Image.open(tmp_path / "look.png") as picture:
+            pixels = np.asarray(picture.convert("L"))
+        # The axial and coronal panels. Lung of -850 HU is a third of the way to white; in a body window it is black.
+        shares.append(float(((pixels > 70) & (pixels < 105)).mean()))
+    assert shares[0] > 0.05 > shares[1]
 
 
 def test_bad_subjects_are_listed_and_the_first_good_one_shown(tmp_path: Path) -> None:

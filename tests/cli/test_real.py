@@ -103,6 +103,19 @@ def test_cases_name_the_root_and_nothing_else(run, archive, synthex, tmp_path):
     assert "give it to `synthex evaluate`" in synthex("predict", str(run), *arguments, code=2)
 
 
+def test_a_set_of_another_origin_says_its_task_itself(run, archive, synthex, tmp_path):
+    real = ("real=tool_folders", f"real.root={archive}")
+    synthex("predict", str(run), *real, "output=set")
+    (tmp_path / "set" / "cases.yaml").unlink()
+    error = synthex("evaluate", "set", *real, code=2)
+    assert "set is for the task 'toy_tool', which conf/task does not have; say which: task=..." in error
+    write_config(tmp_path)
+    synthex("evaluate", "set", *real, "output=told")
+    assert summary(Path("told"))["task"] == "toy_tool"
+    synthex("evaluate", "compare={one:set,two:set/baseline}", *real, "output=both")
+    assert json.loads(Path("both/comparison.json").read_text())["methods"][:2] == ["one", "two"]
+
+
 def test_the_folds_sets_are_pooled(run, archive, synthex, tmp_path):
     real = ("real=tool_folders", f"real.root={archive}")
     for fold in (1, 2, "all"):
@@ -114,6 +127,11 @@ def test_the_folds_sets_are_pooled(run, archive, synthex, tmp_path):
     assert (tmp_path / "pooled" / "report.html").read_text().count("weights_sha256") == 2
     synthex("evaluate", "predictions=[fold-1,fold-2]", *real, "output=shared")
     assert summary(Path("shared")) == summary(Path("whole"))
+    (tmp_path / "fold-2" / "baseline").rename(tmp_path / "elsewhere")
+    text = synthex("evaluate", "predictions=[fold-1,fold-2]", "output=without")
+    assert "no baseline is scored: fold-2/baseline does not exist" in text
+    assert "baseline_dice_mean" not in summary(Path("without"))
+    (tmp_path / "elsewhere").rename(tmp_path / "fold-2" / "baseline")
     for arguments, message in (
         (("predictions=[fold-1,fold-2]",), "say where to write: output=<folder>"),
         (("predictions=[fold-1,fold-1]", "output=x"), "fold-1 is there twice"),
@@ -132,14 +150,18 @@ def test_methods_are_compared_on_the_same_cases(run, archive, synthex, tmp_path)
     text = synthex("evaluate", methods, "margins={dice:0.1}", "output=compared")
     assert "report: compared/report.html" in text
     found = json.loads(Path("compared/comparison.json").read_text())
-    assert found["methods"] == ["whole", "folds", "trivial", "baseline of whole", "baseline of folds"]
+    assert found["methods"] == ["whole", "folds", "trivial", "baseline of whole, folds"]  # one run's, so it is the same
+    assert found["trivial"] == ["baseline of whole, folds"]
+    pairs = {(row["first"], row["second"]) for row in found["differences"]}
+    assert ("folds", "baseline of whole, folds") in pairs
+    assert "baseline of whole, folds" in text
     assert found["cases"] == 2 * SIZES["test"]
     rows = {(row["quantity"], row["name"], row["method"]): row for row in found["figures"]}
     names = {name for _, name, _ in rows}
     for quantity in ("dice", "landmark_error_mm_all"):
         for name in names:
             if (quantity, name, "whole") in rows:
-                for one, two in (("whole", "folds"), ("trivial", "baseline of whole")):
+                for one, two in (("whole", "folds"), ("trivial", "baseline of whole, folds")):
                     assert rows[quantity, name, one]["mean"] == rows[quantity, name, two]["mean"]
     for method in ("whole", "folds", "trivial"):
         assert summary(Path("compared") / method)["cases"] == found["cases"]

@@ -153,10 +153,19 @@ def test_a_finished_run_is_left_as_it_is_and_tested_again(trained, synthex, tmp_
 
 
 def test_a_sweep_trains_and_tests_each_job_in_its_own_folder(synthex, tmp_path):
-    synthex("train", "--multirun", "seed=0,1", "debug=fast", f"hydra.sweep.dir={tmp_path / 'sweep'}")
+    sweep = ("--multirun", "seed=0,1", "debug=fast", f"hydra.sweep.dir={tmp_path / 'sweep'}")
+    synthex("train", *sweep)
     jobs = [tmp_path / "sweep" / str(number) for number in (0, 1)]
     assert all((job / name).exists() for job in jobs for name in ("summary.json", "report.html", "train.log"))
     assert not same_weights(*jobs)
+    for job in jobs:
+        noted = json.loads((job / "finished.json").read_text())
+        assert noted["value"] == summary(job)["primary_value"]
+    (jobs[1] / "finished.json").unlink()  # as if it had been killed while it was tested
+    text = synthex("train", *sweep)
+    assert text.count("done before: ") == 1
+    assert text.count("going on from ") == 1
+    assert (jobs[1] / "finished.json").exists()
 
 
 def test_workers_do_not_change_the_weights(synthex, tmp_path):

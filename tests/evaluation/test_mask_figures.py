@@ -154,7 +154,7 @@ def test_cases_are_ranked_by_the_structure_that_ranks_models(score):
 def test_tables_of_a_task_without_landmarks(score, tmp_path):
     found = score([chest(index, found=3) for index in range(6)])
     tables = {name: list(csv.DictReader(io.StringIO(text))) for name, text in csv_tables(found).items()}
-    assert set(tables) == {"dice.csv", "per_structure.csv"}
+    assert set(tables) == {"dice.csv", "per_structure.csv", "differences.csv"}
     row = tables["dice.csv"][0]
     assert [row[f"{side}_{kind}"] for side in ("true", "false") for kind in ("positives", "negatives")] == [
         "20", "70", "10", "0",

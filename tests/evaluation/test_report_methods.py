@@ -150,7 +150,8 @@ def test_all_quantities_of_masks_and_landmarks_are_compared(evaluations, compari
     assert found["detection_rate", ""].mean == pytest.approx(scores.detected[scores.expected].mean())
     assert found["dice", ""].mean == pytest.approx(evaluations["real+2"].summary["dice_mean"])
     pairs = {(row.quantity, row.first, row.second) for row in comparison.differences}
-    assert pairs == {(quantity, "sim2real", "real+2") for quantity in COMPARED}
+    names = [("sim2real", "real+2"), ("sim2real", "baseline of sim2real"), ("real+2", "baseline of sim2real")]
+    assert pairs == {(quantity, *pair) for quantity in COMPARED for pair in names}
     tested = {row.quantity for row in comparison.differences if np.isfinite(row.equivalence_p)}
     assert tested == {"dice", "f2"}
 

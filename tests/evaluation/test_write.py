@@ -52,7 +52,7 @@ def _rows(text):
 def test_everything_is_there(written, evaluation):
     assert json.loads(written.summary.read_text()) == evaluation.summary
     assert {path.name for path in written.tables} == {
-        "landmarks.csv", "dice.csv", "curve.csv", "per_landmark.csv", "per_structure.csv",
+        "landmarks.csv", "dice.csv", "curve.csv", "per_landmark.csv", "per_structure.csv", "differences.csv",
     }  # fmt: skip
     assert len(written.overlays) == 6
     for path in (written.report, *written.tables, *written.overlays):

@@ -36,18 +36,43 @@ def test_a_resumed_run_continues_the_file(tmp_path):
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("key", "mode"), [(None, "offline"), ("a-key", "online")])
-def test_wandb_is_offline_without_a_key(tmp_path, monkeypatch, key, mode):
-    monkeypatch.delenv("WANDB_MODE", raising=False)
-    monkeypatch.delenv("WANDB_API_KEY", raising=False)
-    if key:
-        monkeypatch.setenv("WANDB_API_KEY", key)
+@pytest.fixture
+def asked(monkeypatch):
+    """What Lightning's W&B logger is made with."""
+    for name in ("WANDB_MODE", "WANDB_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
     seen = {}
     monkeypatch.setattr(
         "pytorch_lightning.loggers.WandbLogger", lambda **options: seen.update(options) or DummyLogger()
     )
-    wandb_logger(tmp_path)
-    assert seen["mode"] == mode
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("given", "environment", "mode"),
+    [
+        (None, {}, "offline"),
+        (None, {"WANDB_API_KEY": "a-key"}, "offline"),
+        (None, {"WANDB_MODE": "online"}, "online"),
+        ("online", {}, "online"),
+        ("disabled", {"WANDB_MODE": "online"}, "disabled"),
+    ],
+)
+def test_wandb_is_offline_unless_asked(tmp_path, monkeypatch, asked, given, environment, mode):
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    wandb_logger(tmp_path, mode=given)
+    assert asked["mode"] == mode
+
+
+def test_a_resumed_run_keeps_its_id_and_its_group(tmp_path, asked):
+    wandb_logger(tmp_path / "a", group="a study")
+    first = dict(asked)
+    wandb_logger(tmp_path / "a", group="a study")
+    assert asked["id"] == first["id"]
+    assert (asked["group"], asked["name"]) == ("a study", "a")
+    wandb_logger(tmp_path / "b")
+    assert asked["id"] != first["id"]
 
 
 def test_a_missing_wandb_names_its_extra(tmp_path, monkeypatch):

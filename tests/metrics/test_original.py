@@ -28,8 +28,18 @@ HIP_LANDMARKS = [
     ("L.ASIS", 9.38, 6.54, 1.12, 131),
     ("R.ASIS", 7.35, 13.31, 2.43, 115),
 ]
-HIP_DICE = [(0.84, 0.20, 0.02), (0.87, 0.14, 0.01), (0.78, 0.17, 0.02), (0.59, 0.14, 0.01), (0.91, 0.18, 0.02)]
-TOOL = [(1.09, 0.69, 0.09), (1.12, 1.04, 0.13), (1.09, 0.89, 0.11), (1.29, 3.40, 0.43), (0.92, 0.07, 0.01)]
+HIP_DICE = [
+    (0.84, 0.20, 0.02),
+    (0.87, 0.14, 0.01),
+    (0.78, 0.17, 0.02),
+    (0.59, 0.14, 0.01),
+    (0.91, 0.18, 0.02),
+    (0.81, 0.33, 0.03),
+]
+TOOL = [
+    (1.09, 0.69, 0.09), (1.12, 1.04, 0.13), (0.92, 0.07, 0.01),  # sim2real: base, tip, Dice
+    (1.09, 0.89, 0.11), (1.29, 3.40, 0.43), (0.41, 0.23, 0.03),  # real2real
+]  # fmt: skip
 
 
 def values_with(mean, std, count, seed=0):
@@ -68,6 +78,28 @@ def test_the_published_hip_dice_follow_from_366_images(mean, std, interval):
 def test_the_published_tool_rows_follow_from_about_250_images(mean, std, interval):
     found = figure(values_with(mean, std, 245), round_std=False)
     assert (round(found.mean, 2), round(found.std, 2), round(found.half_width, 2)) == (mean, std, interval)
+
+
+def pooled(rows, seed=0):
+    """One figure of the values of several rows of (mean, std, count)."""
+    return figure(np.concatenate([values_with(*row, seed=seed) for row in rows]), round_std=False)
+
+
+def test_the_published_overall_rows_are_pooled_over_their_parts():
+    """All values together, not a mean of means; the counts of landmarks are those that the intervals imply."""
+    found = pooled([(mean, std, count) for _, mean, std, _, count in HIP_LANDMARKS])
+    assert (found.mean, found.std) == (pytest.approx(6.44, abs=0.015), pytest.approx(7.05, abs=0.015))
+    assert round(found.half_width, 2) == 0.26
+    assert np.mean([row[1] for row in HIP_LANDMARKS]) > 6.6  # which a mean of means is not
+    found = pooled([(mean, std, 366) for mean, std, _ in HIP_DICE])
+    assert (round(found.mean, 2), round(found.std, 2), round(found.half_width, 2)) == (0.80, 0.23, 0.01)
+    for rows, published in ((TOOL[:2], (1.10, 0.88, 0.08)), (TOOL[3:5], (1.19, 2.49, 0.22))):
+        found = pooled([(mean, std, 245) for mean, std, _ in rows])
+        assert (found.mean, found.std) == (
+            pytest.approx(published[0], abs=0.0051),
+            pytest.approx(published[1], abs=0.005),
+        )
+        assert round(found.half_width, 2) == published[2]
 
 
 def test_ratios_of_the_covid_script_by_hand():

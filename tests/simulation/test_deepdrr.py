@@ -159,7 +159,7 @@ def test_solids_are_refused_by_name(faked, scene):
     points = np.array(((0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1)), dtype=np.float64)
     faces = np.array(((0, 2, 1), (0, 1, 3), (0, 3, 2), (1, 2, 3)))
     wire = Scene(scene.anatomy, solids=(Solid("guide_wire", points, faces, "titanium"),))
-    with pytest.raises(ConfigError, match=r"guide_wire; use simulation=realistic"):
+    with pytest.raises(ConfigError, match=r"guide_wire; use simulation=realistic, or .* task\.findings\.devices=null"):
         DeepDRR()(wire, small_camera(), [3], derive_rng(0))
 
 

@@ -55,6 +55,16 @@ def test_a_prediction_does_not_depend_on_its_batch_mates():
         assert np.array_equal(alone.confidence, together[index].confidence)
 
 
+def test_each_structure_has_its_own_probability_to_start_from():
+    batch = batch_of(64, make_sample(0, 64, 64))
+    wanted = torch.rand((1, 3, 64, 64), generator=torch.manual_seed(1))
+    bounds = (0.3, 0.5, 0.8)
+    (found,) = make_decoder(2.0, 0.3, bounds)({"masks": torch.logit(wanted)}, batch)
+    for mask, levels, bound in zip(found.masks, found.probabilities, bounds, strict=True):
+        assert mask[levels > 255 * bound + 1].all()
+        assert not mask[levels < 255 * bound - 1].any()
+
+
 def test_heatmaps_are_taught_in_mm_whatever_the_pitch():
     samples = [make_sample(0, 60, 90), replace(make_sample(1, 60, 90), pixel_mm=1.7)]
     loss = hip_landmarks.build(sigma_mm=3.0).loss(float(batch_of(64, samples[0])["pixel_mm"]))

@@ -19,6 +19,8 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from synthex.cli.compose import compose, conf_folders, prepare_hydra
+from synthex.cli.parent import end_with_parent
+from synthex.cli.processes import help_other_node, is_other_node
 from synthex.cli.settings import check_settings
 from synthex.core import ConfigError, InputError, UserError, nearest
 
@@ -30,6 +32,7 @@ MODULES = {
     "evaluate": "synthex.cli.evaluate",
     "data inspect": "synthex.cli.inspect",
     "data example": "synthex.cli.example",
+    "data merge": "synthex.cli.merge",
     "model summary": "synthex.cli.model_summary",
     "translate train": "synthex.cli.translate_train",
     "translate apply": "synthex.cli.translate_apply",
@@ -43,8 +46,14 @@ MODULES = {
 """Module of each command; it has ``main(cfg)``, and its primary config is named like the command."""
 
 POSITIONAL = {
-    **{"data inspect": "path", "data example": "name", "evaluate": "predictions", "predict": "run"},
-    "translate apply": "translator",
+    **{
+        "data inspect": "path",
+        "data example": "name",
+        "data merge": "path",
+        "evaluate": "predictions",
+        "predict": "run",
+        "translate apply": "translator",
+    },
     **dict.fromkeys(("study run", "study status", "study table"), "study"),
 }
 """The setting that a bare argument (without ``=``) means."""
@@ -62,7 +71,9 @@ def run(command: str, arguments: Sequence[str]) -> int:
         # Hydra reads flags only before or after all overrides.
         arguments = [a for a in arguments if a not in flags.overrides] + flags.overrides
         if not flags.hydra_help:
-            compose(config_name, flags.overrides, sweep=bool(flags.multirun))
+            cfg = compose(config_name, flags.overrides, sweep=bool(flags.multirun))
+            if command == "train" and not flags.cfg and is_other_node(cfg):
+                return help_other_node(cfg, sweep=bool(flags.multirun))
     except UserError as error:
         return _report(error)
     sys.argv = [f"synthex {command}", *arguments]
@@ -80,6 +91,12 @@ def run(command: str, arguments: Sequence[str]) -> int:
             # Hydra makes the folder of the run, its log file and its copy of the config before the job starts.
             problem = f"cannot be written ({error.strerror or error})"
             return _report(InputError(error.filename or "the run's folder", problem, "choose another paths.run_dir"))
+        except Exception as error:  # of a sweeper or launcher, or what they raise of a job
+            mistake = user_error(error)
+            if mistake is None or job.wants_traceback:
+                raise
+            # A job's own mistake has been reported where it was made.
+            return _report(mistake)
         return max(job.exit_codes(), default=0)
 
 
@@ -137,15 +154,18 @@ class _Job:
 
     def __init__(self, module: str, ledger: Path) -> None:
         self.module, self.ledger = module, ledger
-        self._traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
+        self.process = os.getpid()
+        self.wants_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
 
     def __call__(self, cfg: DictConfig) -> Any:
+        if os.getpid() != self.process:  # a worker of the launcher; as a stray it would write where a new sweep goes on
+            end_with_parent()
         try:
             check_settings(cfg)
             result = importlib.import_module(self.module).main(cfg)
         except Exception as error:
             mistake = user_error(error)
-            if mistake is None or self._traceback:
+            if mistake is None or self.wants_traceback:
                 self._note(1)
                 raise
             self._note(_report(mistake))

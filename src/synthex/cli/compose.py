@@ -9,7 +9,7 @@ from hydra import initialize_config_dir
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import IntervalSweep, Override
 from hydra.core.plugins import Plugins
 from hydra.errors import ConfigCompositionException, HydraException, OverrideParseException
 from hydra.plugins.search_path_plugin import SearchPathPlugin
@@ -91,13 +91,16 @@ def options(group: str) -> list[str]:
 
 def groups() -> list[str]:
     """Names of the config groups."""
-    return sorted({path.name for folder in conf_folders() for path in folder.iterdir() if path.is_dir()})
+    return sorted(
+        {path.name for folder in conf_folders() for path in folder.iterdir() if path.is_dir() and path.name != "hydra"}
+    )
 
 
 def _first_choice(override: Override) -> str:
     if not override.is_sweep_override():
         return override.input_line or ""
-    first = next(iter(override.sweep_string_iterator()))
+    value = override.value()
+    first = str(value.start) if isinstance(value, IntervalSweep) else next(iter(override.sweep_string_iterator()))
     return f"{override.get_key_element()}={first}"
 
 

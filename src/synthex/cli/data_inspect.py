@@ -10,7 +10,7 @@ import numpy as np
 
 from synthex.anatomy.ct_folder import SIX_BONES, CtFolder, SubjectReading
 from synthex.anatomy.io import GROUPS, axis_codes, read_ct_grid
-from synthex.cli.data_picture import draw_anatomy
+from synthex.cli.data_picture import draw_anatomy, has_lungs
 from synthex.core import Anatomy, InputError, Volume
 from synthex.core.arrays import Point3
 
@@ -151,12 +151,13 @@ def _structure_table(finding: Finding) -> str:
         return "no labels: nothing can be segmented, and landmarks cannot be found automatically\n"
     counts = np.bincount(anatomy.labels.data.ravel(), minlength=256)
     cm3 = float(np.prod(anatomy.ct.spacing_mm)) / 1000
-    groups = {str(member): group for group, members in GROUPS["hip"].items() for member in members}
+    task = "chest" if has_lungs(anatomy) else "hip"
+    groups = {str(member): group for group, members in GROUPS[task].items() for member in members}
     rows = [
         (str(number), name, f"{counts[number]}", f"{counts[number] * cm3:.1f}", groups.get(name, ""))
         for name, number in anatomy.structures.items()
     ]
-    return table("Structures", ("id", "name", "voxels", "cm3", "hip task calls it"), rows)
+    return table("Structures", ("id", "name", "voxels", "cm3", f"{task} task calls it"), rows)
 
 
 def _landmark_table(finding: Finding) -> str:

@@ -19,6 +19,8 @@ DRR_SIZE, DRR_SDD_MM, DRR_SOURCE_ISOCENTER_MM = 512, 1500.0, 1100.0
 DRR_OUTLINES = 12
 
 HU_WINDOW = (-250, 750)
+LUNG_HU_WINDOW = (-1350, 150)
+"""The usual lung window: width 1500 about -600 HU."""
 _INK, _ACCENT = "#f2f2f2", "#ffe14d"
 
 
@@ -74,7 +76,8 @@ def _slice(panel: Any, anatomy: Anatomy, focus_world: Point3, axis: int, title: 
     hu = np.take(ct.data, index, axis=axis).T
     labels = np.take(anatomy.labels.data, index, axis=axis).T
     aspect = ct.spacing_mm[up] / ct.spacing_mm[across]
-    panel.imshow(hu, cmap="gray", vmin=HU_WINDOW[0], vmax=HU_WINDOW[1], origin="lower", aspect=aspect)
+    low, high = LUNG_HU_WINDOW if has_lungs(anatomy) else HU_WINDOW
+    panel.imshow(hu, cmap="gray", vmin=low, vmax=high, origin="lower", aspect=aspect)
     if across == 0:
         panel.invert_xaxis()  # +x is the patient's right, which belongs on the viewer's left
     for name, number in anatomy.structures.items():
@@ -88,6 +91,11 @@ def _slice(panel: Any, anatomy: Anatomy, focus_world: Point3, axis: int, title: 
     frame(panel, f"{title}, {'xyz'[axis]} = {position:.0f} mm", left, right)
 
 
+def has_lungs(anatomy: Anatomy) -> bool:
+    """Whether it is a chest: a lung, or a lobe of one, is labelled."""
+    return any(name.startswith("lung_") for name in anatomy.structures)
+
+
 def _drr(panel: Any, anatomy: Anatomy, focus_world: Point3, colors: dict[str, Any]) -> None:
     camera = overview_camera(anatomy, focus_world)
     # More outlines than this hide the picture.
@@ -97,7 +105,9 @@ def _drr(panel: Any, anatomy: Anatomy, focus_world: Point3, colors: dict[str, An
     result = project(ct, labels if ids else None, ids, camera)
     path_mm = result.water_path_mm
     inside = path_mm[path_mm > 1]
-    low, high = np.percentile(inside, (20, 99.8)) if inside.size else (0.0, 1.0)
+    # Of a chest the darkest part is what matters: rays through lung are the shortest of those that meet a body.
+    shares = (2, 99) if has_lungs(anatomy) else (20, 99.8)
+    low, high = np.percentile(inside, shares) if inside.size else (0.0, 1.0)
     extent = (0, camera.width, camera.height, 0)
     panel.imshow(path_mm, cmap="gray", extent=extent, vmin=low, vmax=max(high, low + 1))  # log domain: bone bright
     for path, name in zip(result.label_path_mm, outlined, strict=True):
@@ -152,11 +162,23 @@ def mark(panel: Any, column: float, row: float, name: str) -> None:
 
 def frame(panel: Any, title: str, left: str = "", right: str = "") -> None:
     """A title, and which sides of the patient are left and right of the picture."""
+    from matplotlib.patheffects import withStroke
+
     panel.set_axis_off()
     panel.set_facecolor("black")
     panel.set_title(title, color=_INK, fontsize=11)
     for x, text in ((0.02, left), (0.98, right)):
-        panel.text(x, 0.97, text, transform=panel.transAxes, color=_INK, fontsize=13, ha="center", va="top")
+        panel.text(
+            x,
+            0.97,
+            text,
+            transform=panel.transAxes,
+            color=_INK,
+            fontsize=13,
+            ha="center",
+            va="top",
+            path_effects=[withStroke(linewidth=2, foreground="black")],
+        )
 
 
 def _legend(figure: Any, anatomy: Anatomy, colors: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ from synthex.cli import evaluate_methods
 from synthex.cli.build import build_task, open_checked, open_real
 from synthex.cli.gate import with_gate
 from synthex.cli.predict import open_cases
-from synthex.cli.sets import baselines_of, folders_of, has_cases, read_cases
+from synthex.cli.sets import baselines_of, folders_of, read_cases, task_of_set
 from synthex.cli.terminal import console, quiet_libraries
 from synthex.core import ConfigError, InputError, Reader, Task
 from synthex.evaluation import (
@@ -45,9 +45,7 @@ def main(cfg: DictConfig) -> None:
     if cfg.on_disk and cfg.real:
         raise ConfigError("on_disk and real are both set; give one of them")
     if cfg.on_disk or cfg.real:
-        # A set of another origin has no cases of ours; then the config says the task.
-        described = read_cases(folders[0]).config if has_cases(folders[0]) else cfg
-        task = build_task(described)
+        task = task_of_set(folders[0], cfg)
         reader = open_checked(cfg.on_disk, task, "on_disk") if cfg.on_disk else open_real(cfg.real, task)
         score(folders, with_gate(task, cfg.gate_mm), reader, output, **options)
         return

@@ -8,7 +8,7 @@ from rich.table import Table
 from synthex.cli.build import build_task, open_checked, open_real, plain
 from synthex.cli.gate import with_gate
 from synthex.cli.predict import open_cases
-from synthex.cli.sets import baselines_of, folders_of, has_cases, origin, pool_folders, read_cases
+from synthex.cli.sets import baselines_of, folders_of, has_cases, origin, pool_folders, read_cases, task_of_set
 from synthex.cli.terminal import console
 from synthex.core import ConfigError, InputError, Reader, Task
 from synthex.evaluation import (
@@ -18,6 +18,7 @@ from synthex.evaluation import (
     check_method_names,
     compare_methods,
     evaluate_methods,
+    headline_differences,
     write_comparison,
 )
 
@@ -40,6 +41,8 @@ def main(cfg: DictConfig) -> None:
     table = compare_methods(evaluations, plain(cfg.margins), seed=int(cfg.seed))
     written = write_comparison(Path(cfg.output).expanduser(), evaluations, table)
     console.print(terminal_comparison(table))
+    if (differences := headline_differences(table, protocol)) is not None:
+        console.print(differences)
     console.print(f"report: {written.report}", soft_wrap=True)
     console.print(f"figures: {written.comparison}", soft_wrap=True)
 
@@ -77,7 +80,7 @@ def cases_of(cfg: DictConfig, methods: dict[str, list[Path]]) -> tuple[Task, Rea
         raise ConfigError("on_disk and real are both set; give one of them")
     first = next(iter(described.values()), None)
     if cfg.on_disk or cfg.real:
-        task = build_task(first[0][1].config if first else cfg)
+        task = task_of_set(first[0][0] if first else next(iter(methods.values()))[0], cfg)
         reader = open_checked(cfg.on_disk, task, "on_disk") if cfg.on_disk else open_real(cfg.real, task)
         return with_gate(task, cfg.gate_mm), reader
     if first is None:

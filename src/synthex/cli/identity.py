@@ -23,7 +23,24 @@ def identity(cfg: DictConfig) -> DictConfig:
         for parent in parents:
             branch = branch.get(parent) or {}
         branch.pop(key, None)
+    _as_one_process(container)
     return OmegaConf.create(container)
+
+
+def _as_one_process(container: dict[str, Any]) -> None:
+    """Say what is one training however many processes share it: the batch of all of them together.
+
+    Not so with batch statistics, which each process has its own of, or all in common.
+    """
+    trainer, data = container.get("trainer") or {}, container.get("data") or {}
+    devices, nodes = trainer.get("devices", 1), int(trainer.pop("num_nodes", None) or 1)
+    count = len(devices) if isinstance(devices, list) else int(devices) if str(devices).isdigit() else 1
+    trainer.pop("strategy", None)
+    if not trainer.get("sync_batchnorm"):
+        trainer.pop("sync_batchnorm", None)
+    if count * nodes > 1:
+        trainer["devices"] = 1
+        data["batch_size"] = int(data["batch_size"]) * count * nodes
 
 
 def config_hash(cfg: DictConfig) -> str:

@@ -8,14 +8,12 @@ import h5py
 import numpy as np
 
 from synthex.cli.data_inspect import table
-from synthex.cli.data_picture import frame, mark, outline
+from synthex.cli.sample_sheet import draw_samples
 from synthex.cli.terminal import track
-from synthex.core import InputError, Reader, Sample, atomic_path
+from synthex.core import InputError, Reader, Sample
 from synthex.data.real import CovidCxr, DeepFluoro, HipFolders, HipStudy, PlainFolder, QataCov19
-from synthex.evaluation.pictures import radiological_display
 
 PANELS = 6
-_COLOURS = ("#ff5f5f", "#38c8ff", "#7dff7a", "#ffd24d", "#d18cff", "#ff9d4d")
 _HDF5 = (".h5", ".hdf5")
 
 
@@ -73,7 +71,8 @@ def inspect_reader(reader: Reader, title: str, output: Path) -> str:
             samples.append(sample)
     if not facts:
         raise problems[0] if problems else InputError(title, "holds no case", "give the folder of an archive")
-    _draw(samples[:PANELS], reader.landmarks, output)
+    shown_ones = [(sample, reader.landmarks) for sample in samples[:PANELS]]
+    draw_samples(shown_ones, output, lungs="lungs" in reader.structures)
     lines = [table(title, ("", ""), _rows(reader, facts)).rstrip()]
     if problems:
         first = problems[0]
@@ -136,31 +135,3 @@ def _rows(reader: Reader, facts: Sequence[dict[str, Any]]) -> list[tuple[str, st
 def _domains(facts: Sequence[dict[str, Any]]) -> list[str]:
     words = {"log": "log (bone bright)", "intensity": "intensity (bone dark)"}
     return [words[name] for name in sorted({fact["domain"] for fact in facts})]
-
-
-def _draw(samples: Sequence[Sample], landmarks: Sequence[str], output: Path) -> None:
-    """Images bone bright, with the outlines of the masks and the landmarks."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    columns = min(3, len(samples))
-    lines = -(-len(samples) // columns)
-    figure = Figure(figsize=(4.4 * columns, 4.6 * lines), dpi=110, facecolor="black", layout="constrained")
-    FigureCanvasAgg(figure)
-    panels = figure.subplots(lines, columns, squeeze=False).ravel()
-    for panel, sample in zip(panels, samples, strict=False):
-        height, width = sample.image.shape
-        panel.imshow(radiological_display(sample.image, sample.domain), cmap="gray", extent=(0, width, height, 0))
-        for channel, mask in enumerate(sample.masks):
-            if mask.any():
-                outline(panel, mask, _COLOURS[channel % len(_COLOURS)], offset=0.5)
-        panel.set_xlim(0, width)
-        panel.set_ylim(height, 0)
-        for (column, row), visible, name in zip(sample.landmarks, sample.visible, landmarks, strict=True):
-            if visible:
-                mark(panel, column, row, name)
-        frame(panel, sample.case_id)
-    for panel in panels[len(samples) :]:
-        panel.set_axis_off()
-    with atomic_path(output) as path:
-        figure.savefig(path, format="png", facecolor="black")

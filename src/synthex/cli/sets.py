@@ -6,10 +6,12 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from synthex.cli.build import plain
+from synthex.cli.build import build_task, plain
+from synthex.cli.compose import compose, options
 from synthex.cli.predict import BASELINE_FOLDER, CASES_FILE, read_yaml
-from synthex.core import ConfigError, EvalProtocol, InputError
-from synthex.evaluation import JSON_NAME, PredictionSet, pool, read_prediction_set
+from synthex.cli.terminal import console
+from synthex.core import ConfigError, EvalProtocol, InputError, Task
+from synthex.evaluation import JSON_NAME, PredictionSet, pool, read_prediction_set, task_of
 
 
 def folders_of(given: Any, what: str) -> list[Path]:
@@ -55,6 +57,22 @@ def read_cases(folder: Path) -> DictConfig:
     return cases
 
 
+def task_of_set(folder: Path, cfg: DictConfig) -> Task:
+    """The task of a set: as its cases say, or ``task=``, or the one of the name in its ``predictions.json``.
+
+    Raises:
+        ConfigError: It is none of ours, and ``task=`` does not say how it is scored.
+    """
+    if has_cases(folder):
+        return build_task(read_cases(folder).config)
+    if cfg.get("task"):
+        return build_task(cfg)
+    name = task_of(folder)
+    if name not in options("task"):
+        raise ConfigError(f"{folder} is for the task {name!r}, which conf/task does not have; say which: task=...")
+    return build_task(compose("evaluate", [f"task={name}"]))
+
+
 def has_cases(folder: Path) -> bool:
     """Whether a set says which cases it was predicted on."""
     return (folder / CASES_FILE).exists()
@@ -63,10 +81,13 @@ def has_cases(folder: Path) -> bool:
 def baselines_of(folders: Sequence[Path], protocol: EvalProtocol) -> PredictionSet | None:
     """The trivial predictor's answers beside sets, pooled; None unless every set has them.
 
-    A figure of the baseline on some of the cases would not be comparable: all of them or none.
+    A figure of the baseline on some of the cases would not be comparable: all of them or none, and a word about it.
     """
     paths = [folder / BASELINE_FOLDER for folder in folders]
-    return pool_folders(paths, protocol) if all(map(Path.exists, paths)) else None
+    lacking = [path for path in paths if not path.exists()]
+    if 0 < len(lacking) < len(paths):
+        console.print(f"no baseline is scored: {lacking[0]} does not exist", style="yellow", soft_wrap=True)
+    return None if lacking else pool_folders(paths, protocol)
 
 
 def pool_folders(folders: Sequence[Path], protocol: EvalProtocol) -> PredictionSet:

@@ -1,6 +1,7 @@
 """``synthex simulate``: simulated radiographs with their labels, on disk."""
 
 import json
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,32 @@ from synthex.cli.predict import LOADING, MAKE_CASES
 from synthex.cli.settings import choose
 from synthex.cli.subjects import fingerprints, from_files
 from synthex.cli.terminal import console, quiet_libraries, track
-from synthex.core import AnatomySource, ConfigError, Reader, derive_seed, write_json
-from synthex.data import SPLITS, Staging, write_folder, write_hdf5
+from synthex.core import (
+    AnatomySource,
+    ConfigError,
+    InputError,
+    Reader,
+    Sample,
+    Vocabulary,
+    derive_seed,
+    write_json,
+)
+from synthex.data import (
+    REQUEST_FILE,
+    SPLITS,
+    Shard,
+    Staging,
+    find_shards,
+    finish_shard,
+    shard_request,
+    write_folder,
+    write_hdf5,
+)
 from synthex.data.real import write_tool_folders
 from synthex.data.real.tool_export import check_one_structure
 from synthex.learning import limit_worker_threads
 
+DONE_FILE = "done.json"
 FORMATS = ("hdf5", "folder", "both", "tool_folders")
 
 
@@ -37,7 +58,7 @@ class _Stage(Dataset[int]):
 
 
 def main(cfg: DictConfig) -> None:
-    """Simulate ``cfg.count`` cases into ``cfg.output``; call again to finish what was cut."""
+    """Simulate ``cfg.count`` cases into ``cfg.output``, or one shard of them; call again to finish what was cut."""
     quiet_libraries()
     choose("split", cfg.split, SPLITS)
     choose("format", cfg.format, FORMATS)
@@ -46,6 +67,8 @@ def main(cfg: DictConfig) -> None:
     if cfg.translator is not None:
         raise ConfigError("translator=: simulate first, then `synthex translate apply` translates the folder")
     count = int(cfg.count)
+    shard = None if cfg.shard is None else Shard.parse(str(cfg.shard))
+    indices = range(count) if shard is None else shard.indices(count)
     task = build_task(cfg)
     if cfg.format == "tool_folders":
         check_one_structure(task.vocabulary)
@@ -53,17 +76,24 @@ def main(cfg: DictConfig) -> None:
     seed = int(cfg.seed) if cfg.split == "train" else int(cfg.data.eval_seed)
     reader = build_reader(cfg, task, source, cfg.split, count, seed)
     output = Path(cfg.output).expanduser()
-    staging = Staging(output, request(cfg, source, seed))
-    done = output / "done.json"
+    wanted = request(cfg, source, seed)
+    done = output / DONE_FILE
+    if shard is None and find_shards(output) and not done.exists():
+        remedy = f"make one of them with `synthex data merge {output}`, or give shard=i/n"
+        raise InputError(output, "holds an export in shards", remedy)
+    if shard is None or (output / REQUEST_FILE).exists():
+        staging = Staging(output, wanted)  # refuses what is there of another export
+    if shard is not None and not done.exists():
+        staging = Staging(shard.folder(output), shard_request(wanted, shard))
     if done.exists():
         staging.clear()  # a run killed here left it
         console.print(f"{output} is already complete ({count} radiographs)", soft_wrap=True)
         return
-    for path in output.rglob(".*.part.*"):  # what a killed run was writing
+    for path in staging.folder.rglob(".*.part.*"):  # what a killed run was writing
         path.unlink(missing_ok=True)
-    missing = staging.missing(count)
-    if len(missing) < count:
-        console.print(f"{output}: going on after {count - len(missing)} of {count} radiographs")
+    missing = staging.missing(indices)
+    if len(missing) < len(indices):
+        console.print(f"{staging.folder}: going on after {len(indices) - len(missing)} of {len(indices)} radiographs")
     if len(missing) >= len(source.subject_ids()):  # all of them will be needed: not in every worker
         prepare(reader)
     loader = DataLoader(
@@ -74,16 +104,26 @@ def main(cfg: DictConfig) -> None:
     )
     for _ in track(loader, "simulating", total=len(missing)):
         pass
-    vocabulary = task.vocabulary
-    written: list[Path] = []
-    if cfg.format in ("hdf5", "both"):
-        written += write_hdf5(output, staging.samples(count), vocabulary)
-    if cfg.format in ("folder", "both"):
-        written.append(write_folder(output, staging.samples(count), vocabulary))
-    if cfg.format == "tool_folders":
-        written.append(write_tool_folders(output, staging.samples(count), vocabulary))
-    write_json(done, {"count": count})
+    if shard is not None:
+        finish_shard(staging, shard, wanted, task.vocabulary)
+        console.print(f"{len(indices)} radiographs: {staging.folder}, shard {shard} of {output}", soft_wrap=True)
+        return
+    write_export(output, cfg.format, lambda: staging.samples(count), task.vocabulary, count)
     staging.clear()
+
+
+def write_export(
+    output: Path, form: str, samples: Callable[[], Iterable[Sample]], vocabulary: Vocabulary, count: int
+) -> None:
+    """Write all radiographs in the format that was asked for, and last of all that they are complete."""
+    written: list[Path] = []
+    if form in ("hdf5", "both"):
+        written += write_hdf5(output, samples(), vocabulary)
+    if form in ("folder", "both"):
+        written.append(write_folder(output, samples(), vocabulary))
+    if form == "tool_folders":
+        written.append(write_tool_folders(output, samples(), vocabulary))
+    write_json(output / DONE_FILE, {"count": count})
     console.print(f"{count} radiographs: " + ", ".join(str(path) for path in written), soft_wrap=True)
 
 

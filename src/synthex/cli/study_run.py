@@ -1,5 +1,6 @@
 """``synthex study run NAME``: every job of a study that is not done yet."""
 
+import os
 import signal
 import time
 from typing import Any
@@ -26,6 +27,7 @@ def main(cfg: DictConfig) -> None:
         check_integer("limit", cfg.limit, 0)
     chosen = choose_study(cfg, roots_of(cfg))
     jobs = chosen.of_jobs()
+    os.environ.setdefault("WANDB_RUN_GROUP", chosen.study.name)
     begun = time.monotonic()
     say(f"{chosen.study.name}, size {chosen.size}: {len(jobs)} jobs in {chosen.folder}")
     before = signal.signal(signal.SIGTERM, _interrupt)

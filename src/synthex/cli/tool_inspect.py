@@ -3,20 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from synthex.cli.data_inspect import table
-from synthex.cli.data_picture import frame, mark, outline
+from synthex.cli.sample_sheet import draw_samples
 from synthex.cli.terminal import track
-from synthex.core import InputError, Sample, atomic_path
+from synthex.core import InputError, Sample
 from synthex.data.real import ToolFolders
 from synthex.data.real.tool_layout import WHERE, Part, all_parts
-from synthex.evaluation.pictures import radiological_display
 
 PANELS = 6
-_MASK = "#38c8ff"
 
 
 @dataclass
@@ -87,7 +84,9 @@ def inspect_tool_folders(root: Path, output: Path) -> str:
     good = [tally for tally in tallies if tally.flags]
     if not good:
         raise tallies[0].problems[0]
-    _draw([(sample, tally.landmarks) for tally in good for sample in tally.shown], output)
+    samples = [(sample, tally.landmarks) for tally in good for sample in tally.shown]
+    spread = np.unique(np.linspace(0, len(samples) - 1, PANELS, dtype=int))  # over the folders
+    draw_samples([samples[index] for index in spread], output)
     return "\n".join((_parts_table(root, tallies, good[0].landmarks), _facts_table(good)))
 
 
@@ -148,34 +147,3 @@ def _facts_table(tallies: Sequence[_Tally]) -> str:
         distance = f"{low:.1f} to {high:.1f} mm, median {middle:.1f} mm"
         rows.insert(5, (f"{names[0]} to {names[1]}", distance))
     return table("As they are read", ("", ""), rows)
-
-
-def _draw(samples: Sequence[tuple[Sample, tuple[str, ...]]], output: Path) -> None:
-    """Images evenly spread over the folders, bone bright, with the outline of the mask and the landmarks."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    chosen = [samples[index] for index in np.unique(np.linspace(0, len(samples) - 1, PANELS, dtype=int))]
-    columns = min(3, len(chosen))
-    lines = -(-len(chosen) // columns)
-    figure = Figure(figsize=(4.4 * columns, 4.6 * lines), dpi=110, facecolor="black", layout="constrained")
-    FigureCanvasAgg(figure)
-    panels = figure.subplots(lines, columns, squeeze=False).ravel()
-    for panel, sample in zip(panels, chosen, strict=False):
-        _panel(panel, *sample)
-    for panel in panels[len(chosen) :]:
-        panel.set_axis_off()
-    with atomic_path(output) as path:
-        figure.savefig(path, format="png", facecolor="black")
-
-
-def _panel(panel: Any, sample: Sample, landmarks: Sequence[str]) -> None:
-    height, width = sample.image.shape
-    panel.imshow(radiological_display(sample.image, sample.domain), cmap="gray", extent=(0, width, height, 0))
-    outline(panel, sample.masks[0], _MASK, offset=0.5)
-    panel.set_xlim(0, width)
-    panel.set_ylim(height, 0)
-    for (column, row), visible, name in zip(sample.landmarks, sample.visible, landmarks, strict=True):
-        if visible:
-            mark(panel, column, row, name)
-    frame(panel, sample.case_id)

@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import os
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,10 +13,12 @@ import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.plugins.environments import LightningEnvironment
 
-from synthex.adaptation.translation import TranslatedFirst, Translator, load_translator
+from synthex.adaptation.translation import TranslatedFirst, load_translator
 from synthex.cli.build import build_readers, build_task, map_paths, plain, prepare
 from synthex.cli.evaluate import score
+from synthex.cli.finished import done_in_sweep, forget_finished, keep_finished
 from synthex.cli.identity import config_hash, identity
 from synthex.cli.predict import (
     BASELINE_FILE,
@@ -27,16 +30,21 @@ from synthex.cli.predict import (
     open_cases,
     write_predictions,
 )
+from synthex.cli.processes import team_of, trainer_options, with_devices
 from synthex.cli.settings import choose, input_size
 from synthex.cli.subjects import keep_subjects, read_subjects
 from synthex.cli.terminal import quiet_libraries, track
+from synthex.cli.tracking import track_scores, track_settings, tracked
 from synthex.cli.translation import read_translator
 from synthex.core import Augmentation, ConfigError, Reader, Task, derive_seed, write_text
 from synthex.data import LearningDataset, SyntheticReader, collate
 from synthex.evaluation import TrivialPredictor
 from synthex.learning import (
+    WANDB_ID_FILE,
+    Company,
     DataModule,
     DeviceRenderer,
+    EndTogether,
     ProjectionServer,
     SupervisedModule,
     check_compiler,
@@ -51,23 +59,35 @@ from synthex.projection.cuda import cuda_device
 
 log = logging.getLogger(__name__)
 
+STALE = ("metrics.csv", "summary.json", WANDB_ID_FILE)
+"""Files of a run that resume=never starts without, beside its checkpoints."""
+
+TERMINATED = 143
+"""Exit code of a process that SIGTERM has stopped, as in shells: 0 would mean that the run is done."""
+
 SEPARATE = ("resume", "test", "test_ct")
 """Settings that say what to do with a run, not what the run is: they are not kept with it."""
 
 
+@tracked()
 def main(cfg: DictConfig) -> float | None:
     """Train as ``cfg`` says, then test. Returns the primary score, for sweepers."""
     quiet_libraries()
     silence_lightning()
     choose("resume", cfg.resume, ("auto", "never"))
+    cfg = with_devices(cfg)
     if rendered_on_device(cfg):  # a missing GPU shows now, not after volumes have been prepared
         cuda_device()
     if cfg.compile:
         check_compiler(training_device(cfg))
     run = Path(cfg.paths.output_dir)
+    if (done := done_in_sweep(run, cfg)) is not None:
+        log.info("done before: %s, %s %s", run, done.primary, done.value)
+        return done.value
     task = build_task(cfg)
-    translator = read_translator(cfg)
+    read_translator(cfg)  # a mistake shows before the run has a folder
     checkpoint = enter_run(run, cfg, task)
+    forget_finished(run)
     readers = build_readers(cfg, task)
     keep_subjects(run, cfg, readers, resumed=checkpoint is not None)
     if cfg.test and cfg.test_ct is not None:  # a bad file shows now, not after a night of training
@@ -75,10 +95,13 @@ def main(cfg: DictConfig) -> float | None:
     for reader in readers.values():
         if isinstance(reader, SyntheticReader):
             prepare(reader)
-    fit(cfg, task, readers, run, checkpoint, translator)
+    with team_of(cfg, run, checkpoint) as company:
+        fit(cfg, task, readers, run, checkpoint, company)
     log.info("trained: weights in %s", find_weights(run))
     keep_baseline(run / BASELINE_FILE, readers["train"], int(cfg.baseline_samples))
-    return test(cfg, task, run) if cfg.test else None
+    value = test(cfg, task, run) if cfg.test else None
+    keep_finished(run, cfg, task.protocol.primary, value)
+    return value
 
 
 def enter_run(run: Path, cfg: DictConfig, task: Task) -> Path | None:
@@ -98,7 +121,7 @@ def enter_run(run: Path, cfg: DictConfig, task: Task) -> Path | None:
             )
         log.info("going on from %s", checkpoint)
     if cfg.resume == "never":
-        for path in (*(run / "checkpoints").glob("*.ckpt"), run / "metrics.csv", run / "summary.json"):
+        for path in (*(run / "checkpoints").glob("*.ckpt"), *(run / one for one in STALE)):
             path.unlink(missing_ok=True)
     if checkpoint is None:
         (run / BASELINE_FILE).unlink(missing_ok=True)
@@ -131,9 +154,9 @@ def fit(
     readers: dict[str, Reader],
     run: Path,
     checkpoint: Path | None,
-    translator: Translator | None = None,
+    company: Company | None = None,
 ) -> None:
-    """Train until the config's last step; a finished run is left as it is."""
+    """Train until the config's last step, alone or in company; a finished run is left as it is."""
     data = cfg.data
     seed = int(cfg.seed)
     pl.seed_everything(derive_seed(seed, "weights") % 2**32, workers=False, verbose=False)
@@ -153,6 +176,7 @@ def fit(
         )
     prepared: dict[str, Any] = {"normalization": data.normalization, "input_size": side}
     augment: Augmentation = instantiate(cfg.augment)
+    translator = read_translator(cfg)
     if translator is not None:
         augment = TranslatedFirst(translator, augment)
     train = LearningDataset(readers["train"], size, augment, seed=seed, **prepared)
@@ -182,19 +206,36 @@ def fit(
         channels_last=bool(cfg.channels_last),
         seed=seed,
         extra={"task": task.name, "config": config_hash(cfg)},
+        validation_images=None if company is None else int(data.batch_size),
     )
     callbacks = [instantiate(node) for node in cfg.callbacks.values() if node is not None]
     loggers = [instantiate(node) for node in cfg.logger.values() if node is not None]
-    trainer: pl.Trainer = instantiate(cfg.trainer, callbacks=callbacks, logger=loggers)
+    if company is None or company.rank.number == 0:
+        track_settings(loggers, cfg)
+    options = on_cluster(cfg) | trainer_options(cfg, None if company is None else company.rank)
+    callbacks += [] if company is None else [EndTogether()]
+    trainer: pl.Trainer = instantiate(cfg.trainer, callbacks=callbacks, logger=loggers, **options)
     describe(task, readers, network, trainer, run)
+    if company is not None:
+        company.join(trainer.strategy.root_device)
     try:
         with projections(cfg, train, trainer.strategy.root_device):
             trainer.fit(
                 module, datamodule=datamodule, ckpt_path=str(checkpoint) if checkpoint else None, weights_only=True
             )
-    except SystemExit:  # how Lightning answers Ctrl-C
+    except SystemExit as stop:  # how Lightning answers Ctrl-C, and SIGTERM: without an exit code
         log.info("stopped; to go on: %s", continuing(run))
-        raise
+        raise SystemExit(TERMINATED if stop.code is None else stop.code) from None
+
+
+def on_cluster(cfg: DictConfig) -> dict[str, Any]:
+    """Arguments of the trainer in a job of Slurm, which Lightning is not to requeue.
+
+    Its own way resumes from a checkpoint of its own, made wherever the signal comes, be it in the midst of a step.
+    """
+    if cfg.trainer.get("plugins") is not None or "SLURM_JOB_ID" not in os.environ:
+        return {}
+    return {"plugins": [LightningEnvironment()]}
 
 
 def training_device(cfg: DictConfig) -> torch.device:
@@ -243,7 +284,8 @@ def describe(task: Task, readers: dict[str, Reader], network: torch.nn.Module, t
             log.info("%-9s %d cases on disk", split, len(reader))
     parameters = sum(value.numel() for value in network.parameters()) / 1e6
     log.info("network   %s, %.1f million parameters", type(network).__name__, parameters)
-    log.info("device    %s, precision %s", trainer.strategy.root_device, trainer.precision)
+    several = f", {trainer.world_size} processes" if trainer.world_size > 1 else ""
+    log.info("device    %s, precision %s%s", trainer.strategy.root_device, trainer.precision, several)
     log.info("output    %s", run)
     log.info("to go on after a crash: %s", continuing(run))
 
@@ -287,6 +329,7 @@ def test(cfg: DictConfig, task: Task, run: Path) -> float | None:
             batch_size=int(trained.data.batch_size),
         )
         result = score(folder, task, reader, output)
+        track_scores("test" if ct is None else "ct", result)
         primary = result.summary.get(task.protocol.primary) if primary is None else primary
     return primary
 

@@ -1,7 +1,7 @@
 """Samples to batches: splits by subject, synthetic and on-disk readers, the one preprocess function."""
 
 from synthex.data.dataset import LearningDataset, collate
-from synthex.data.export import Staging, write_folder, write_hdf5
+from synthex.data.export import REQUEST_FILE, Staging, write_folder, write_hdf5
 from synthex.data.folds import (
     Fold,
     folds_from_csv,
@@ -15,23 +15,29 @@ from synthex.data.folds import (
 )
 from synthex.data.on_disk import FolderReader, Hdf5Reader, open_export
 from synthex.data.preprocess import PixelMap, fit, normalize, preprocess, resize, to_log
+from synthex.data.shards import Parts, Shard, find_shards, finish_shard, open_shards, shard_request
 from synthex.data.some_cases import SomeCases
 from synthex.data.splits import SPLITS, Subset, round_robin, split_subjects
 from synthex.data.synthetic import ENDLESS, SyntheticReader
 
 __all__ = [
     "ENDLESS",
+    "REQUEST_FILE",
     "SPLITS",
     "Fold",
     "FolderReader",
     "Hdf5Reader",
     "LearningDataset",
+    "Parts",
     "PixelMap",
+    "Shard",
     "SomeCases",
     "Staging",
     "Subset",
     "SyntheticReader",
     "collate",
+    "find_shards",
+    "finish_shard",
     "fit",
     "folds_from_csv",
     "folds_from_json",
@@ -42,9 +48,11 @@ __all__ = [
     "leave_one_out",
     "normalize",
     "open_export",
+    "open_shards",
     "preprocess",
     "resize",
     "round_robin",
+    "shard_request",
     "split_subjects",
     "to_log",
     "with_validation",

@@ -22,6 +22,7 @@ from synthex.data.encoding import encode_rle, exclusive_labels
 
 SCHEMA = 1
 IMAGES_FILE, LABELS_FILE, ANNOTATIONS_FILE = "images.h5", "labels.h5", "annotations.json"
+REQUEST_FILE = "request.json"
 NOT_VISIBLE = -1.0
 """Coordinate of a landmark that is not visible: outside the image, so the study's readers drop it too."""
 
@@ -40,7 +41,7 @@ class Staging:
     def __init__(self, folder: str | Path, request: Mapping[str, Any]) -> None:
         self.folder = Path(folder)
         self.path = self.folder / ".staging"
-        request_file = self.folder / "request.json"
+        request_file = self.folder / REQUEST_FILE
         wanted = json.loads(json.dumps(dict(request)))
         if request_file.exists():
             try:
@@ -59,9 +60,10 @@ class Staging:
         else:
             write_json(request_file, wanted)
 
-    def missing(self, count: int) -> list[int]:
-        """Indices below ``count`` that are not finished."""
-        return [index for index in range(count) if not self._file(index).exists()]
+    def missing(self, indices: int | range) -> list[int]:
+        """Indices of a range, or below a number, that are not finished."""
+        wanted = range(indices) if isinstance(indices, int) else indices
+        return [index for index in wanted if not self.file(index).exists()]
 
     def add(self, index: int, sample: Sample) -> None:
         """Store one finished sample."""
@@ -73,7 +75,7 @@ class Staging:
             "magnification": sample.magnification,
             "record": dict(sample.record),
         }
-        with atomic_path(self._file(index)) as path:
+        with atomic_path(self.file(index)) as path:
             np.savez_compressed(
                 path,
                 image=sample.image,
@@ -92,7 +94,7 @@ class Staging:
             InputError: The staged file is damaged.
         """
         try:
-            with np.load(self._file(index)) as stored:
+            with np.load(self.file(index)) as stored:
                 shape = tuple(stored["shape"])
                 bits = np.unpackbits(stored["masks"], count=int(np.prod(shape)))
                 return Sample(
@@ -104,7 +106,7 @@ class Staging:
                     **json.loads(str(stored["meta"])),
                 )
         except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-            raise InputError(self._file(index), f"is damaged ({error})", "delete it and run again") from error
+            raise InputError(self.file(index), f"is damaged ({error})", "delete it and run again") from error
 
     def samples(self, count: int) -> Iterator[Sample]:
         """All samples in order."""
@@ -114,7 +116,8 @@ class Staging:
         """Forget the staged samples; the export is complete."""
         shutil.rmtree(self.path, ignore_errors=True)
 
-    def _file(self, index: int) -> Path:
+    def file(self, index: int) -> Path:
+        """Where a finished sample is kept."""
         return self.path / f"{index:06d}.npz"
 
 

@@ -14,6 +14,7 @@ from synthex.data.export import ANNOTATIONS_FILE, IMAGES_FILE, LABELS_FILE
 from synthex.data.real.tool_folders import ToolFolders
 from synthex.data.real.tool_layout import IMAGES as TOOL_IMAGES
 from synthex.data.real.tool_layout import SIDECAR
+from synthex.data.shards import find_shards
 
 _REMEDY = "write it again with `synthex simulate`"
 
@@ -33,6 +34,8 @@ def open_export(folder: str | Path) -> Reader:
         return FolderReader(folder)
     if (folder / ".staging").exists() and not (folder / SIDECAR).exists():
         raise InputError(folder, "holds an unfinished export", "run the same `synthex simulate` again to finish it")
+    if find_shards(folder):
+        raise InputError(folder, "holds an export in shards", "make one of them with `synthex data merge`")
     if (folder / TOOL_IMAGES).is_dir():
         return ToolFolders(folder)
     problem = f"has neither {IMAGES_FILE} and {LABELS_FILE} nor {ANNOTATIONS_FILE} nor {TOOL_IMAGES}"

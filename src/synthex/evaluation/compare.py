@@ -2,16 +2,16 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from itertools import combinations
-from typing import Any
+from dataclasses import dataclass, field, replace
+from itertools import combinations, product
 
 import numpy as np
 from jaxtyping import Float
 
 from synthex.core import ConfigError, derive_rng
+from synthex.evaluation.comparison_table import ComparisonTable, DifferenceRow, MethodRow
 from synthex.evaluation.scores import Scores, bounds_of
-from synthex.metrics import Comparison, benjamini_hochberg, compare_paired, describe, holm
+from synthex.metrics import Comparison, Ratio, benjamini_hochberg, compare_paired, describe, holm, ratio_of_means
 
 QUANTITIES = {
     "landmark_error_mm": "error of detected landmarks, mm",
@@ -32,6 +32,8 @@ class Figures:
         subject_ids: Subject of each case.
         values: Method to its N x K figures; NaN where there is none.
         bounds: Smallest and largest value that the figure can have.
+        trivial: The same of trivial predictors: each method is compared with them, they are not with each other.
+        unpooled: Those of them that answer for some of the names only, and are in no pair of all names.
     """
 
     quantity: str
@@ -39,93 +41,8 @@ class Figures:
     subject_ids: tuple[str, ...]
     values: Mapping[str, Float[np.ndarray, "N K"]]
     bounds: tuple[float, float] = (-math.inf, math.inf)
-
-
-@dataclass(frozen=True)
-class MethodRow:
-    """A figure of one method, over all the values it has.
-
-    Attributes:
-        quantity: Key of the figure.
-        name: Landmark or structure; empty for all of them, pooled.
-        method: Its name.
-        count: Values.
-        mean: NaN without values.
-        std: Population standard deviation.
-        ci_low: Lower end of the 95 % bootstrap interval of the mean, by subject.
-        ci_high: Upper end.
-    """
-
-    quantity: str
-    name: str
-    method: str
-    count: int
-    mean: float
-    std: float
-    ci_low: float
-    ci_high: float
-
-
-@dataclass(frozen=True)
-class DifferenceRow:
-    """Two methods on the pairs that both have.
-
-    Attributes:
-        quantity: Key of the figure.
-        name: Landmark or structure; empty for all of them, pooled.
-        first: A method.
-        second: Another; differences are first - second.
-        comparison: All tests.
-        test: Which of them gives ``p`` and ``equivalence_p``: ``bootstrap``; ``t`` where there are too few subjects to
-            resample; empty where nothing could be tested.
-        p: Of no difference; NaN where it could not be tested.
-        p_holm: Corrected for the family, which is all pairs of methods of one quantity: one family for the pooled
-            rows, one for the rows by name.
-        p_bh: Corrected after Benjamini and Hochberg, same family.
-        equivalence_p: Of a difference beyond the margin; NaN without a margin.
-        equivalence_p_holm: Corrected for the same family.
-    """
-
-    quantity: str
-    name: str
-    first: str
-    second: str
-    comparison: Comparison
-    test: str
-    p: float
-    p_holm: float
-    p_bh: float
-    equivalence_p: float
-    equivalence_p_holm: float
-
-
-@dataclass(frozen=True)
-class ComparisonTable:
-    """All of it.
-
-    Attributes:
-        methods: Names, in the order given.
-        cases: Number of cases compared.
-        subjects: Number of their subjects.
-        figures: Rows of methods.
-        differences: Rows of pairs of methods.
-    """
-
-    methods: tuple[str, ...]
-    cases: int
-    subjects: int
-    figures: tuple[MethodRow, ...]
-    differences: tuple[DifferenceRow, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """As plain JSON values; None for what does not exist."""
-        return {
-            "methods": list(self.methods),
-            "cases": self.cases,
-            "subjects": self.subjects,
-            "figures": [_plain(asdict(row)) for row in self.figures],
-            "differences": [_plain(asdict(row) | {"comparison": row.comparison.to_json()}) for row in self.differences],
-        }
+    trivial: Mapping[str, Float[np.ndarray, "N K"]] = field(default_factory=dict)
+    unpooled: tuple[str, ...] = ()
 
 
 def compare_scores(
@@ -150,7 +67,7 @@ def compare_scores(
         ConfigError: Fewer than two methods, other cases, names or truth, or a margin that is not positive or is of an
             unknown quantity.
     """
-    aligned = _align(scores, shared_cases)
+    aligned = align(scores, shared_cases)
     unknown = sorted(set(margins or {}) - set(QUANTITIES))
     if unknown:
         raise ConfigError(f"there is no quantity {unknown[0]}; margins are of {', '.join(QUANTITIES)}")
@@ -176,22 +93,22 @@ def compare_scores(
 def compare_figures(
     figures: Figures, margin: float | int | None = None, *, seed: int = 0, resamples: int = 4000
 ) -> ComparisonTable:
-    """Compare methods in any figure of cases (F2, sensitivity, ...).
+    """Compare methods in any figure of cases (F2, sensitivity, ...), with each other and with trivial predictors.
 
     Args:
-        figures: Of at least two methods.
+        figures: Of at least two methods, or of a method and a trivial predictor.
         margin: Difference that does not matter; None tests no equivalence.
         seed: Of the bootstrap.
         resamples: Number of its replicates.
 
     Raises:
-        ConfigError: Fewer than two methods, tables of another shape, or a margin that is not positive.
+        ConfigError: There is no pair, tables have another shape, or a margin is not positive.
     """
-    methods = tuple(figures.values)
+    everyone = {**figures.values, **figures.trivial}
     shape = (len(figures.subject_ids), len(figures.names))
-    if len(methods) < 2:
-        raise ConfigError(f"a comparison needs at least two methods, got {len(methods)}")
-    for method, values in figures.values.items():
+    if not figures.values or len(everyone) < 2:
+        raise ConfigError(f"a comparison needs at least two methods, got {len(figures.values)}")
+    for method, values in everyone.items():
         if values.shape != shape:
             raise ConfigError(f"{method} has {figures.quantity} of shape {values.shape}, {shape} are compared")
     if margin is not None and not 0 < margin < math.inf:
@@ -203,27 +120,39 @@ def compare_figures(
     overall: list[DifferenceRow] = []
     by_name: list[DifferenceRow] = []
     for name, column in columns:
-        tables = {method: values[:, column] for method, values in figures.values.items()}
-        width = next(iter(tables.values())).shape[1]
+        tables = {method: values[:, column].ravel() for method, values in everyone.items()}
+        width = len(figures.names[column])
         subjects = [subject for subject in figures.subject_ids for _ in range(width)]
         for method, table in tables.items():
             rng = derive_rng("compare", seed, figures.quantity, name, method)
-            found = describe(table.ravel(), subjects, rng, figures.bounds)
+            found = describe(table, subjects, rng, figures.bounds)
             ends = (found.ci95.low, found.ci95.high)
             method_rows.append(MethodRow(figures.quantity, name, method, found.count, found.mean, found.std, *ends))
-        for first, second in combinations(methods, 2):
+        for first, second in _pairs(figures, name, tables):
+            one, two = tables[first], tables[second]
             rng = derive_rng("compare", seed, figures.quantity, name, first, second)
-            result = compare_paired(
-                tables[first].ravel(), tables[second].ravel(), subjects, rng, margin, resamples=resamples
-            )
-            (by_name if name else overall).append(_difference(figures.quantity, name, first, second, result))
+            result = compare_paired(one, two, subjects, rng, margin, resamples=resamples)
+            rng = derive_rng("ratio", seed, figures.quantity, name, first, second)
+            ratio = ratio_of_means(one, two, subjects, rng, resamples=resamples)
+            (by_name if name else overall).append(_difference(figures.quantity, name, first, second, result, ratio))
     return ComparisonTable(
-        methods,
+        tuple(everyone),
         len(figures.subject_ids),
         len(set(figures.subject_ids)),
         tuple(method_rows),
         (*_corrected(overall), *_corrected(by_name)),
+        tuple(figures.trivial),
     )
+
+
+def _pairs(figures: Figures, name: str, tables: Mapping[str, np.ndarray]) -> list[tuple[str, str]]:
+    """Every two methods, and every method with the trivial predictors that answer for the name."""
+    answering = [
+        other
+        for other in figures.trivial
+        if np.isfinite(tables[other]).any() and (name or figures.names == ("",) or other not in figures.unpooled)
+    ]
+    return [*combinations(figures.values, 2), *product(figures.values, answering)]
 
 
 def _table(scores: Scores, quantity: str) -> np.ndarray:
@@ -234,14 +163,14 @@ def _table(scores: Scores, quantity: str) -> np.ndarray:
     }[quantity]()
 
 
-def _difference(quantity: str, name: str, first: str, second: str, result: Comparison) -> DifferenceRow:
+def _difference(quantity: str, name: str, first: str, second: str, result: Comparison, ratio: Ratio) -> DifferenceRow:
     nan = float("nan")
     resampled = not math.isnan(result.bootstrap.p)
     p = result.bootstrap.p if resampled else result.t_test.p
     equivalence = result.equivalence_bootstrap if resampled else result.equivalence
     equivalence_p = nan if equivalence is None else equivalence.p
     test = "bootstrap" if resampled else "" if math.isnan(p) else "t"
-    return DifferenceRow(quantity, name, first, second, result, test, p, nan, nan, equivalence_p, nan)
+    return DifferenceRow(quantity, name, first, second, result, ratio, test, p, nan, nan, equivalence_p, nan)
 
 
 def _corrected(rows: Sequence[DifferenceRow]) -> list[DifferenceRow]:
@@ -249,16 +178,17 @@ def _corrected(rows: Sequence[DifferenceRow]) -> list[DifferenceRow]:
     equivalence = np.array([row.equivalence_p for row in rows], dtype=np.float64)
     columns = (holm(p).tolist(), benjamini_hochberg(p).tolist(), holm(equivalence).tolist())
     return [
-        DifferenceRow(
-            row.quantity, row.name, row.first, row.second, row.comparison, row.test,
-            row.p, by_holm, by_bh, row.equivalence_p, equivalence_by_holm,
-        )
+        replace(row, p_holm=by_holm, p_bh=by_bh, equivalence_p_holm=equivalence_by_holm)
         for row, by_holm, by_bh, equivalence_by_holm in zip(rows, *columns, strict=True)
-    ]  # fmt: skip
+    ]
 
 
-def _align(scores: Mapping[str, Scores], shared_cases: bool) -> dict[str, tuple[Scores, list[int]]]:
-    """Each method with the rows of the cases to compare, in one order."""
+def align(scores: Mapping[str, Scores], shared_cases: bool = False) -> dict[str, tuple[Scores, list[int]]]:
+    """Each method with the rows of the cases to compare, in one order.
+
+    Raises:
+        ConfigError: As :func:`compare_scores`.
+    """
     if len(scores) < 2:
         raise ConfigError(f"a comparison needs at least two methods, got {len(scores)}")
     (first, reference), *others = scores.items()
@@ -284,7 +214,3 @@ def _align(scores: Mapping[str, Scores], shared_cases: bool) -> dict[str, tuple[
         ):
             raise ConfigError(f"{method} was scored against another truth than {first}; evaluate both on one dataset")
     return {method: (found, rows[method]) for method, found in scores.items()}
-
-
-def _plain(row: dict[str, Any]) -> dict[str, Any]:
-    return {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in row.items()}

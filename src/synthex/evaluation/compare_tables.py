@@ -1,15 +1,13 @@
 """A comparison of methods as CSV files and as LaTeX tables in the form of the paper."""
 
-import csv
-import io
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
-from synthex.evaluation.compare import QUANTITIES, ComparisonTable, DifferenceRow, MethodRow
-
-DIGITS = {"landmark_error_mm": 2, "landmark_error_mm_all": 2}
-"""Decimals of quantities in LaTeX; 3 for all others, which lie in [0, 1]."""
+from synthex.evaluation.compare import QUANTITIES
+from synthex.evaluation.comparison_table import ComparisonTable, DifferenceRow, MethodRow
+from synthex.evaluation.csv_text import csv_text
+from synthex.evaluation.quantities import DIGITS
 
 _FIGURE_HEADER = ("quantity", "name", "method", "count", "mean", "std", "ci95_low", "ci95_high")
 _DIFFERENCE_HEADER = (
@@ -25,6 +23,9 @@ _DIFFERENCE_HEADER = (
     "difference",
     "ci95_low",
     "ci95_high",
+    "ratio",
+    "ratio_ci95_low",
+    "ratio_ci95_high",
     "test",
     "p",
     "p_holm",
@@ -49,19 +50,24 @@ def comparison_csv(table: ComparisonTable) -> dict[str, str]:
     value that does not exist.
     """
     return {
-        "comparison_methods.csv": _csv(
+        "comparison_methods.csv": csv_text(
             _FIGURE_HEADER,
             (
                 (row.quantity, row.name, row.method, row.count, row.mean, row.std, row.ci_low, row.ci_high)
                 for row in table.figures
             ),
         ),
-        "comparison_differences.csv": _csv(_DIFFERENCE_HEADER, map(_difference_cells, table.differences)),
+        "comparison_differences.csv": differences_csv(table),
     }
 
 
+def differences_csv(table: ComparisonTable) -> str:
+    """One row a quantity, name and pair."""
+    return csv_text(_DIFFERENCE_HEADER, map(_difference_cells, table.differences))
+
+
 def comparison_latex(table: ComparisonTable, interval: Literal["half_width", "ends"] = "half_width") -> str:
-    """Two ``tabular`` environments a quantity: methods as columns, then their differences.
+    """Two ``tabular`` environments a quantity: methods and trivial predictors as columns, then the differences.
 
     Args:
         table: What was found.
@@ -93,6 +99,9 @@ def _difference_cells(row: DifferenceRow) -> Sequence[Any]:
         found.difference,
         found.bootstrap.low,
         found.bootstrap.high,
+        row.ratio.value,
+        row.ratio.low,
+        row.ratio.high,
         row.test,
         row.p,
         row.p_holm,
@@ -123,18 +132,26 @@ def _latex_differences(table: ComparisonTable, quantity: str) -> str:
     for row in table.differences:
         if row.quantity == quantity:
             found = row.comparison
-            ends = f" ({_number(found.bootstrap.low, digits)} to {_number(found.bootstrap.high, digits)})"
             body.append(
                 (
                     escape_latex(row.name or "all"),
                     escape_latex(f"{row.first} - {row.second}"),
-                    _number(found.difference, digits) + (ends if math.isfinite(found.bootstrap.low) else ""),
+                    _number(found.difference, digits) + _ends(found.bootstrap.low, found.bootstrap.high, digits),
                     _p(row.p_holm),
                     _number(found.effect, 2),
+                    _number(row.ratio.value, 2) + _ends(row.ratio.low, row.ratio.high, 2),
                     _p(row.equivalence_p_holm),
                 )
             )
-    header = ("", "methods", "difference (95\\,\\% CI)", "$p$ (Holm)", "$d_z$", "$p$ equivalence (Holm)")
+    header = (
+        "",
+        "methods",
+        "difference (95\\,\\% CI)",
+        "$p$ (Holm)",
+        "$d_z$",
+        "ratio (95\\,\\% CI)",
+        "$p$ equivalence (Holm)",
+    )
     return _tabular(f"{quantity}, differences", header, body)
 
 
@@ -158,7 +175,11 @@ def _paper_cell(row: MethodRow, interval: str) -> str:
         return cell
     if interval == "half_width":
         return f"{cell} ({(row.ci_high - row.ci_low) / 2:.{digits}f})"
-    return f"{cell} ({_number(row.ci_low, digits)} to {_number(row.ci_high, digits)})"
+    return cell + _ends(row.ci_low, row.ci_high, digits)
+
+
+def _ends(low: float, high: float, digits: int) -> str:
+    return f" ({_number(low, digits)} to {_number(high, digits)})" if math.isfinite(low) else ""
 
 
 def _number(value: float, digits: int) -> str:
@@ -183,17 +204,3 @@ _ESCAPES = {character: f"\\{character}" for character in "&%$#_{}"} | {
 def escape_latex(text: str) -> str:
     """Text with the characters that LaTeX takes for commands written as themselves."""
     return "".join(_ESCAPES.get(character, character) for character in text)
-
-
-def _csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows([_cell(value) for value in row] for row in rows)
-    return buffer.getvalue()
-
-
-def _cell(value: Any) -> Any:
-    if value is None or (isinstance(value, float) and not math.isfinite(value)):
-        return ""
-    return f"{value:.6g}" if isinstance(value, float) else value

@@ -19,7 +19,10 @@ from synthex.evaluation.mask_table import mask_score_header, mask_score_rows
 from synthex.evaluation.scorer import Evaluation
 from synthex.evaluation.summary import documented_keys
 from synthex.evaluation.tables import gate_text, interval_note, interval_text, number, overall_rows, spread_text
+from synthex.evaluation.trivial_table import trivial_section
 from synthex.evaluation.viewer import viewer
+
+_CORRECTION = "the predictors in one figure, and for landmarks or structures one by one"
 
 FEW_STRUCTURES = 3
 """Up to so many structures are shown one by one: a mean over unlike ones, such as lesion and lungs, says little."""
@@ -49,6 +52,7 @@ def render_report(
         _cards(evaluation),
         f'<p class="soft">{escape(gate_text(evaluation))}</p>' if evaluation.protocol.gate is not None else "",
         _comparison(evaluation),
+        "" if evaluation.against is None else trivial_section(evaluation.against, evaluation.protocol, _CORRECTION),
     ]
     if scores.landmarks:
         body += [

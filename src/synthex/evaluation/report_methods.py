@@ -6,17 +6,18 @@ from html import escape
 from typing import Any
 
 from synthex.evaluation.charts import methods_curve_chart, methods_dice_chart, methods_distribution_chart
-from synthex.evaluation.compare import ComparisonTable, DifferenceRow, MethodRow
-from synthex.evaluation.compare_tables import DIGITS
+from synthex.evaluation.comparison_table import ComparisonTable, DifferenceRow, MethodRow
 from synthex.evaluation.markup import figure, legend, page, table, warning
-from synthex.evaluation.methods import LABELS, LOWER_IS_BETTER
+from synthex.evaluation.quantities import DIGITS, LABELS, LOWER_IS_BETTER
 from synthex.evaluation.report import FEW_STRUCTURES, provenance
 from synthex.evaluation.scorer import Evaluation
 from synthex.evaluation.scores import AREA, MASK_QUANTITIES
-from synthex.evaluation.tables import interval_note, number
+from synthex.evaluation.tables import interval_note
+from synthex.evaluation.trivial_table import ALPHA, difference_text, ratio_text, trivial_section, winner
 from synthex.evaluation.viewer import viewer
+from synthex.evaluation.wording import number, p_text
 
-_ALPHA = 0.05  # below it a corrected p value is called a finding
+_CORRECTION = "all pairs in one figure, those of methods included"
 
 
 def render_methods_report(
@@ -37,6 +38,7 @@ def render_methods_report(
     headline = title or f"Comparison of methods: {first.protocol.task.replace('_', ' ')}"
     quantities = list(dict.fromkeys(row.quantity for row in comparison.figures))
     own = _apart(first)
+    pairs = [row for row in comparison.differences if row.second not in comparison.trivial]
     body = [
         f"<h1>{escape(headline)}</h1>",
         f'<p class="soft">{comparison.cases} images of {comparison.subjects} subjects, the same for all methods · task '
@@ -50,10 +52,12 @@ def render_methods_report(
         _by_name(comparison, [quantity for quantity in quantities if not own.get(quantity)], len(evaluations)),
         "<h2>Are they different?</h2>",
         '<p class="soft">Every pair on the cases that both have a figure for; tests are by subject. '
-        "p values are corrected after Holm for all pairs in one figure. A large p does not show that two "
+        "p values are corrected after Holm for all pairs in one figure, those with trivial predictors included. The "
+        "ratio is the mean of the first as a share of that of the second. A large p does not show that two "
         "methods are as good as each other; the test of equivalence does, within its margin.</p>",
-        _differences(_main_differences(comparison, own)),
-        _named_differences([row for row in comparison.differences if row.name and not own.get(row.quantity)]),
+        _differences(_main_differences(pairs, own)),
+        _named_differences([row for row in pairs if row.name and not own.get(row.quantity)]),
+        trivial_section(comparison, first.protocol, _CORRECTION),
         "<h2>Curves</h2>",
         legend(list(evaluations)),
         f'<div class="pair">{"".join(_charts(evaluations, own.get("dice", ())))}</div>',
@@ -138,10 +142,10 @@ def _paper_cell(row: MethodRow, css: str) -> str:
     return f'<span class="{css}" title="{escape(hint)}">{text}</span>'
 
 
-def _main_differences(comparison: ComparisonTable, apart: Mapping[str, tuple[str, ...]]) -> list[DifferenceRow]:
+def _main_differences(pairs: Sequence[DifferenceRow], apart: Mapping[str, tuple[str, ...]]) -> list[DifferenceRow]:
     """Pooled rows first, then those of structures that are shown one by one, structure by structure."""
     names = ["", *apart.get("dice", ())]
-    rows = [row for row in comparison.differences if bool(row.name) == bool(apart.get(row.quantity))]
+    rows = [row for row in pairs if bool(row.name) == bool(apart.get(row.quantity))]
     return sorted(rows, key=lambda row: names.index(row.name))
 
 
@@ -153,41 +157,30 @@ def _named_differences(rows: Sequence[DifferenceRow]) -> str:
 
 def _differences(rows: Sequence[DifferenceRow]) -> str:
     tested = any(math.isfinite(row.equivalence_p) for row in rows)
-    header = ("", "methods", "difference (95 % CI)", "p (Holm)", "effect d_z", "finding")
+    header = ("", "methods", "difference (95 % CI)", "p (Holm)", "effect d_z", "ratio (95 % CI)", "finding")
     body = []
     for row in rows:
-        found, digits = row.comparison, DIGITS.get(row.quantity, 3)
-        low, high = found.bootstrap.low, found.bootstrap.high
-        ends = f" ({low:.{digits}f} to {high:.{digits}f})" if math.isfinite(low) and math.isfinite(high) else ""
+        found = row.comparison
         cells = [
             _label(row.quantity, row.name),
             escape(f"{row.first} − {row.second}"),
-            f'<span title="{found.counts[0]} pairs of {found.subjects[0]} subjects">'
-            f"{number(found.difference, digits)}{ends}</span>",
-            _p_text(row.p_holm),
+            f'<span title="{found.counts[0]} pairs of {found.subjects[0]} subjects">{difference_text(row)}</span>',
+            escape(p_text(row.p_holm)),
             number(found.effect),
+            ratio_text(row),
             escape(_finding(row)),
         ]
-        body.append([*cells[:4], *([_p_text(row.equivalence_p_holm)] if tested else []), *cells[4:]])
+        body.append([*cells[:4], *([escape(p_text(row.equivalence_p_holm))] if tested else []), *cells[4:]])
     return table((*header[:4], *(["p equivalent"] if tested else []), *header[4:]), body)
 
 
 def _finding(row: DifferenceRow) -> str:
     if not math.isfinite(row.p_holm):
         return "not tested"
-    words = []
-    if row.p_holm < _ALPHA:
-        first_wins = (row.comparison.difference < 0) == (row.quantity in LOWER_IS_BETTER)
-        words.append(f"{row.first if first_wins else row.second} better")
-    if row.equivalence_p_holm < _ALPHA:
+    words = [f"{winner(row)} better"] if winner(row) else []
+    if row.equivalence_p_holm < ALPHA:
         words.append("equivalent")
     return ", ".join(words) or "nothing shown"
-
-
-def _p_text(value: float) -> str:
-    if not math.isfinite(value):
-        return "–"
-    return "&lt; 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _charts(evaluations: Mapping[str, Evaluation], structures: Sequence[str]) -> list[str]:

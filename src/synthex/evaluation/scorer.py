@@ -2,16 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from synthex.core import ConfigError, EvalProtocol, InputError, Prediction, Reader, Sample
+from synthex.evaluation.comparison_table import ComparisonTable
 from synthex.evaluation.gallery import CaseView, GalleryKeeper
 from synthex.evaluation.pictures import Picture, PictureKeeper
 from synthex.evaluation.prediction_set import PredictionSet, match_protocol
-from synthex.evaluation.scores import ScoreBuilder, Scores
+from synthex.evaluation.score_builder import ScoreBuilder
+from synthex.evaluation.scores import Scores
 from synthex.evaluation.summary import summarize
+from synthex.evaluation.trivial import compare_with_trivial
 
 
 @runtime_checkable
@@ -37,6 +41,7 @@ class Evaluation:
         missing: Cases of the reader without a prediction (only where partial sets are allowed).
         extra: Predicted cases that the reader does not have.
         gallery: The cases of the report's viewer, worst first.
+        seed: Of the bootstrap.
     """
 
     protocol: EvalProtocol
@@ -48,6 +53,12 @@ class Evaluation:
     missing: tuple[str, ...] = field(default=())
     extra: tuple[str, ...] = field(default=())
     gallery: tuple[CaseView, ...] = field(default=(), repr=False)
+    seed: int = 0
+
+    @cached_property
+    def against(self) -> ComparisonTable | None:
+        """The model against the trivial predictors beside it, made when first asked for; None without any."""
+        return compare_with_trivial(self.scores, self.baseline, seed=self.seed)
 
 
 def evaluate(
@@ -193,6 +204,7 @@ class _Run:
             missing,
             self._extra,
             tuple(views),
+            seed,
         )
 
 

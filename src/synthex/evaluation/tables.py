@@ -1,18 +1,17 @@
 """Scores as CSV files and as a table for the terminal."""
 
-import csv
-import io
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from synthex.evaluation.compare_tables import differences_csv
+from synthex.evaluation.csv_text import csv_text
 from synthex.evaluation.mask_table import mask_score_table
 from synthex.evaluation.scorer import Evaluation
+from synthex.evaluation.trivial_table import headline_differences
 from synthex.evaluation.wording import interval_text, number, spread_text
 from synthex.metrics import FEW_SUBJECTS, MIN_BOOTSTRAP_SUBJECTS
 
@@ -25,18 +24,21 @@ def csv_tables(evaluation: Evaluation) -> dict[str, str]:
     Of landmarks: ``landmarks.csv`` has one row a case and landmark, ``curve.csv`` one a confidence cut,
     ``per_landmark.csv`` the summary's figures by name. Of structures: ``dice.csv`` has one row a case and structure,
     with pixels and every score that the task reports, ``per_structure.csv`` the summary's figures by name. A task
-    without landmarks, or without structures, has none of the ones or of the others.
+    without landmarks, or without structures, has none of the ones or of the others. ``differences.csv`` holds the
+    model against the trivial predictors beside it.
     """
     scores, tables = evaluation.scores, {}
     if scores.landmarks:
         keys = per_name_keys(evaluation, scores.landmarks)
-        tables["landmarks.csv"] = _csv(_LANDMARK_HEADER, _landmark_rows(evaluation))
-        tables["curve.csv"] = _csv(_CURVE_HEADER, _curve_rows(evaluation))
-        tables["per_landmark.csv"] = _csv(("landmark", *keys), _summary_rows(evaluation, scores.landmarks, keys))
+        tables["landmarks.csv"] = csv_text(_LANDMARK_HEADER, _landmark_rows(evaluation))
+        tables["curve.csv"] = csv_text(_CURVE_HEADER, _curve_rows(evaluation))
+        tables["per_landmark.csv"] = csv_text(("landmark", *keys), _summary_rows(evaluation, scores.landmarks, keys))
     if scores.structures:
         keys = per_name_keys(evaluation, scores.structures)
-        tables["dice.csv"] = _csv((*_DICE_HEADER, *scores.reported), _dice_rows(evaluation))
-        tables["per_structure.csv"] = _csv(("structure", *keys), _summary_rows(evaluation, scores.structures, keys))
+        tables["dice.csv"] = csv_text((*_DICE_HEADER, *scores.reported), _dice_rows(evaluation))
+        tables["per_structure.csv"] = csv_text(("structure", *keys), _summary_rows(evaluation, scores.structures, keys))
+    if evaluation.against is not None:
+        tables["differences.csv"] = differences_csv(evaluation.against)
     return tables
 
 
@@ -57,6 +59,9 @@ def terminal_table(evaluation: Evaluation) -> Group:
     if evaluation.scores.reported:
         parts.append(mask_score_table(evaluation))
     parts.append(_overall_table(evaluation))
+    if evaluation.against is not None:
+        differences = headline_differences(evaluation.against, evaluation.protocol)
+        parts += [] if differences is None else [differences]
     if evaluation.protocol.gate is not None:
         parts.append(Text(gate_text(evaluation)))
     if note := interval_note(evaluation):
@@ -178,22 +183,6 @@ def _curve_rows(evaluation: Evaluation) -> Iterable[Row]:
 def _summary_rows(evaluation: Evaluation, names: tuple[str, ...], keys: tuple[str, ...]) -> Iterable[Row]:
     for name in names:
         yield (name, *(evaluation.summary.get(f"{key}/{name}") for key in keys))
-
-
-def _csv(header: Row, rows: Iterable[Row]) -> str:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows([_cell(value) for value in row] for row in rows)
-    return buffer.getvalue()
-
-
-def _cell(value: Any) -> Any:
-    if value is None:
-        return ""
-    if isinstance(value, float | np.floating):
-        return f"{value:.6g}" if math.isfinite(value) else ""
-    return value
 
 
 def _interval(summary: Mapping[str, Any], key: str, digits: int = 2, percent: bool = False) -> str:

@@ -20,3 +20,10 @@ def interval_text(low: float | None, high: float | None, digits: int = 2, percen
 def spread_text(mean: float | None, std: float | None, digits: int = 2) -> str:
     """``mean ± std``, or a dash where there is nothing to average."""
     return "–" if mean is None or std is None else f"{mean:.{digits}f} ± {std:.{digits}f}"
+
+
+def p_text(value: float) -> str:
+    """A p value; a dash where there was no test."""
+    if not math.isfinite(value):
+        return "–"
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from synthex.core import ConfigError, InputError, atomic_path, write_json, write_text
-from synthex.evaluation.compare import ComparisonTable
 from synthex.evaluation.compare_tables import comparison_csv, comparison_latex
+from synthex.evaluation.comparison_table import ComparisonTable
 from synthex.evaluation.overlays import draw_overlay
 from synthex.evaluation.report import render_report
 from synthex.evaluation.report_methods import render_methods_report

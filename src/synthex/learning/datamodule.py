@@ -8,9 +8,10 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from torch.utils.data import DataLoader, Dataset, Subset
+from torch.utils.data import DataLoader, Dataset, default_collate
 
 from synthex.core import ConfigError
+from synthex.learning.dealt import DealtBatches
 from synthex.learning.sampler import BatchStream
 
 DatasetOrFactory = Dataset[Any] | Callable[[], Dataset[Any]] | None
@@ -24,7 +25,8 @@ class DataModule(pl.LightningDataModule):
             for every index ``>= 0``: later epochs ask for indices beyond its length, which wrap around.
         val: Dataset to validate on, or a function; None for none.
         collate_fn: Makes a batch of samples; None for PyTorch's own.
-        batch_size: Samples a batch and process.
+        batch_size: Samples a training batch and process; a validation batch has those of all processes together, and is
+            dealt whole, so that what is averaged within batches does not depend on the number of processes.
         workers: Loader processes for training; 0 loads in the training process.
         val_workers: The same for validation; None for ``workers``.
         samples_per_epoch: Training samples an epoch; required for endless data, and by default the
@@ -119,7 +121,16 @@ class DataModule(pl.LightningDataModule):
             return []
         rank, world = self._rank_and_world()
         if world > 1:
-            dataset = Subset(dataset, range(rank, len(dataset), world))  # type: ignore[arg-type]
+            limit = getattr(self.trainer, "limit_val_batches", None)
+            dealt = DealtBatches(
+                dataset,
+                self.batch_size * world,
+                self.collate_fn or default_collate,
+                rank,
+                world,
+                limit if isinstance(limit, int) else None,
+            )
+            return DataLoader(dealt, batch_size=None, **self._loader_options(self.val_workers) | {"collate_fn": as_is})
         return DataLoader(dataset, batch_size=self.batch_size, shuffle=False, **self._loader_options(self.val_workers))
 
     def _loader_options(self, workers: int) -> dict[str, Any]:
@@ -151,6 +162,11 @@ class DataModule(pl.LightningDataModule):
 def batches_processed(trainer: pl.Trainer) -> int:
     """Training batches that Lightning has finished since the run began, restored from a checkpoint too."""
     return int(trainer.fit_loop.epoch_loop.batch_progress.total.processed)  # type: ignore[attr-defined]
+
+
+def as_is(batch: Any) -> Any:
+    """The batch, which is one already (a function by name, since workers may be sent it)."""
+    return batch
 
 
 def _is_factory(source: DatasetOrFactory) -> bool:

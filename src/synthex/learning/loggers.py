@@ -2,6 +2,7 @@
 
 import csv
 import os
+import uuid
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,9 @@ from typing import Any
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
-from synthex.core import atomic_path, optional_import
+from synthex.core import atomic_path, optional_import, write_text
+
+WANDB_ID_FILE = "wandb_id.txt"
 
 
 class CsvLogger(Logger):
@@ -87,22 +90,43 @@ class CsvLogger(Logger):
             }
 
 
-def wandb_logger(save_dir: str | Path, project: str = "synthex", mode: str | None = None, **options: Any) -> Logger:
-    """Weights & Biases, offline unless the environment or ``mode`` asks for more: nothing leaks by accident.
+def wandb_logger(
+    save_dir: str | Path, project: str = "synthex", mode: str | None = None, group: str | None = None, **options: Any
+) -> Logger:
+    """Weights & Biases, offline unless ``mode`` or ``WANDB_MODE`` asks for more: nothing leaks by accident.
+
+    A run that is resumed goes on under its id, which lies in ``wandb_id.txt``. What the client adds by itself (command
+    line, host, installed packages, console, state of the checkout) is left out: names of folders may be patients'.
 
     Args:
         save_dir: Folder of the run's files.
         project: Name of the project there.
-        mode: ``online``, ``offline`` or ``disabled``; None takes ``WANDB_MODE``, or ``online`` where
-            ``WANDB_API_KEY`` is set, else ``offline`` (an earlier `wandb login` does not count).
+        mode: ``online``, ``offline`` or ``disabled``; None takes ``WANDB_MODE``, else ``offline`` (neither an earlier
+            `wandb login` nor ``WANDB_API_KEY`` asks for anything).
+        group: Runs of one study or sweep have one.
         options: Further arguments of Lightning's WandbLogger.
 
     Raises:
         MissingExtraError: wandb is not installed.
     """
-    optional_import("wandb", "wandb")
+    wandb = optional_import("wandb", "wandb")
     from pytorch_lightning.loggers import WandbLogger
 
-    mode = mode or os.environ.get("WANDB_MODE") or ("online" if os.environ.get("WANDB_API_KEY") else "offline")
-    Path(save_dir).mkdir(parents=True, exist_ok=True)
-    return WandbLogger(save_dir=str(save_dir), project=project, mode=mode, **options)
+    mode = mode or os.environ.get("WANDB_MODE") or "offline"
+    folder = Path(save_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    private = wandb.Settings(
+        console="off", disable_git=True, save_code=False, x_disable_meta=True, x_save_requirements=False,
+        x_disable_machine_info=True, host="host", username="user", silent=True,
+    )  # fmt: skip
+    given = {"settings": private, "group": group, "id": _wandb_id(folder), "name": folder.name} | options
+    return WandbLogger(save_dir=str(folder), project=project, mode=mode, **given)
+
+
+@rank_zero_only
+def _wandb_id(folder: Path) -> str:
+    """The id that this run has been given once."""
+    path = folder / WANDB_ID_FILE
+    if not path.is_file():
+        write_text(path, uuid.uuid4().hex[:16])
+    return path.read_text(encoding="utf-8").strip()

@@ -21,7 +21,8 @@ class SupervisedModule(pl.LightningModule):
 
     Logged: ``train/<part of the loss>`` every step, ``val/<part of the loss>`` and ``val/<score>`` every
     validation. All randomness of a step (dropout, …) depends on ``seed`` and the step's number alone, so
-    that an interrupted run continues exactly.
+    that an interrupted run continues exactly. Over several processes, losses and scores are those of the whole batch
+    and of all validation batches; a step's randomness is each process's own.
 
     Args:
         network: Image to outputs.
@@ -37,6 +38,7 @@ class SupervisedModule(pl.LightningModule):
         channels_last: Memory order that convolutions like on GPUs and recent CPUs.
         seed: Of the randomness within steps.
         extra: JSON values stored in every checkpoint; ``task`` is compared when one is loaded.
+        validation_images: Images of a validation batch that go through the network at once; None for all.
     """
 
     def __init__(
@@ -52,12 +54,13 @@ class SupervisedModule(pl.LightningModule):
         channels_last: bool = False,
         seed: int = 0,
         extra: Mapping[str, Any] | None = None,
+        validation_images: int | None = None,
     ) -> None:
         super().__init__()
         self.network, self.loss, self.decode, self.score = network, loss, decode, score
         self._optimizer, self._scheduler, self._scheduler_interval = optimizer, scheduler, scheduler_interval
         self._channels_last = channels_last
-        self._seed = seed
+        self._seed, self._validation_images = seed, validation_images
         self._extra = dict(extra or {})
         self._scores: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
         if channels_last:
@@ -80,24 +83,36 @@ class SupervisedModule(pl.LightningModule):
         """Loss of one batch."""
         parts = self.loss(self(batch["image"]), batch)
         size = len(batch["image"])
-        self.log_dict({f"train/{name}": value.detach() for name, value in parts.items()}, batch_size=size)
+        # The mean over the processes is the loss of the whole batch.
+        values = {f"train/{name}": value.detach() for name, value in parts.items()}
+        self.log_dict(values, batch_size=size, sync_dist=True)
         self.log("loss", parts["loss"].detach(), prog_bar=True, logger=False, batch_size=size)
         return parts["loss"]
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Losses and scores of one batch."""
-        outputs = self(batch["image"])
-        size = len(batch["image"])
+        outputs = self._outputs(batch["image"])
+        # A batch that only fills up a process's share, so that all of them have the same number, counts for nothing.
+        size = 0 if batch.get("padding") else len(batch["image"])
         parts = self.loss(outputs, batch)
         values = {f"val/{name}": value for name, value in parts.items()}
-        self.log_dict(values, on_epoch=True, batch_size=size, sync_dist=True)
+        # Lightning takes the mean of the processes' numbers of samples in whole numbers: make it one.
+        weight = size * self.trainer.world_size
+        self.log_dict(values, on_epoch=True, batch_size=weight, sync_dist=True)
         if self.decode is None or self.score is None:
             return
         for name, value in self.score(self.decode(outputs, batch), batch).items():
-            total = self._scores[name]
+            total = self._scores[name]  # there in every process, as their sums are added up
             if math.isfinite(value):
                 total[0] += value * size
                 total[1] += size
+
+    def _outputs(self, image: Tensor) -> dict[str, Tensor]:
+        """Outputs for a validation batch, which may be larger than what training puts on the device."""
+        if self._validation_images is None or len(image) <= self._validation_images:
+            return self(image)
+        pieces = [self(piece) for piece in image.split(self._validation_images)]
+        return {name: torch.cat([piece[name] for piece in pieces]) for name in pieces[0]}
 
     def on_validation_epoch_start(self) -> None:
         """Start new averages."""
@@ -112,7 +127,7 @@ class SupervisedModule(pl.LightningModule):
         sums = self.trainer.strategy.reduce(sums, reduce_op="sum")
         for name, (total, count) in zip(names, sums.tolist(), strict=True):
             if count:
-                self.log(f"val/{name}", total / count, prog_bar=len(names) <= 4, rank_zero_only=False)
+                self.log(f"val/{name}", total / count, prog_bar=len(names) <= 4, sync_dist=True)
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
         """Move the batch's tensors; the rest (native geometry, names) stays as it is, whatever its type."""

@@ -19,6 +19,8 @@ _NOISE = (
     r"You passed in a `val_dataloader` but have no `validation_step`",
     # The order of batches is a function of their number, so that resuming within an epoch is exact.
     r".*You're resuming from a checkpoint that ended before the epoch ended",
+    # Processes are started by synthex, one command a machine, with or without Slurm.
+    r".*The `srun` command is available on your system but is not used",
 )
 
 

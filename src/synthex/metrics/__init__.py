@@ -19,6 +19,7 @@ from synthex.metrics.landmarks import (
     fill_misses,
 )
 from synthex.metrics.multiple_testing import benjamini_hochberg, holm
+from synthex.metrics.ratio import Ratio, ratio_of_means
 from synthex.metrics.segmentation import (
     MASK_SCORES,
     Confusion,
@@ -47,6 +48,7 @@ __all__ = [
     "Equivalence",
     "Interval",
     "MaskScores",
+    "Ratio",
     "Significance",
     "Statistics",
     "accuracy",
@@ -74,6 +76,7 @@ __all__ = [
     "iou",
     "precision",
     "rank_biserial",
+    "ratio_of_means",
     "score_masks",
     "sensitivity",
     "specificity",

@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 from torch.nn import functional
 
 from synthex.core import ConfigError
 from synthex.nn.heatmaps import gaussian_profiles
+from synthex.nn.processes import total_over_processes
 
 
 class DiceHeatmapLoss(nn.Module):
@@ -22,6 +23,10 @@ class DiceHeatmapLoss(nn.Module):
     alone is free of scale, so that height can mean presence; a constant heatmap has a finite gradient.
     Every landmark counts alike, however seldom the batch shows it: the images with it and those without it
     are averaged apart. What is not annotated contributes nothing.
+
+    In a distributed training (training mode, a process group) images are counted over all processes: the mean of the
+    processes' losses, and of their gradients, is the loss of the whole batch, however the landmarks are spread. In
+    evaluation mode a batch stands for itself.
 
     Args:
         sigma_px: Standard deviation of the target Gaussians in network pixels.
@@ -82,18 +87,26 @@ class DiceHeatmapLoss(nn.Module):
             sigma_px = self.sigma_px if self.pixel_mm is None else self.sigma_px * self.pixel_mm / batch["pixel_mm"]
             correlation, amplitude = heatmap_losses(outputs["heatmaps"].float(), batch["landmarks"], shown, sigma_px)
             height = self.amplitude_weight * amplitude
-            seen = _mean_over_images(correlation + height, shown)
-            empty = self.absent_weight * _mean_over_images(height, taught & ~shown)
-            parts["heatmap"] = (seen + empty).sum() / taught.any(dim=0).sum().clamp(min=1)
+            absent = taught & ~shown
+            counts, processes = torch.stack([shown.sum(dim=0), absent.sum(dim=0)]), 1
+            if self.training:
+                counts, processes = total_over_processes(counts)
+            seen = _mean_over_images(correlation + height, shown, counts[0])
+            empty = self.absent_weight * _mean_over_images(height, absent, counts[1])
+            parts["heatmap"] = (seen + empty).sum() / counts.any(dim=0).sum().clamp(min=1)
+            if processes > 1:  # this process's part of a sum, made its part of a mean
+                parts["heatmap"] = processes * parts["heatmap"]
             terms.append((self.heatmap_weight, parts["heatmap"]))
         scale = sum(weight for weight, _ in terms) if len(terms) == 1 else 1.0
         parts["loss"] = torch.stack([weight / scale * term if scale else term for weight, term in terms]).sum()
         return parts
 
 
-def _mean_over_images(values: Float[Tensor, "B L"], used: Bool[Tensor, "B L"]) -> Float[Tensor, "L"]:
-    """Mean of each column over the rows where it is ``used``; 0 where it never is."""
-    return torch.where(used, values, 0.0).sum(dim=0) / used.sum(dim=0).clamp(min=1)
+def _mean_over_images(
+    values: Float[Tensor, "B L"], used: Bool[Tensor, "B L"], count: Int64[Tensor, "L"]
+) -> Float[Tensor, "L"]:
+    """Sum of each column over the rows where it is ``used``, by how many rows that is; 0 where it never is."""
+    return torch.where(used, values, 0.0).sum(dim=0) / count.clamp(min=1)
 
 
 def mask_losses(

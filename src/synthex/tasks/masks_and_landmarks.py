@@ -20,8 +20,8 @@ def make_loss(sigma_mm: float | int, heat_weight: float | int) -> Callable[[floa
     Raises:
         ConfigError: The width is not above 0, or the weight outside 0 to 1.
     """
-    _check_within("sigma_mm", sigma_mm, 1e-3, math.inf)
-    _check_within("heat_weight", heat_weight, 0, 1)
+    check_within("sigma_mm", sigma_mm, 1e-3, math.inf)
+    check_within("heat_weight", heat_weight, 0, 1)
 
     def loss(pixel_mm: float) -> DiceHeatmapLoss:
         return DiceHeatmapLoss(sigma_px=sigma_mm / pixel_mm, heatmap_weight=heat_weight, pixel_mm=pixel_mm)
@@ -49,15 +49,23 @@ def read_each(
 
 
 def make_decoder(
-    sigma_mm: float | int, present_above: float | int
+    sigma_mm: float | int, present_above: float | int, mask_above: Sequence[float | int] | None = None
 ) -> Callable[[Mapping[str, Any], Mapping[str, Any]], list[Prediction]]:
     """A decoder for heatmaps of width ``sigma_mm``; a landmark is present from confidence ``present_above``.
 
+    Args:
+        sigma_mm: Width of the heatmaps, mm at the detector.
+        present_above: Confidence from which a landmark is there.
+        mask_above: Probability from which a pixel belongs to a structure, one for each; None is one half for all.
+
     Raises:
-        ConfigError: The width is not above 0, or the confidence no number.
+        ConfigError: The width is not above 0, or a confidence or probability no number in 0 to 1.
     """
-    _check_within("sigma_mm", sigma_mm, 1e-3, math.inf)
-    _check_within("present_above", present_above, 0, 1)
+    check_within("sigma_mm", sigma_mm, 1e-3, math.inf)
+    check_within("present_above", present_above, 0, 1)
+    for value in mask_above or ():
+        check_within("mask_above", value, 0, 1)
+    bounds = torch.tensor(0.5 if mask_above is None else mask_above).reshape(-1, 1, 1)
 
     def decode(outputs: Mapping[str, Any], batch: Mapping[str, Any]) -> list[Prediction]:
         # A task without landmarks has a network without that head.
@@ -74,7 +82,7 @@ def make_decoder(
             rows, columns = where.crop()
             logits = outputs["masks"][index, :, rows, columns].detach().cpu()
             probability = resize(torch.sigmoid(logits), where.height, where.width)
-            masks, levels = (probability >= 0.5).numpy(), to_levels(probability).numpy()
+            masks, levels = (probability >= bounds).numpy(), to_levels(probability).numpy()
             predictions.append(Prediction(case_id, native, sure, sure >= present_above, masks, levels))
         return predictions
 
@@ -86,7 +94,11 @@ def to_levels(probability: Float[Tensor, "*shape"]) -> UInt8[Tensor, "*shape"]:
     return torch.round(255 * probability).to(torch.uint8)
 
 
-def _check_within(name: str, value: object, low: float | int, high: float | int) -> None:
-    """A wrong number shows before hours of training, not in its first scores."""
+def check_within(name: str, value: object, low: float | int, high: float | int) -> None:
+    """A wrong number shows before hours of training, not in its first scores.
+
+    Raises:
+        ConfigError: The task's setting ``name`` is no number in ``low`` to ``high``.
+    """
     if not (isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high):
         raise ConfigError(f"task.{name}={value!r} must be a number in {low:g} to {high:g}")

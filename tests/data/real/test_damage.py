@@ -14,11 +14,14 @@ from generators.real_archives import (
     write_hip_pair,
     write_qata,
 )
+from generators.tool_archive import write_tool_part
 
 from synthex.core import ConfigError, InputError
-from synthex.data.real import CovidCxr, DeepFluoro, HipFolders, HipStudy, PlainFolder, QataCov19
+from synthex.data.real import CovidCxr, DeepFluoro, HipFolders, HipStudy, PlainFolder, QataCov19, ToolFolders
 
-VARIANTS = 45
+VARIANTS, MORE_VARIANTS = 45, 200
+"""Seeds of every run, and of the slow one."""
+
 READERS = {
     "covid_cxr": (write_covid_cxr, CovidCxr),
     "covid_cxr_folds": (write_covid_cxr, lambda root: CovidCxr(root, fold=0, split="train")),
@@ -27,6 +30,7 @@ READERS = {
     "hip_preprocessed": (lambda root: write_hip_pair(root, combined=True), HipStudy),
     "hip_folders": (lambda root: write_hip_folders(root) / "valid_data", HipFolders),
     "deepfluoro": (lambda root: write_deepfluoro(root / "file.h5", specimens=(0,)), DeepFluoro),
+    "tool_folders": (lambda root: write_tool_part(root / "test", 3), ToolFolders),
     "plain_csv": (write_plain_folder, lambda root: PlainFolder(root, "annotations.csv")),
     "plain_coco": (write_plain_folder, lambda root: PlainFolder(root, "coco.json")),
 }
@@ -64,12 +68,23 @@ def same(one, other):
 
 @pytest.mark.parametrize("name", READERS)
 def test_damaged_archives_are_refused_or_read_right(name, tmp_path):
+    refused_or_right(name, tmp_path, range(VARIANTS))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", READERS)
+def test_two_hundred_damaged_variants(name, tmp_path):
+    refused_or_right(name, tmp_path, range(VARIANTS, MORE_VARIANTS))
+
+
+def refused_or_right(name, tmp_path, seeds):
+    """Damage an archive once a seed; what can be read afterwards is what was there."""
     write, opened = READERS[name]
     whole = write(tmp_path / "whole")
     message, wanted = read(opened, whole)
     assert not message
     refused = 0
-    for seed in range(VARIANTS):
+    for seed in seeds:
         copy = tmp_path / "copy" / whole.name
         shutil.rmtree(copy.parent, ignore_errors=True)
         copy.parent.mkdir()
@@ -87,4 +102,4 @@ def test_damaged_archives_are_refused_or_read_right(name, tmp_path):
         for case, sample in samples.items():
             assert same(sample, wanted[case]), f"{how}: {case} is another"
         refused += bool(message)
-    assert refused > VARIANTS // 4
+    assert refused > len(seeds) // 4

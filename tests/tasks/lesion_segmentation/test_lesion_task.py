@@ -92,6 +92,7 @@ def test_views_are_aimed_at_the_lungs(chest):
         (lambda: Findings(effusion_probability=1.5), "effusion_probability"),
         (lambda: make_targets(-1, 0, 0), "min_lesion_mm"),
         (lambda: make_targets(1, 0, float("nan")), "min_lung_share"),
+        (lambda: lesion_segmentation.build(lesion_above=30), "lesion_above"),
     ],
 )
 def test_impossible_settings_are_named(make, said):

@@ -8,12 +8,12 @@ from synthex.anatomy.io.grid import RAS_FROM_LPS, RawVolume, checked_affine
 from synthex.anatomy.io.images import (
     is_dicom,
     matrix_from_itk,
-    quiet_stderr,
     require_readable,
     require_scalar_3d,
     simpleitk,
 )
 from synthex.core import InputError
+from synthex.core.quiet import quiet_stderr
 
 MODALITY, SERIES = "0008|0060", "0020|000e"
 ORIENTATION, POSITION, PIXEL_SPACING = "0020|0037", "0020|0032", "0028|0030"

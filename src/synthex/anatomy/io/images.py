@@ -1,28 +1,19 @@
 """Reading volume files and DICOM series through SimpleITK, which is imported only when a file is read."""
 
-import contextlib
 import os
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 
 from synthex.anatomy.io.grid import RAS_FROM_LPS, RawVolume, checked_affine
-from synthex.anatomy.io.headers import (
-    check_metaimage_header,
-    check_nrrd_header,
-    read_nifti_header,
-    verify_compressed_voxels,
-    verify_nifti_voxels,
-)
+from synthex.anatomy.io.headers import check_metaimage_header, check_nrrd_header, verify_compressed_voxels
+from synthex.anatomy.io.nifti_header import read_nifti_header, verify_nifti_voxels
 from synthex.core import InputError
+from synthex.core.quiet import quiet_stderr
 
 VOLUME_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
 """Volume file names that are understood; DICOM is recognised by content."""
-
-_STDERR_LOCK = threading.Lock()
 
 
 def volume_suffix(path: Path) -> str | None:
@@ -67,23 +58,6 @@ def simpleitk() -> ModuleType:
 
     SimpleITK.ProcessObject.SetGlobalWarningDisplay(False)
     return SimpleITK
-
-
-@contextlib.contextmanager
-def quiet_stderr() -> Iterator[None]:
-    """Keep what C++ libraries (GDCM, nifti) write on file descriptor 2 off the terminal."""
-    with _STDERR_LOCK, contextlib.ExitStack() as stack:
-        try:
-            saved = os.dup(2)
-        except OSError:  # no standard error at all: nothing to keep quiet
-            yield
-            return
-        sink = os.open(os.devnull, os.O_WRONLY)
-        stack.callback(os.close, saved)
-        stack.callback(os.dup2, saved, 2)
-        os.dup2(sink, 2)
-        os.close(sink)
-        yield
 
 
 def read_raw(path: Path, header_only: bool = False) -> RawVolume:

@@ -4,14 +4,10 @@ Nothing that a file says in words is passed on, neither in results nor in errors
 decodes files may quote them, so that none is repeated.
 """
 
-import contextlib
 import hashlib
 import math
-import os
 import re
 import struct
-import threading
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -21,6 +17,7 @@ import numpy as np
 
 from synthex.core import Domain, optional_import
 from synthex.core.arrays import Image
+from synthex.core.quiet import quiet_stderr
 from synthex.data.real.files import DAMAGE, MAX_PIXELS, PIXEL_RANGE_MM
 
 SPACINGS = {"ImagerPixelSpacing": "0018|1164", "NominalScannedPixelSpacing": "0018|2010", "PixelSpacing": "0028|0030"}
@@ -40,7 +37,6 @@ _DAMAGED = "is no readable DICOM file; export it again"
 _SYNTAX = re.compile(rb"\x02\x00\x10\x00UI..([0-9.\x00 ]+)", re.DOTALL)
 _UNCOMPRESSED = (b"1.2.840.10008.1.2", b"1.2.840.10008.1.2.1")
 _PIXELS = re.compile(rb"\xe0\x7f\x10\x00(?:O[BW]\x00\x00)?(.{4})", re.DOTALL)
-_STDERR_LOCK = threading.Lock()
 
 
 class DicomError(ValueError):
@@ -94,7 +90,7 @@ def read_dicom(path: Path, domain: Domain | None = None) -> DicomRadiograph:
         raise DicomError("has no plausible number of pixels")
     _check_length(path, size[0] * size[1] * (_number(reader, _ALLOCATED) or 0) / 8)
     try:
-        with _quiet_stderr():
+        with quiet_stderr():
             stored = np.asarray(itk.GetArrayFromImage(reader.Execute()))
         values = stored.reshape(size[1], size[0]).astype(np.float64)
     except DAMAGE:
@@ -168,29 +164,12 @@ def _simpleitk() -> ModuleType:
     return itk
 
 
-@contextlib.contextmanager
-def _quiet_stderr() -> Iterator[None]:
-    """Keep what GDCM writes on file descriptor 2 off the terminal: it may quote the file."""
-    with _STDERR_LOCK, contextlib.ExitStack() as stack:
-        try:
-            saved = os.dup(2)
-        except OSError:  # no standard error at all: nothing to keep quiet
-            yield
-            return
-        sink = os.open(os.devnull, os.O_WRONLY)
-        stack.callback(os.close, saved)
-        stack.callback(os.dup2, saved, 2)
-        os.dup2(sink, 2)
-        os.close(sink)
-        yield
-
-
 def _opened(itk: Any, path: Path) -> Any:
     reader = itk.ImageFileReader()
     reader.SetImageIO("GDCMImageIO")
     reader.SetFileName(str(path))
     try:
-        with _quiet_stderr():
+        with quiet_stderr():
             reader.ReadImageInformation()
     except DAMAGE:
         raise DicomError(_DAMAGED) from None

@@ -159,13 +159,22 @@ def read_mask(path: Path, shape: tuple[int, int]) -> Bool[np.ndarray, "H W"]:
     """
     values = as_image(path, _decode(path), kinds="biuf")
     _same_size(path, values, shape)
+    check_mask(path, values)
+    return values > float(values.max()) / 2
+
+
+def check_mask(path: Path, values: Image) -> None:
+    """Refuse pixels that are no mask: 0 and 1, or 0 and white with few values between.
+
+    Raises:
+        InputError: They are not.
+    """
     top = float(values.max())
     if values.min() < 0 or top not in (0, 1, 255, 65535):
         raise InputError(path, f"is no mask (values {values.min():g} to {top:g})", "save it with the values 0 and 255")
     between = ((values > top / 16) & (values < top * 15 / 16)).mean()
     if between > GREY_SHARE:
         raise InputError(path, f"is no mask ({100 * between:.0f} % of it is grey)", "save it with the values 0 and 255")
-    return values > top / 2
 
 
 def read_labels(path: Path, shape: tuple[int, int], count: int) -> Integer[np.ndarray, "H W"]:

@@ -16,6 +16,7 @@ from PIL import Image as PILImage
 
 from synthex.core import ConfigError, Domain, InputError, Sample
 from synthex.core.arrays import Image, Landmarks2
+from synthex.data.real.files import check_mask
 from synthex.data.real.tool_layout import SIDECAR, CaseFiles, Part, find_parts, list_cases
 
 NOT_ANNOTATED = -1.0
@@ -26,6 +27,9 @@ PIXEL_MM = 0.5804
 
 STRUCTURES, LANDMARK_NAMES = ("manipulator",), ("base", "tip")
 SUBJECTS_FILE = "subjects.csv"
+
+FARTHEST = 100
+"""Image sizes from the corner beyond which a landmark is damage: our choice, far beyond any tool in a room."""
 
 _RESTORE = "restore the file"
 
@@ -112,7 +116,11 @@ class ToolFolders:
         if mask.shape != image.shape:
             problem = f"has {_size(mask)} pixels, its image {_size(image)}"
             raise InputError(case.files.mask, problem, "give both the same size")
+        check_mask(case.files.mask, mask)
         points = _read_landmarks(case.files.landmarks, len(self.landmarks))
+        if (np.abs(points) > FARTHEST * max(image.shape)).any():
+            problem = f"has a landmark more than {FARTHEST} image sizes away"
+            raise InputError(case.files.landmarks, problem, "write [column, row] in pixels, -1 where not annotated")
         # The study's scoring drops a pair where either coordinate is -1.
         annotated = (points != NOT_ANNOTATED).all(axis=1)
         points += 0.5
@@ -266,8 +274,8 @@ def _read_landmarks(path: Path, count: int) -> Landmarks2:
                 key = f"ld{index + 1}"
                 if key not in file:
                     raise InputError(path, f"has no {key}", f"it needs ld1 to ld{count}, each [column, row]")
-                values = np.asarray(file[key][()], dtype=np.float64).reshape(-1)
-                if values.shape != (2,) or not np.isfinite(values).all():
+                values = np.asarray(file[key][()]).reshape(-1)
+                if values.dtype.kind not in "iuf" or values.shape != (2,) or not np.isfinite(values).all():
                     raise InputError(
                         path, f"{key} is not two finite numbers", "write [column, row], -1 where not annotated"
                     )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from synthex.core import ConfigError, InputError
+from synthex.data.real.files import files_of
 
 IMAGES, MASKS, LANDMARKS = "proj", "seg", "lands"
 SIDECAR = "synthex.json"
@@ -26,7 +27,6 @@ WHERE = (
 )
 
 _FOLD = re.compile(r"fold[ _-]?(\d+)", re.IGNORECASE)
-_CLUTTER = ("thumbs.db", "desktop.ini")
 
 
 @dataclass(frozen=True)
@@ -123,19 +123,10 @@ def list_cases(folder: Path) -> list[CaseFiles]:
 
 
 def _by_name(folder: Path, endings: tuple[str, ...]) -> Mapping[str, Path]:
-    """Files of a folder by stem; what file managers leave behind is passed over."""
+    """Files of a folder of cases by stem."""
     if not folder.is_dir():
         raise InputError(folder, "is missing", f"a folder of cases holds {IMAGES}, {MASKS} and {LANDMARKS}; {WHERE}")
-    found: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith(".") or path.name.lower() in _CLUTTER:
-            continue
-        if path.suffix.lower() not in endings or not path.is_file():
-            raise InputError(path, f"does not belong there (only {', '.join(endings)} files do)", "move it away")
-        if path.stem in found:
-            raise InputError(path, f"has the name of {found[path.stem].name}", "keep one of the two")
-        found[path.stem] = path
-    return found
+    return files_of(folder, endings, WHERE)
 
 
 def _has_cases(folder: Path) -> bool:

@@ -4,22 +4,28 @@ import logging
 import math
 import os
 import shutil
+import signal
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 
 from synthex.core import ConfigError, atomic_path
+from synthex.learning.callbacks.stop_signals import StopSignals
 from synthex.learning.checkpoints import CHECKPOINT_FOLDER, step_checkpoints
 
 log = logging.getLogger(__name__)
+
+AGREE_STEPS = 10
+"""Steps after which processes that train together ask each other whether to stop: asking at each would cost time."""
 
 
 class ResumableCheckpoint(pl.callbacks.Checkpoint):
     """Writes ``step=<n>.ckpt`` every so often, and ``best.ckpt`` when a validation number improves.
 
     A file appears under its name only when all of it is on the disk, and the one before is deleted only
-    after that, so that a run killed at any moment has one to resume from.
+    after that, so that a run killed at any moment has one to resume from. A signal that asks to stop
+    (pre-emption, the end of a time limit) is obeyed after one more has been written.
 
     Args:
         run_dir: Folder of the run; files go to its ``checkpoints`` folder.
@@ -50,7 +56,8 @@ class ResumableCheckpoint(pl.callbacks.Checkpoint):
         self.every_n_epochs, self.every_n_steps, self.keep = every_n_epochs, every_n_steps, keep
         self.monitor, self.mode = monitor, mode
         self.best_value: float | None = None
-        self._last_step = -1
+        self._last_step = self._stepped = -1
+        self._signals = StopSignals()
 
     @property
     def best_model_path(self) -> str:
@@ -69,7 +76,16 @@ class ResumableCheckpoint(pl.callbacks.Checkpoint):
 
         Writing it again in the midst of an accumulated gradient would lose the gradient's first part.
         """
-        self._last_step = trainer.global_step
+        self._last_step = self._stepped = trainer.global_step
+        self._signals.hold()
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """What stops a process stops it at once again."""
+        self._signals.release()
+
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+        """What stops a process stops it at once again."""
+        self._signals.release()
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -79,8 +95,14 @@ class ResumableCheckpoint(pl.callbacks.Checkpoint):
         # The end of an epoch has its own checkpoint, after validation; between the parts of an accumulated
         # gradient there is nothing to write, for gradients are not saved.
         within_epoch = batch_idx + 1 < trainer.num_training_batches
-        if self.every_n_steps and step != self._last_step and step % self.every_n_steps == 0 and within_epoch:
+        stepped, self._stepped = step != self._stepped, step
+        if not within_epoch or not stepped:
+            return
+        stop = self._stop(trainer, step)
+        if step != self._last_step and (stop or (self.every_n_steps and step % self.every_n_steps == 0)):
             self._write(trainer, improved=False)
+        if stop:
+            self._leave(trainer)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write at the end of an epoch."""
@@ -89,6 +111,23 @@ class ResumableCheckpoint(pl.callbacks.Checkpoint):
         improved = self._improves(trainer)
         if due or improved:
             self._write(trainer, improved)
+        if self._stop(trainer, 0):
+            if not (due or improved):
+                self._write(trainer, improved=False)
+            self._leave(trainer)
+
+    def _stop(self, trainer: pl.Trainer, step: int) -> bool:
+        """Whether to stop now; processes that train together do so at the same step."""
+        stop = self._signals.received is not None
+        if trainer.world_size == 1:
+            return stop
+        return step % AGREE_STEPS == 0 and trainer.strategy.reduce_boolean_decision(stop, all=False)
+
+    def _leave(self, trainer: pl.Trainer) -> None:
+        if self._signals.received is None:  # another process of this training has had the signal
+            raise SystemExit(128 + signal.SIGTERM)
+        log.info("%s: stopping, with a checkpoint of step %d", self._signals.received.name, trainer.global_step)
+        self._signals.answer()
 
     def state_dict(self) -> dict[str, Any]:
         """The best value so far."""

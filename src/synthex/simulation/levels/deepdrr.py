@@ -71,7 +71,8 @@ class DeepDRR:
         if scene.solids:
             raise ConfigError(
                 f"simulation=deepdrr draws no instruments or implants, and the scene has "
-                f"{', '.join(solid.name for solid in scene.solids)}; use simulation=realistic"
+                f"{', '.join(solid.name for solid in scene.solids)}; use simulation=realistic, or leave them out: "
+                "those of a chest with task.findings.devices=null"
             )
         anatomy = scene.anatomy
         settings = Settings(self.spectrum, self.step_mm, self.noise, self.photon_count, self.voxel_shift)

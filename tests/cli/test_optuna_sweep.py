@@ -1,0 +1,202 @@
+"""Searches by Optuna: what they propose, what survives, what they refuse. Trials only pretend to train."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import optuna
+import pytest
+from generators.pretend_training import SCRIPT, pretend, proposed, score, starts
+
+from synthex.cli import app, launch
+from synthex.cli.main import main
+from synthex.cli.optuna_sweep import direction_of
+from synthex.cli.sweep_space import Choices, Numbers, first_trial, read_space, written
+from synthex.core import ConfigError
+from synthex.studies.lock import Lock
+
+SEARCH = ("sweep=lr_augment", "hydra.sweeper.trials=4", "hydra.sweeper.direction=minimize")
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """An empty folder where trainings only pretend."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(launch, "process", launch.process)
+    monkeypatch.setitem(app.MODULES, "train", "")
+    monkeypatch.setenv("PRETEND", str(tmp_path))
+    pretend()
+    return tmp_path
+
+
+def search(sweep: Path, *arguments: str, code: int = 0) -> None:
+    """Search in this process."""
+    assert main(["train", "--multirun", *SEARCH, f"hydra.sweep.dir={sweep}", *arguments]) == code
+
+
+def killed_search(sweep: Path, *arguments: str) -> int:
+    """Search in a process of its own, which a trial may kill; returns its exit code."""
+    command = [sys.executable, str(SCRIPT), "train", "--multirun", *SEARCH, f"hydra.sweep.dir={sweep}", *arguments]
+    return subprocess.run(command, env=os.environ, check=False, timeout=250).returncode
+
+
+def states(sweep: Path) -> list[str]:
+    study = optuna.load_study(study_name="sweep", storage=f"sqlite:///{sweep / 'optuna.db'}")
+    return [trial.state.name for trial in study.get_trials()]
+
+
+def test_a_search_runs_its_trials_in_folders_of_their_own_and_says_which_is_best(here, capfd):
+    search(here / "s")
+    found = json.loads((here / "s" / "best.json").read_text())
+    assert [one["trial"] for one in found["trials"]] == [0, 1, 2, 3]
+    for one in found["trials"]:
+        settings = one["settings"]
+        assert one["value"] == score(settings["optimizer.lr"], settings["augment"])
+        assert 1e-4 <= settings["optimizer.lr"] <= 1e-2
+        assert starts(here / "s" / f"trial-{one['trial']:03d}") == 1
+    assert found["value"] == min(one["value"] for one in found["trials"])
+    assert len({one["settings"]["optimizer.lr"] for one in found["trials"]}) == 4
+    assert f"best of 4 trials: {found['value']:.6g}" in capfd.readouterr().out
+    search(here / "s")  # there are four
+    assert states(here / "s") == ["COMPLETE"] * 4
+    search(here / "s", "hydra.sweeper.trials=5")
+    assert states(here / "s") == ["COMPLETE"] * 5
+
+
+def test_a_killed_search_goes_on_with_the_same_trials(here):
+    search(here / "whole")
+    (here / "kill-trial-002").write_text("1")
+    assert killed_search(here / "cut") == -signal.SIGKILL
+    assert states(here / "cut") == ["COMPLETE", "COMPLETE", "RUNNING"]
+    assert killed_search(here / "cut") == 0
+    assert states(here / "cut") == ["COMPLETE"] * 4
+    assert [starts(here / "cut" / f"trial-{number:03d}") for number in range(4)] == [1, 1, 2, 1]
+    assert proposed(here / "cut") == proposed(here / "whole")
+
+
+def test_a_trial_that_was_not_proposed_to_the_end_is_completed(here):
+    search(here / "whole")
+    search(here / "cut", "hydra.sweeper.trials=2")
+    study = optuna.load_study(study_name="sweep", storage=f"sqlite:///{here / 'cut' / 'optuna.db'}")
+    study.ask()  # killed here
+    search(here / "cut")
+    assert states(here / "cut") == ["COMPLETE"] * 4
+    assert proposed(here / "cut") == proposed(here / "whole")
+
+
+def test_a_trial_that_fails_takes_no_other_along(here, capfd):
+    (here / "fail-trial-001").touch()
+    search(here / "s", code=1)
+    assert states(here / "s") == ["COMPLETE", "FAIL", "COMPLETE", "COMPLETE"]
+    printed = capfd.readouterr()
+    assert "trial 1 failed: it went wrong here" in printed.out
+    assert "best of 4 trials" in printed.out
+    assert f"trials without a score: 1 of the sweep in {here / 's'}" in printed.err
+
+
+def test_a_search_whose_trials_all_fail_gives_up(here):
+    for number in range(4):
+        (here / f"fail-trial-{number:03d}").touch()
+    search(here / "s", code=1)
+    assert states(here / "s") == ["FAIL"] * 3
+
+
+def test_a_trial_that_kills_the_search_again_and_again_has_failed(here):
+    search(here / "s", "hydra.sweeper.trials=1")
+    study = optuna.load_study(study_name="sweep", storage=f"sqlite:///{here / 's' / 'optuna.db'}")
+    trial = study.ask()
+    trial.set_user_attr("starts", 3)
+    search(here / "s", code=1)
+    assert states(here / "s") == ["COMPLETE", "FAIL", "COMPLETE", "COMPLETE"]
+    assert starts(here / "s" / "trial-001") == 0
+
+
+def test_trials_of_a_batch_run_side_by_side(here):
+    (here / "kill-trial-001").write_text("1")
+    parallel = ("hydra/launcher=processes", "hydra.launcher.at_once=2", "hydra.sweeper.at_once=2")
+    search(here / "s", *parallel, code=1)
+    assert states(here / "s") == ["COMPLETE", "FAIL", "COMPLETE", "COMPLETE"]
+
+
+def test_what_would_be_another_search_is_refused(here, capfd):
+    search(here / "s", "hydra.sweeper.trials=1")
+    for change, word in (("optimizer.lr=interval(1e-4,1)", "space"), ("seed=3", "settings")):
+        search(here / "s", change, code=2)
+        assert f"{here / 's'} holds a sweep with other {word}; choose" in capfd.readouterr().err
+    search(here / "s", "hydra.sweeper.trials=2", "data.workers=0")  # does not touch what a run is
+
+
+def test_two_processes_do_not_run_the_same_search(here, capfd):
+    lock = Lock(here / "s")
+    assert lock.acquire()
+    search(here / "s", code=2)
+    assert "another process runs this sweep" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("hydra.sweeper.trials=0", "give a whole number of at least 1"),
+        ("hydra.sweeper.sampler=tpee", "tpe"),
+        ("hydra.sweeper.sampler_options={n_startup_trial: 2}", "sampler_options"),
+        ("optimizer.lr=interval(1e-2,1e-4)", "from less to more"),
+        ("optimizer.lr=tag(log,interval(0,1))", "above 0"),
+    ],
+)
+def test_settings_that_cannot_be_used_are_one_line(here, capfd, setting, words):
+    search(here / "s", setting, code=2)
+    error = capfd.readouterr().err
+    assert words in error
+    assert len(error.strip().splitlines()) == 1
+
+
+def test_nothing_to_search_is_said(here, capfd):
+    assert main(["train", "--multirun", "hydra/sweeper=optuna", f"hydra.sweep.dir={here / 's'}"]) == 2
+    assert "nothing to search" in capfd.readouterr().err
+
+
+def test_ranges_are_read_in_hydras_grammar():
+    configured = {
+        "optimizer.lr": "tag(log, interval(1e-4, 1e-2))",
+        "model": "choice(unet, unet_small)",
+        "seed": "range(0, 9, 3)",
+    }
+    given = ["data.size=64", "data.batch_size=range(4,17,4)", "augment=none,strong", "seed=7"]
+    space, fixed = read_space(configured, given)
+    assert space == {
+        "optimizer.lr": Numbers(1e-4, 1e-2, log=True),
+        "model": Choices(("unet", "unet_small")),
+        "data.batch_size": Numbers(4, 16, whole=True, step=4),
+        "augment": Choices(("none", "strong")),
+    }
+    assert fixed == ["data.size=64", "seed=7"]
+    assert first_trial(space) == ["optimizer.lr=0.0001", "model=unet", "data.batch_size=4", "augment=none"]
+
+
+def test_whole_ranges_end_at_their_last_number():
+    space, _ = read_space({"a": "range(0, 10, 4)", "b": "int(interval(2, 5))", "c": "range(0.5, 1.0, 0.25)"}, [])
+    assert space == {
+        "a": Numbers(0, 8, whole=True, step=4),
+        "b": Numbers(2, 5, whole=True),
+        "c": Numbers(0.5, 0.75, step=0.25),
+    }
+
+
+def test_numbers_are_written_as_they_are():
+    assert written("optimizer.lr", 0.1 + 0.2) == "optimizer.lr=0.30000000000000004"
+    assert written("data.size", 64) == "data.size=64"
+
+
+@pytest.mark.parametrize(
+    ("primary", "direction"), [("landmark_error_mm_mean", "minimize"), ("dice_mean/lesion", "maximize")]
+)
+def test_the_direction_follows_from_the_primary_score(primary, direction):
+    assert direction_of(primary) == direction
+
+
+def test_a_score_of_unknown_direction_is_refused():
+    with pytest.raises(ConfigError, match="say whether to minimize or maximize cases"):
+        direction_of("cases")
