@@ -144,6 +144,7 @@ def test_mistakes_are_one_line(run, sets, tmp_path, capfd):
         ([*begin, source, target, "data.size=8"], "too small for cyclegan.discriminator.layers=2"),
         ([*begin, source, target, "cyclegan.generator.channels=3"], "radiographs have one channel"),
         ([*begin, source, target, "cyclegan.pool=-1"], "cyclegan.pool=-1"),
+        ([*begin, source, target, "trainer.devices=2"], "a translator is trained by one process"),
         ([*begin, source, target, f"translator={run}"], "setting of `synthex train`"),
         (["translate", "apply", f"on_disk={sets / 'source'}"], "no translator given"),
         (["translate", "apply", run], "no on_disk given"),
