@@ -17,6 +17,7 @@ from synthex.data import open_export
 SMALL = (
     *("trainer=cpu", "data.size=64", "data.workers=0", "cyclegan.generator.width=4", "cyclegan.generator.blocks=1"),
     *("cyclegan.discriminator.width=4", "cyclegan.discriminator.layers=2", "cyclegan.pool=2", "shown=2"),
+    "trainer.log_every_n_steps=1",
 )
 
 
@@ -143,6 +144,7 @@ def test_mistakes_are_one_line(run, sets, tmp_path, capfd):
         ([*begin, source, target, "data.size=8"], "too small for cyclegan.discriminator.layers=2"),
         ([*begin, source, target, "cyclegan.generator.channels=3"], "radiographs have one channel"),
         ([*begin, source, target, "cyclegan.pool=-1"], "cyclegan.pool=-1"),
+        ([*begin, source, target, "trainer.devices=2"], "a translator is trained by one process"),
         ([*begin, source, target, f"translator={run}"], "setting of `synthex train`"),
         (["translate", "apply", f"on_disk={sets / 'source'}"], "no translator given"),
         (["translate", "apply", run], "no on_disk given"),

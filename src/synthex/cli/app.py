@@ -52,8 +52,8 @@ POSITIONAL = {
         "data merge": "path",
         "evaluate": "predictions",
         "predict": "run",
+        "translate apply": "translator",
     },
-    "translate apply": "translator",
     **dict.fromkeys(("study run", "study status", "study table"), "study"),
 }
 """The setting that a bare argument (without ``=``) means."""

@@ -57,7 +57,6 @@ def train_along(request: dict[str, Any], company: "Company") -> None:
     from synthex.cli.build import build_readers, build_task
     from synthex.cli.terminal import quiet_libraries
     from synthex.cli.train import fit
-    from synthex.cli.translation import read_translator
     from synthex.learning import silence_lightning
 
     quiet_libraries()
@@ -65,7 +64,7 @@ def train_along(request: dict[str, Any], company: "Company") -> None:
     cfg = OmegaConf.create(request["config"])
     task = build_task(cfg)
     checkpoint = None if request["checkpoint"] is None else Path(request["checkpoint"])
-    fit(cfg, task, build_readers(cfg, task), Path(request["run"]), checkpoint, company, read_translator(cfg))
+    fit(cfg, task, build_readers(cfg, task), Path(request["run"]), checkpoint, company)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.plugins.environments import LightningEnvironment
 
-from synthex.adaptation.translation import TranslatedFirst, Translator, load_translator
+from synthex.adaptation.translation import TranslatedFirst, load_translator
 from synthex.cli.adaptation import Adaptation, build_adaptation
 from synthex.cli.build import build_readers, build_task, map_paths, plain, prepare
 from synthex.cli.evaluate import score
@@ -88,7 +88,7 @@ def main(cfg: DictConfig) -> float | None:
         return done.value
     task = build_task(cfg)
     adaptation = build_adaptation(cfg)  # bad settings show before anything is made
-    translator = read_translator(cfg)
+    read_translator(cfg)  # a mistake shows before the run has a folder
     checkpoint = enter_run(run, cfg, task)
     forget_finished(run)
     readers = build_readers(cfg, task)
@@ -99,7 +99,7 @@ def main(cfg: DictConfig) -> float | None:
         if isinstance(reader, SyntheticReader):
             prepare(reader)
     with team_of(cfg, run, checkpoint) as company:
-        fit(cfg, task, readers, run, checkpoint, company, translator, adaptation)
+        fit(cfg, task, readers, run, checkpoint, company, adaptation)
     log.info("trained: weights in %s", find_weights(run))
     keep_baseline(run / BASELINE_FILE, readers["train"], int(cfg.baseline_samples))
     value = test(cfg, task, run) if cfg.test else None
@@ -158,7 +158,6 @@ def fit(
     run: Path,
     checkpoint: Path | None,
     company: Company | None = None,
-    translator: Translator | None = None,
     adaptation: Adaptation | None = None,
 ) -> None:
     """Train until the config's last step, alone or in company; a finished run is left as it is."""
@@ -181,11 +180,14 @@ def fit(
         )
     prepared: dict[str, Any] = {"normalization": data.normalization, "input_size": side}
     augment: Augmentation = instantiate(cfg.augment)
+    translator = read_translator(cfg)
     if translator is not None:
         augment = TranslatedFirst(translator, augment)
     train = LearningDataset(readers["train"], size, augment, seed=seed, **prepared)
-    val = LearningDataset(readers["val"], size, **prepared) if "val" in readers else None
     endless = isinstance(readers["train"], SyntheticReader)
+    # Weights are chosen by images like those of training; a set on disk is taken as it is.
+    look = translator if endless else None
+    val = LearningDataset(readers["val"], size, look, **prepared) if "val" in readers else None
     datamodule = DataModule(
         train if adaptation is None else adaptation.pair(train, cfg),
         val,

@@ -24,7 +24,7 @@ from synthex.cli.identity import config_hash
 from synthex.cli.settings import check_integer, choose
 from synthex.cli.subjects import keep_subjects
 from synthex.cli.terminal import quiet_libraries
-from synthex.cli.train import enter_run
+from synthex.cli.train import enter_run, on_cluster
 from synthex.core import ConfigError, Reader, Task, atomic_path, derive_seed
 from synthex.data import SyntheticReader, normalize, open_export, to_log
 from synthex.learning import DataModule, silence_lightning
@@ -86,6 +86,8 @@ def check(cfg: DictConfig) -> None:
             f"images of {side} pixels are too small for cyclegan.discriminator.layers={network.discriminator.layers}, "
             f"which needs {least}; lower it, or give larger images"
         )
+    if cfg.trainer.devices not in (1, "1") or cfg.trainer.num_nodes != 1:
+        raise ConfigError(f"trainer.devices={cfg.trainer.devices}: a translator is trained by one process; give 1")
     if cfg.data.kind == "real":
         raise ConfigError(
             "data=real: `data` is the simulated side; give the real one as real=<reader> real.root=<folder>"
@@ -140,7 +142,7 @@ def fit(cfg: DictConfig, task: Task, pairs: UnpairedDataset, run: Path, checkpoi
     )
     callbacks = [instantiate(node) for node in cfg.callbacks.values() if node is not None]
     loggers = [instantiate(node) for node in cfg.logger.values() if node is not None]
-    trainer: pl.Trainer = instantiate(cfg.trainer, callbacks=callbacks, logger=loggers)
+    trainer: pl.Trainer = instantiate(cfg.trainer, callbacks=callbacks, logger=loggers, **on_cluster(cfg))
     describe(pairs, module, trainer, run)
     trainer.fit(module, datamodule=datamodule, ckpt_path=str(checkpoint) if checkpoint else None, weights_only=True)
     return module.to_real
@@ -152,8 +154,8 @@ def describe(pairs: UnpairedDataset, module: CycleGanModule, trainer: pl.Trainer
     log.info("simulated %s", "endless cases" if endless else f"{len(pairs.simulated)} cases on disk")
     log.info("real      %d images", len(pairs.real))
     for name, network in (("generators", module.to_real), ("discriminators", module.judge_real)):
-        parameters = sum(value.numel() for value in network.parameters()) / 1e6
-        log.info("%s: two of %.1f million parameters", name, parameters)
+        parameters = sum(value.numel() for value in network.parameters())
+        log.info("%s: two of %s parameters", name, f"{parameters:,}")
     log.info("device    %s, precision %s", trainer.strategy.root_device, trainer.precision)
     log.info("output    %s", run)
 

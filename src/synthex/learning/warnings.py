@@ -15,6 +15,8 @@ _NOISE = (
     r".*Checkpoint directory .* exists and is not empty",
     # A run without validation has no validation loader, on purpose.
     r".*Total length of `list` across ranks is zero",
+    # Adversarial losses rank nothing: translators are trained without validation, with the same data module.
+    r"You passed in a `val_dataloader` but have no `validation_step`",
     # The order of batches is a function of their number, so that resuming within an epoch is exact.
     r".*You're resuming from a checkpoint that ended before the epoch ended",
     # Processes are started by synthex, one command a machine, with or without Slurm.

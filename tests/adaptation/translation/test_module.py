@@ -124,7 +124,7 @@ def test_what_shows_a_collapse_is_logged(tmp_path):
         column = [row.split(",")[names.index(f"train/{name}")] for row in rows]
         assert all(column), name
         if name.startswith(("accuracy", "structure", "label")):
-            assert all(0 <= float(value) <= 1 for value in column), name
+            assert all(-1 <= float(value) <= 1 for value in column), name
 
 
 def test_the_discriminators_accuracy_counts_both_kinds_alike():

@@ -14,11 +14,19 @@ IMAGE = gaussian_filter(DISC + 0.4 * (np.abs(ROWS - 30) < 6), 1.0).astype(np.flo
 MASKS = np.stack((DISC, np.zeros_like(DISC), np.ones_like(DISC)))
 
 
-def test_an_image_agrees_with_itself_at_any_gain_offset_and_sign():
-    for other in (IMAGE, 300 * IMAGE - 7, -IMAGE):
+def test_an_image_agrees_with_itself_at_any_gain_and_offset():
+    for other in (IMAGE, 300 * IMAGE - 7):
         found = check_structure(IMAGE, other.astype(np.float32), MASKS)
         assert found.agreement == pytest.approx(1, abs=1e-5)
         assert found.retained == pytest.approx(1, abs=1e-5)
+
+
+def test_swapping_bright_and_dark_moves_no_edge_and_turns_all_of_them():
+    found = check_structure(IMAGE, -IMAGE, MASKS)
+    assert found.agreement == pytest.approx(1, abs=1e-5)
+    assert found.retained == pytest.approx(-1, abs=1e-5)
+    # Which of both is the image's own does not matter.
+    assert check_structure(-IMAGE, -IMAGE, MASKS).before == pytest.approx(found.before)
 
 
 def test_edges_across_each_other_do_not_agree_at_all():
@@ -29,10 +37,13 @@ def test_edges_across_each_other_do_not_agree_at_all():
 
 
 def test_the_fit_of_a_ramp_to_straight_borders_is_known():
-    # Along the ramp |g| is its mean but near the image's border: the field's square is one half; across it is 0.
-    field = edge_field(COLUMNS.astype(np.float32))
-    assert label_fit(field, (COLUMNS > 48)[None]) == pytest.approx(0.5, abs=0.02)
-    assert label_fit(field, (ROWS > 48)[None]) == pytest.approx(0, abs=1e-9)
+    # Along the ramp |g| is its mean but near the image's border: the field is 1 / sqrt(2) long.
+    ramp, across = edge_field(COLUMNS.astype(np.float32)), edge_field(ROWS.astype(np.float32))
+    fits = label_fit(ramp, across, (COLUMNS > 48)[None])
+    assert fits == pytest.approx((2**-0.5, 0), abs=0.02)
+    # A structure that is bright beside one that is dark: none takes from the other.
+    both = np.stack((COLUMNS > 48, COLUMNS < 30))
+    assert label_fit(ramp, ramp, both) == pytest.approx((2**-0.5, 2**-0.5), abs=0.02)
 
 
 def test_without_edges_or_borders_there_is_nothing_to_say():

@@ -1,8 +1,8 @@
 """Whether labels still fit a translated image: edges must stay where they were.
 
 Both measures are of normalised gradient fields (Haber and Modersitzki, MICCAI 2006): the direction of the gradient
-counts, its size only against the image's own mean, so that contrast, brightness and even inversion change little.
-Gradients are those of a Gaussian of :data:`SIGMA_PX`, below whose width noise and blur are.
+counts, its size only against the image's own mean, so that contrast and brightness change little. Gradients are those
+of a Gaussian of :data:`SIGMA_PX`, below whose width noise and blur are.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ SIGMA_PX = 1.5
 
 LEAST_RETAINED = 0.8
 """Part of the labels' fit that a translation must keep; below it a user is warned. Our choice, between what changes of
-the intensity curve, noise and blur cost and what moving edges costs (docs/adaptation.md has the figures)."""
+the intensity curve and blur cost and what edges moved by several pixels cost (figures: docs/adaptation.md)."""
 
 Field = Float[np.ndarray, "2 H W"]
 
@@ -30,7 +30,8 @@ class StructureCheck:
     Attributes:
         agreement: Of the edges of both images, 0 to 1; 1 for the same image at any brightness and contrast.
         before: How well the edges of the image lie along the borders of its labels, 0 to 1; NaN without labels.
-        after: The same of the translated image.
+        after: The same of the translated image; about 0 where they have nothing to do with each other, below it where
+            bright and dark are swapped.
     """
 
     agreement: float
@@ -46,7 +47,7 @@ class StructureCheck:
 def check_structure(image: Image, translated: Image, masks: MaskStack) -> StructureCheck:
     """Compare an image with its translation, and both with the labels of the image."""
     one, other = edge_field(image), edge_field(translated)
-    return StructureCheck(agreement(one, other), label_fit(one, masks), label_fit(other, masks))
+    return StructureCheck(agreement(one, other), *label_fit(one, other, masks))
 
 
 def edge_field(image: Image) -> Field:
@@ -73,19 +74,24 @@ def agreement(one: Field, other: Field) -> float:
     return together / float(np.sqrt(alone[0] * alone[1])) if min(alone) > 0 else float("nan")
 
 
-def label_fit(field: Field, masks: MaskStack) -> float:
-    """Mean over the labels' borders of ``<field, border's normal>^2``; NaN where there is no border.
+def label_fit(one: Field, other: Field, masks: MaskStack) -> tuple[float, float]:
+    """How far the edges of two images run along the labels' borders: mean of ``<field, border's normal>`` over them.
 
-    A border is where the mask, smoothed like the image, has a gradient, and it counts as much as this is long.
+    A border is where the mask, smoothed like the images, has a gradient, and it counts as much as this is long.
+    Whether a structure is brighter or darker than what is around it is taken from the first image, so that its fit is
+    0 or more, and that of the second near 0 for edges that have nothing to do with the labels.
+
+    Returns:
+        The fit of both images; NaN where there is no border.
     """
-    total, weight = 0.0, 0.0
+    before, after, weight = 0.0, 0.0, 0.0
     for mask in masks:
         if not mask.any() or mask.all():
             continue
         smooth = mask.astype(np.float64)
         normal = np.stack([gaussian_filter(smooth, SIGMA_PX, order=order) for order in ((0, 1), (1, 0))])
-        length = np.hypot(*normal)
-        along = (field * normal).sum(axis=0) / np.maximum(length, 1e-12)
-        total += float((length * along**2).sum())
-        weight += float(length.sum())
-    return total / weight if weight > 0 else float("nan")
+        along = float((one * normal).sum())
+        before += abs(along)
+        after += float(np.sign(along)) * float((other * normal).sum())
+        weight += float(np.hypot(*normal).sum())
+    return (before / weight, after / weight) if weight > 0 else (float("nan"), float("nan"))
