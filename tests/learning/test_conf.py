@@ -24,8 +24,8 @@ def names(group: str) -> list[str]:
 
 
 def resolved(group: str, name: str, folder: Path):
-    root = OmegaConf.create({"paths": {"output_dir": str(folder)}, "data": {"size": 64}, group: load(group, name)})
-    return root[group]
+    around = {"name": "run", "paths": {"output_dir": str(folder)}, "data": {"size": 64}}
+    return OmegaConf.create(around | {group: load(group, name)})[group]
 
 
 @pytest.mark.parametrize("name", names("model"))
