@@ -51,6 +51,7 @@ def wait_for(condition, seconds: float = 240.0) -> None:
         time.sleep(0.1)
 
 
+@pytest.mark.slow
 def test_processes_die_and_fail_alone(here, capfd):
     (here / "kill-0").write_text("1")
     (here / "fail-1").touch()

@@ -114,6 +114,7 @@ def test_a_trial_that_kills_the_search_again_and_again_has_failed(here):
     assert starts(here / "s" / "trial-001") == 0
 
 
+@pytest.mark.slow
 def test_trials_of_a_batch_run_side_by_side(here):
     (here / "kill-trial-001").write_text("1")
     parallel = ("hydra/launcher=processes", "hydra.launcher.at_once=2", "hydra.sweeper.at_once=2")

@@ -136,7 +136,9 @@ MISTAKES = {
 }
 
 
-@pytest.mark.parametrize("setting", MISTAKES)
+@pytest.mark.parametrize(
+    "setting", [pytest.param(s, marks=pytest.mark.slow) if "batch_size" in s else s for s in MISTAKES]
+)
 def test_mistakes_are_one_line_and_leave_no_process(setting, synthex, tmp_path):
     before = set(processes())
     arguments = [s for s in (*TWO, setting) if s.split("=")[0] != setting.split("=")[0] or s == setting]
