@@ -14,7 +14,7 @@ from synthex.adaptation.alignment import Alignment, AlignmentModule, PairedDatas
 from synthex.data import LearningDataset, collate
 from synthex.learning import CsvLogger, DataModule, find_resume_checkpoint
 from synthex.learning.callbacks import ResumableCheckpoint, WeightAverage
-from synthex.nn import DiceHeatmapLoss
+from synthex.nn import DiceHeatmapLoss, TransUNet
 
 SIZE = 16
 
@@ -71,14 +71,22 @@ def data(settings, dataset=None, workers=0):
     return DataModule(dataset, val, collate_fn=collate, batch_size=batch, workers=workers, val_workers=0)
 
 
-def module(settings, **options):
+def tiny_transunet():
+    """The study's network, as small as it goes: for images of 16 pixels, group normalisation in its encoder."""
+    return TransUNet(
+        3, 4, image_size=SIZE, resnet_layers=[1, 1, 1], resnet_width=0.5, embed_dim=24, depth=1, heads=3,
+        bottleneck_channels=16, decoder_channels=[16, 8, 8, 8],
+    )  # fmt: skip
+
+
+def module(settings, network=TinyUNet, **options):
     torch.manual_seed(3)
     kind = TwoEncoderModule if settings.form == "classic" else AlignmentModule
     defaults = {
         "optimizer": functools.partial(torch.optim.SGD, lr=0.05, momentum=0.9),
         "extra": {"task": "tiny"},
     }
-    return kind(TinyUNet(), DiceHeatmapLoss(sigma_px=1.5), settings, **(defaults | options))
+    return kind(network(), DiceHeatmapLoss(sigma_px=1.5), settings, **(defaults | options))
 
 
 def settings(**options):

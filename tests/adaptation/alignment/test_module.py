@@ -8,7 +8,18 @@ import numpy as np
 import pytest
 import torch
 from generators.samples import ListReader
-from generators.tiny_alignment import TinyUNet, module, pairs, reader, same, settings, shifted, state, train
+from generators.tiny_alignment import (
+    TinyUNet,
+    module,
+    pairs,
+    reader,
+    same,
+    settings,
+    shifted,
+    state,
+    tiny_transunet,
+    train,
+)
 
 from synthex.adaptation.alignment import Alignment, AlignmentModule, domain_accuracy
 from synthex.adaptation.alignment.batch_statistics import held
@@ -105,6 +116,21 @@ def test_the_classic_form_teaches_the_target_encoder_alone(whole):
     assert after.network.encoder.training
     assert not after.source.training
     assert not after.network.decoder.training
+
+
+@pytest.mark.parametrize("form", ["shared", "classic"])
+def test_the_studys_network_is_aligned_too(form, tmp_path):
+    how = settings(form=form)
+    before, after = module(how, tiny_transunet), train(tmp_path, how, epochs=1, network=tiny_transunet)
+    old = before.network.state_dict()
+    taught = {name for name, value in after.network.named_parameters() if not torch.equal(value, old[name])}
+    encoder = {name for name, _ in after.network.named_parameters() if name.startswith("encoder")}
+    # Not all: at this size some groups are of one value, which their normalisation makes nothing of.
+    assert len(taught & encoder) > 0.8 * len(encoder)
+    assert (taught <= encoder) == (form == "classic")
+    again = tiny_transunet()
+    load_network_weights(find_weights(tmp_path), again, task="tiny")
+    assert same(again.state_dict(), after.network.state_dict())
 
 
 def test_alignment_may_begin_later(tmp_path):
