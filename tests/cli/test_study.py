@@ -11,9 +11,10 @@ import yaml
 from generators.studies import write_study
 from generators.tiny_commands import TINY
 
+from synthex.cli.commands import environment
 from synthex.cli.compose import compose
 from synthex.cli.main import main
-from synthex.cli.studies import choose_study, environment, study_folders
+from synthex.cli.studies import choose_study, study_folders
 from synthex.studies import read_study
 
 PACKAGED = {"adaptation", "backbone", "covid", "hip_controlled", "hip_scaling", "randomization_ablation", "tool"}
@@ -84,7 +85,7 @@ def test_jobs_of_other_code_stand_for_these_only_where_that_is_asked_for(here, m
     prepare = {"images": {"command": "simulate", "overrides": ["count=1"]}}
     change(here, lambda study: study["sizes"]["tiny"].update(prepare=prepare))
     change(here, lambda study: study["sizes"]["tiny"]["tests"].update(simulated=["on_disk=<prepared:images>"]))
-    monkeypatch.setattr("synthex.cli.studies.process", lambda *commands: (sys.executable, "-c", "pass"))
+    monkeypatch.setattr("synthex.cli.study_jobs.process", lambda *commands: (sys.executable, "-c", "pass"))
     assert main(["study", "run", "small", "size=tiny"]) == 0
     done = folders()
     monkeypatch.setattr("synthex.cli.studies.code_version", lambda: "1.0+edited")
@@ -143,7 +144,7 @@ def test_folders_of_any_name_get_into_the_commands(here):
 
 def test_failed_jobs_are_listed_and_end_with_an_error(here, capfd, monkeypatch):
     command = (sys.executable, "-c", "print('no luck'); raise SystemExit(4)")
-    monkeypatch.setattr("synthex.cli.studies.process", lambda *commands: command)
+    monkeypatch.setattr("synthex.cli.study_jobs.process", lambda *commands: command)
     assert main(["study", "run", "small", "size=tiny"]) == 1
     found = capfd.readouterr()
     assert found.out.count("train: exit code 4: no luck") == 4  # when it happens and at the end

@@ -55,8 +55,8 @@ def train_along(request: dict[str, Any], company: "Company") -> None:
     from omegaconf import OmegaConf
 
     from synthex.cli.build import build_readers, build_task
+    from synthex.cli.fit import fit
     from synthex.cli.terminal import quiet_libraries
-    from synthex.cli.train import fit
     from synthex.learning import silence_lightning
 
     quiet_libraries()

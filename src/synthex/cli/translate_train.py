@@ -20,11 +20,12 @@ from synthex.adaptation.translation import (
     save_translator,
 )
 from synthex.cli.build import build_readers, build_task, open_any_real, plain, prepare
+from synthex.cli.fit import on_cluster
 from synthex.cli.identity import config_hash
 from synthex.cli.settings import check_integer, choose
 from synthex.cli.subjects import keep_subjects
 from synthex.cli.terminal import quiet_libraries
-from synthex.cli.train import enter_run, on_cluster
+from synthex.cli.train import enter_run
 from synthex.core import ConfigError, Reader, Task, atomic_path, derive_seed
 from synthex.data import SyntheticReader, normalize, open_export, to_log
 from synthex.learning import DataModule, silence_lightning

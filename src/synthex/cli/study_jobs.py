@@ -1,0 +1,212 @@
+"""From a study's plans to its jobs: every config resolved, every folder named by its content."""
+
+import contextlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf, open_dict
+
+from synthex.cli.commands import process, quoted
+from synthex.cli.compose import compose
+from synthex.cli.identity import identity
+from synthex.core import InputError, write_json
+from synthex.studies import (
+    JOB_FILE,
+    Cell,
+    Job,
+    Plan,
+    Preparation,
+    State,
+    Study,
+    content_hash,
+    named_tokens,
+    read_json,
+    substitute,
+)
+
+COMPOSED_FILE = "composed.json"
+
+NOT_CONTENT = ("paths", "output", "workers", "logger")
+"""Settings of commands that say where things lie, or how fast they are made."""
+
+
+@dataclass
+class _Composer:
+    """Resolved configs as hashes, kept on disk: composing takes a tenth of a second, a study has hundreds."""
+
+    path: Path
+    settings: str
+    hashes: dict[str, str] = field(default_factory=dict)
+    known: int = 0
+
+    def __post_init__(self) -> None:
+        stored = read_json(self.path)
+        if isinstance(stored, dict) and stored.get("settings") == self.settings:
+            self.hashes = {str(key): str(value) for key, value in stored.get("hashes", {}).items()}
+        self.known = len(self.hashes)
+
+    def hash(self, command: str, overrides: Sequence[str]) -> str:
+        """Hash of what decides a command's result: all its settings as resolved, but for where things lie."""
+        key = json.dumps([command, *overrides])
+        if key not in self.hashes:
+            self.hashes[key] = content_hash(_resolved(command, overrides))
+        return self.hashes[key]
+
+    def save(self) -> None:
+        """Keep them for the next command; where nothing can be written, it composes them again."""
+        if len(self.hashes) > self.known:
+            with contextlib.suppress(InputError):
+                write_json(self.path, {"settings": self.settings, "hashes": self.hashes})
+
+
+def _resolved(command: str, overrides: Sequence[str]) -> Any:
+    cfg = compose(command.replace(" ", "_"), overrides)
+    with open_dict(cfg):
+        if "paths" in cfg:  # they hold times, and what only a started job has
+            cfg.paths = {"output_dir": "RUN"}
+    found: Any = OmegaConf.to_container(identity(cfg) if command == "train" else cfg, resolve=True)
+    return {key: value for key, value in found.items() if key not in NOT_CONTENT}
+
+
+class JobBuilder:
+    """Plans to jobs.
+
+    Args:
+        study: The study.
+        size: Name of the size.
+        folder: Where its jobs are.
+        roots: Name to the folder of ``<root:NAME>``; jobs of others wait.
+        versions: Of code and settings.
+        any_code: Whether jobs that another version of the code has finished stand for those of this one.
+    """
+
+    def __init__(
+        self, study: Study, size: str, folder: Path, roots: Mapping[str, str], versions: tuple[str, str], any_code: bool
+    ) -> None:
+        self.study, self.size, self.folder, self.roots, self.versions = study, size, folder, roots, versions
+        self.composer = _Composer(folder / COMPOSED_FILE, content_hash(versions))
+        self.prepared: dict[str, Job] = {}
+        self.other = self._finished() if any_code else {}
+
+    def _finished(self) -> dict[str, Path]:
+        """Hash of the settings to the job that has finished with them last, whatever its code."""
+        found: dict[str, Path] = {}
+        for path in sorted((self.folder / "jobs").glob(f"*/{JOB_FILE}"), key=lambda path: path.stat().st_mtime):
+            facts = read_json(path)
+            if isinstance(facts, dict) and Job(path.parent, "", ()).state() is State.DONE:
+                found[str(facts.get("settings"))] = path.parent
+        return found
+
+    def job(self, plan: Plan) -> Job:
+        """The job of a plan."""
+        made: dict[str, Job] = {}
+        for name, one in plan.prepared.items():  # those that others need come first
+            made[name] = self._preparation(name, one, plan.cell, made)
+        direct = [*plan.train, *(part for test in plan.tests.values() for parts in test for part in parts)]
+        needs = {name: made[name] for name in named_tokens(direct, "prepared")}
+        roots = {name: f"root-{name}" for name in plan.roots}
+        symbols = _tokens(roots, {name: f"prepared-{job.facts['settings']}" for name, job in needs.items()})
+        train = ("test=false", "resume=auto", *plan.train)
+        settings = content_hash(
+            {
+                "train": self.composer.hash("train", substitute(train, symbols)),
+                "tests": {
+                    name: [
+                        self.composer.hash("predict", substitute(predict, symbols)),
+                        self.composer.hash("evaluate", substitute(evaluate, symbols)),
+                    ]
+                    for name, (predict, evaluate) in plan.tests.items()
+                },
+            }
+        )
+        folder = self.folder / "jobs" / content_hash([settings, self.versions[0]])
+        if Job(folder, "", ()).state() is not State.DONE:
+            folder = self.other.get(settings, folder)
+        places = _tokens(self._given(roots), _places(needs))
+        tests: list[list[str]] = []
+        for name, (predict, evaluate) in plan.tests.items():
+            answers = folder / "predictions" / name
+            tests.append(
+                ["predict", f"run={quoted(folder)}", *with_paths(predict, places), f"output={quoted(answers)}"]
+            )
+            tests.append(["evaluate", f"predictions={quoted(answers)}", "gallery=0", *with_paths(evaluate, places)])
+        command = ["train", *with_paths(train, places), f"paths.run_dir={quoted(folder)}"]
+        size = self.study.sizes[self.size]
+        return Job(
+            folder,
+            plan.cell.label(),
+            (("train", process(command)), ("tests", process(*tests))),
+            tuple(needs.values()),
+            {
+                "study": self.study.name,
+                "size": self.size,
+                "cell": plan.cell.tokens(),
+                "settings": settings,
+                "code": self.versions[0],
+                "commands": [["synthex", *one] for one in (command, *tests)],
+            },
+            missing=tuple(name for name in roots if name not in self.roots),
+            budget_s=None if size.budget_minutes is None else 60 * size.budget_minutes,
+            keep=size.keep,
+        )
+
+    def _given(self, roots: Mapping[str, str]) -> dict[str, str]:
+        """Folders of roots as they stand in an override; what nobody has given stays a name, and its job waits."""
+        return {
+            name: str(Path(self.roots[name]).expanduser().resolve()) if name in self.roots else symbol
+            for name, symbol in roots.items()
+        }
+
+    def _preparation(self, name: str, one: Preparation, cell: Cell, made: Mapping[str, Job]) -> Job:
+        names = set(named_tokens(one.overrides, "root"))
+        needs = {need: made[need] for need in named_tokens(one.overrides, "prepared")}
+        roots = {name: f"root-{name}" for name in names}
+        symbols = {name: f"prepared-{job.facts['settings']}" for name, job in needs.items()}
+        filled = substitute(one.overrides, _tokens(roots, symbols))
+        settings = content_hash([one.command, self.composer.hash(one.command, filled)])
+        key = content_hash([settings, self.versions[0]])
+        if key not in self.prepared:
+            folder = self.folder / "prepared" / key
+            command = [
+                *one.command.split(),
+                *with_paths(one.overrides, _tokens(self._given(roots), _places(needs))),
+                f"{one.output}={quoted(folder / 'files')}",
+            ]
+            self.prepared[key] = Job(
+                folder,
+                f"{name} of {cell.label()}",
+                ((one.command, process(command)),),
+                tuple(needs.values()),
+                facts={
+                    "study": self.study.name,
+                    "settings": settings,
+                    "code": self.versions[0],
+                    "commands": [["synthex", *command]],
+                },
+                counted=False,
+                # What a preparation waits for in vain, those that need it do too.
+                missing=tuple(sorted((names - set(self.roots)).union(*(need.missing for need in needs.values())))),
+            )
+        return self.prepared[key]
+
+
+def _tokens(roots: Mapping[str, str], prepared: Mapping[str, str]) -> dict[str, str]:
+    return {f"root:{name}": value for name, value in roots.items()} | {
+        f"prepared:{name}": value for name, value in prepared.items()
+    }
+
+
+def _places(needs: Mapping[str, Job]) -> dict[str, str]:
+    return {name: str(job.folder / "files") for name, job in needs.items()}
+
+
+def with_paths(overrides: Sequence[str], places: Mapping[str, str]) -> tuple[str, ...]:
+    """Overrides with the folders put in; a value that has one is quoted as a whole, unless it is a list or mapping."""
+    found = []
+    for before, after in zip(overrides, substitute(overrides, places), strict=True):
+        key, _, value = after.partition("=")
+        found.append(after if before == after or value[:1] in "[{'\"" else f"{key}={quoted(value)}")
+    return tuple(found)
