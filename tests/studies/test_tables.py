@@ -116,6 +116,7 @@ def test_curves_are_drawn_of_what_is_there(tmp_path):
     for index, images in enumerate(axes["images"]):
         write_scores(tmp_path / images / "predictions" / "test" / "evaluation", {"s": [1.0]}, 0.5 + 0.1 * index)
         cells.append((Cell({"images": images}, "0", 0), tmp_path / images))
+    assert draw_curves(study, collect(study, size, cells[:1])) == {}  # a point is no curve
     files = draw_curves(study, collect(study, size, cells))
     assert list(files) == ["dice_by_images_test.png"]
     assert files["dice_by_images_test.png"].startswith(b"\x89PNG")

@@ -14,7 +14,7 @@ _MARKERS = "osD^vP*X"
 
 
 def draw_curves(study: Study, found: Sequence[Found]) -> dict[str, bytes]:
-    """File name to PNG of every curve on every test set that has at least one finished cell.
+    """File name to PNG of every curve on every test set that has finished cells at two places at least.
 
     Points are means over seeds with their standard deviation; with one seed, the mean over all cases with its 95 %
     interval where there is one. Values of the axis that are no numbers stand at the right, past the last.
@@ -23,7 +23,7 @@ def draw_curves(study: Study, found: Sequence[Found]) -> dict[str, bytes]:
     for test in dict.fromkeys(one.test for one in found):
         for curve in study.layout.curves:
             mine = [one for one in found if one.test == test and one.figure == curve.figure and one.count]
-            if mine:
+            if len({one.values[curve.x] for one in mine}) > 1:
                 name = f"{curve.figure.replace('/', '-')}_by_{curve.x}_{test}.png"
                 files[name] = _draw(study, curve, mine, test)
     return files
