@@ -5,12 +5,13 @@ BIN := $(VENV)/bin
 # The one place that says how the environment is made; the stamps make the second call instant.
 INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt
 
-.PHONY: quickstart test lint types contracts unit slow bench clean help
+.PHONY: quickstart test lint types contracts unit studies slow bench clean help
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make quickstart  train a hip-landmark model from simulation alone and evaluate it (minutes, no GPU)"
 	@echo "make test        lint, import contracts, types, tests"
+	@echo "make studies     the beginning of the tiny size of every study, and its table"
 	@echo "make slow        the slow tests"
 	@echo "make bench       the benchmarks of this machine"
 
@@ -47,6 +48,9 @@ types: $(VENV)/.dev
 
 unit: $(VENV)/.dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not gpu"
+
+studies: $(VENV)/.dev
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m slow tests/cli/test_study.py -k tiny_size
 
 slow: $(VENV)/.dev
 	$(BIN)/python -m pytest -m "slow and not gpu" --timeout 1800
