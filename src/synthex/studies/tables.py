@@ -90,7 +90,10 @@ def _grids(study: Study, found: Sequence[Found]) -> list[tuple[str, list[str], l
     layout = study.layout
     for test in dict.fromkeys(one.test for one in found):
         mine = [one for one in found if one.test == test]
+        known = {one.figure for one in mine if one.count or one.published}
         for figure in layout.figures:
+            if figure not in known and any(one.count for one in mine):  # it is of the task of another size
+                continue
             here = [one for one in mine if one.figure == figure]
             columns = list(dict.fromkeys(_key(one, layout.columns) for one in here))
             header = [" / ".join(layout.rows) or "", *(" / ".join(column) or "all" for column in columns)]
