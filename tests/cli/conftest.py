@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import pytest
+from generators.pretend_training import pretend
 from generators.tiny_commands import TINY
 
+from synthex.cli import app, launch
 from synthex.cli.main import main
 
 
@@ -41,6 +43,32 @@ def synthex(tiny, capfd):
         return out
 
     return run
+
+
+@pytest.fixture
+def synthex_as_given(tmp_path, monkeypatch, capfd):
+    """Run a command in an empty folder with no settings but those given; returns what it printed."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments, code=0) -> str:
+        found = main([str(argument) for argument in arguments])
+        out, err = capfd.readouterr()
+        assert found == code, out + err
+        assert not code or len(err.strip().splitlines()) == 1, err
+        return out + err
+
+    return run
+
+
+@pytest.fixture
+def pretending(tmp_path, monkeypatch) -> Path:
+    """An empty folder where trainings only pretend."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(launch, "process", launch.process)
+    monkeypatch.setitem(app.MODULES, "train", "")
+    monkeypatch.setenv("PRETEND", str(tmp_path))
+    pretend()
+    return tmp_path
 
 
 @pytest.fixture(scope="session")

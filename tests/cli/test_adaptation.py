@@ -10,7 +10,6 @@ from generators.tool_archive import write_tool_archive
 
 from synthex.cli.adaptation import Adaptation
 from synthex.cli.compose import compose
-from synthex.cli.main import main
 
 TINY = (
     *("trainer=cpu", "model=unet_small", "model.encoder=tu-test_resnet", "data.size=64", "data.batch_size=2"),
@@ -22,20 +21,6 @@ ARCHIVES = {
     "tool": ("tool_detection", "tool_folders", write_tool_archive, ("fold=4", "split=train")),
     "covid": ("lesion_segmentation", "covid_cxr", write_covid_cxr, ()),
 }
-
-
-@pytest.fixture
-def synthex(tmp_path, monkeypatch, capfd):
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments, code=0):
-        found = main([str(argument) for argument in arguments])
-        out, err = capfd.readouterr()
-        assert found == code, out + err
-        assert not code or len(err.strip().splitlines()) == 1, err
-        return out + err
-
-    return run
 
 
 def source(name, folder):
@@ -58,10 +43,10 @@ def target(name, folder):
 
 # The target of each is an archive of another task, of other structures, sizes and landmarks.
 @pytest.mark.parametrize(("name", "other"), [("hip", "tool"), ("tool", "covid"), ("covid", "hip")])
-def test_both_forms_train_test_and_resume_for_every_task(name, other, synthex, tmp_path):
+def test_both_forms_train_test_and_resume_for_every_task(name, other, synthex_as_given, tmp_path):
     shared = (*TINY, *source(name, tmp_path / "archive"), *target(other, tmp_path / "target"))
     run, classic = tmp_path / "run", tmp_path / "classic"
-    synthex("train", "adaptation=adda", *shared, f"paths.run_dir={run}")
+    synthex_as_given("train", "adaptation=adda", *shared, f"paths.run_dir={run}")
     assert json.loads((run / "summary.json").read_text())["cases"] >= 1
     with (run / "metrics.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -69,11 +54,11 @@ def test_both_forms_train_test_and_resume_for_every_task(name, other, synthex, t
     names = sorted(path.name for path in (run / "checkpoints").iterdir())
     assert names[-1] == "step=00000002.ckpt"  # the last weights, not those of the best validation
     assert "best.ckpt" not in names
-    synthex(
+    synthex_as_given(
         *("train", "adaptation=adda_classic", *shared, f"initial_weights={run}", "test=false"),
         f"paths.run_dir={classic}",
     )
-    text = synthex(
+    text = synthex_as_given(
         *("train", "adaptation=adda_classic", *shared, f"initial_weights={run}", "test=false"),
         f"paths.run_dir={classic}",
     )
@@ -85,7 +70,7 @@ def test_both_forms_train_test_and_resume_for_every_task(name, other, synthex, t
     moved = [key for key in first if key.startswith("network") and not torch.equal(first[key], second[key])]
     assert {key.split(".")[1] for key in moved} == {"encoder"}
     assert all(torch.equal(first[f"network{key[6:]}"], second[key]) for key in second if key.startswith("source"))
-    synthex("predict", classic, f"output={tmp_path / 'again'}", "device=cpu")
+    synthex_as_given("predict", classic, f"output={tmp_path / 'again'}", "device=cpu")
     assert json.loads((tmp_path / "again" / "predictions.json").read_text())["cases"]
 
 
@@ -114,7 +99,7 @@ def test_the_policy_of_the_target_is_that_of_training_unless_another_is_chosen(t
         ),
     ],
 )
-def test_impossible_adaptations_are_named_in_one_line(settings, said, synthex, tmp_path):
+def test_impossible_adaptations_are_named_in_one_line(settings, said, synthex_as_given, tmp_path):
     base = ["trainer=cpu", "data=on_disk", "data.train=somewhere", "data.size=64", f"paths.run_dir={tmp_path / 'run'}"]
-    assert said in synthex("train", *base, *settings, code=2)
+    assert said in synthex_as_given("train", *base, *settings, code=2)
     assert not (tmp_path / "run" / "config.yaml").exists()

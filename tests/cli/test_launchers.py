@@ -9,24 +9,12 @@ import time
 from pathlib import Path
 
 import pytest
-from generators.pretend_training import SCRIPT, pretend, starts
+from generators.pretend_training import SCRIPT, starts
 
-from synthex.cli import app, launch
 from synthex.cli.finished import read_finished
 from synthex.cli.main import main
 
 GRID = ("train", "--multirun", "seed=0,1,2")
-
-
-@pytest.fixture
-def here(tmp_path, monkeypatch):
-    """An empty folder where trainings only pretend."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(launch, "process", launch.process)
-    monkeypatch.setitem(app.MODULES, "train", "")
-    monkeypatch.setenv("PRETEND", str(tmp_path))
-    pretend()
-    return tmp_path
 
 
 def done(sweep: Path) -> list[bool]:
@@ -52,54 +40,54 @@ def wait_for(condition, seconds: float = 240.0) -> None:
 
 
 @pytest.mark.slow
-def test_processes_die_and_fail_alone(here, capfd):
-    (here / "kill-0").write_text("1")
-    (here / "fail-1").touch()
+def test_processes_die_and_fail_alone(pretending, capfd):
+    (pretending / "kill-0").write_text("1")
+    (pretending / "fail-1").touch()
     grid = (*GRID, "hydra/launcher=processes", "hydra.launcher.at_once=3", "hydra.sweep.dir=s")
     assert main(list(grid)) == 1
-    assert done(here / "s") == [False, False, True]
-    assert "it went wrong here" in (here / "s" / "1" / "log.txt").read_text()
+    assert done(pretending / "s") == [False, False, True]
+    assert "it went wrong here" in (pretending / "s" / "1" / "log.txt").read_text()
     printed = capfd.readouterr()
     assert "#0 seed=0: failed, killed by signal 9 (log: " in printed.out
     assert "#1 seed=1: failed, exit code 1 (log: " in printed.out
     assert printed.err.strip().splitlines()[-1].startswith("synthex: #0 seed=0: killed by signal 9 (log: ")
-    (here / "fail-1").unlink()
+    (pretending / "fail-1").unlink()
     assert main(list(grid)) == 0  # goes on with those that are not done
-    assert done(here / "s") == [True] * 3
-    assert [starts(here / "s" / str(number)) for number in range(3)] == [2, 2, 1]
+    assert done(pretending / "s") == [True] * 3
+    assert [starts(pretending / "s" / str(number)) for number in range(3)] == [2, 2, 1]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere workers may outlive a killed sweep")
 @pytest.mark.parametrize("launcher", ["processes", pytest.param("joblib", marks=pytest.mark.slow)])
-def test_a_killed_sweep_leaves_no_process_behind(here, launcher):
+def test_a_killed_sweep_leaves_no_process_behind(pretending, launcher):
     for number in range(3):
-        (here / f"wait-{number}").touch()
+        (pretending / f"wait-{number}").touch()
     number = {"processes": "at_once", "joblib": "n_jobs"}[launcher]
     arguments = (*GRID, f"hydra/launcher={launcher}", f"hydra.launcher.{number}=2", "hydra.sweep.dir=s")
     sweep = subprocess.Popen([sys.executable, str(SCRIPT), *arguments], env=os.environ)
     try:
-        wait_for(lambda: len(alive(here / "s")) == 2)
+        wait_for(lambda: len(alive(pretending / "s")) == 2)
     finally:
         sweep.send_signal(signal.SIGKILL)
         sweep.wait()
-    wait_for(lambda: not alive(here / "s"))
+    wait_for(lambda: not alive(pretending / "s"))
 
 
-def test_joblib_runs_every_job_though_one_fails(here, capfd):
-    (here / "fail-0").touch()
+def test_joblib_runs_every_job_though_one_fails(pretending, capfd):
+    (pretending / "fail-0").touch()
     command = [sys.executable, str(SCRIPT), *GRID, "hydra/launcher=joblib", "hydra.sweep.dir=s"]
     assert subprocess.run(command, env=os.environ, check=False).returncode == 1
-    assert done(here / "s") == [False, True, True]
-    assert [starts(here / "s" / str(number)) for number in range(3)] == [1, 1, 1]
+    assert done(pretending / "s") == [False, True, True]
+    assert [starts(pretending / "s" / str(number)) for number in range(3)] == [1, 1, 1]
     assert "it went wrong here" in capfd.readouterr().err
 
 
-def test_other_commands_than_train_are_refused_by_our_launchers(here, capfd):
+def test_other_commands_than_train_are_refused_by_our_launchers(pretending, capfd):
     assert main(["simulate", "--multirun", "seed=0,1", "hydra/launcher=processes", "output=o"]) == 2
     assert "run `synthex train`, not simulate" in capfd.readouterr().err
 
 
-def test_without_slurm_its_launcher_says_so(here, capfd, monkeypatch):
+def test_without_slurm_its_launcher_says_so(pretending, capfd, monkeypatch):
     monkeypatch.setenv("PATH", "")
     assert main([*GRID, "hydra/launcher=slurm"]) == 2
     error = capfd.readouterr().err

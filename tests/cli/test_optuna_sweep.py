@@ -9,9 +9,8 @@ from pathlib import Path
 
 import optuna
 import pytest
-from generators.pretend_training import SCRIPT, pretend, proposed, score, starts
+from generators.pretend_training import SCRIPT, proposed, score, starts
 
-from synthex.cli import app, launch
 from synthex.cli.main import main
 from synthex.cli.optuna_sweep import direction_of
 from synthex.cli.sweep_space import Choices, Numbers, first_trial, read_space, written
@@ -19,17 +18,6 @@ from synthex.core import ConfigError
 from synthex.studies.lock import Lock
 
 SEARCH = ("sweep=lr_augment", "hydra.sweeper.trials=4", "hydra.sweeper.direction=minimize")
-
-
-@pytest.fixture
-def here(tmp_path, monkeypatch):
-    """An empty folder where trainings only pretend."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(launch, "process", launch.process)
-    monkeypatch.setitem(app.MODULES, "train", "")
-    monkeypatch.setenv("PRETEND", str(tmp_path))
-    pretend()
-    return tmp_path
 
 
 def search(sweep: Path, *arguments: str, code: int = 0) -> None:
@@ -48,92 +36,92 @@ def states(sweep: Path) -> list[str]:
     return [trial.state.name for trial in study.get_trials()]
 
 
-def test_a_search_runs_its_trials_in_folders_of_their_own_and_says_which_is_best(here, capfd):
-    search(here / "s")
-    found = json.loads((here / "s" / "best.json").read_text())
+def test_a_search_runs_its_trials_in_folders_of_their_own_and_says_which_is_best(pretending, capfd):
+    search(pretending / "s")
+    found = json.loads((pretending / "s" / "best.json").read_text())
     assert [one["trial"] for one in found["trials"]] == [0, 1, 2, 3]
     for one in found["trials"]:
         settings = one["settings"]
         assert one["value"] == score(settings["optimizer.lr"], settings["augment"])
         assert 1e-4 <= settings["optimizer.lr"] <= 1e-2
-        assert starts(here / "s" / f"trial-{one['trial']:03d}") == 1
+        assert starts(pretending / "s" / f"trial-{one['trial']:03d}") == 1
     assert found["value"] == min(one["value"] for one in found["trials"])
     assert len({one["settings"]["optimizer.lr"] for one in found["trials"]}) == 4
     assert f"best of 4 trials: {found['value']:.6g}" in capfd.readouterr().out
-    search(here / "s")  # there are four
-    assert states(here / "s") == ["COMPLETE"] * 4
-    search(here / "s", "hydra.sweeper.trials=5")
-    assert states(here / "s") == ["COMPLETE"] * 5
+    search(pretending / "s")  # there are four
+    assert states(pretending / "s") == ["COMPLETE"] * 4
+    search(pretending / "s", "hydra.sweeper.trials=5")
+    assert states(pretending / "s") == ["COMPLETE"] * 5
 
 
-def test_a_killed_search_goes_on_with_the_same_trials(here):
-    search(here / "whole")
-    (here / "kill-trial-002").write_text("1")
-    assert killed_search(here / "cut") == -signal.SIGKILL
-    assert states(here / "cut") == ["COMPLETE", "COMPLETE", "RUNNING"]
-    assert killed_search(here / "cut") == 0
-    assert states(here / "cut") == ["COMPLETE"] * 4
-    assert [starts(here / "cut" / f"trial-{number:03d}") for number in range(4)] == [1, 1, 2, 1]
-    assert proposed(here / "cut") == proposed(here / "whole")
+def test_a_killed_search_goes_on_with_the_same_trials(pretending):
+    search(pretending / "whole")
+    (pretending / "kill-trial-002").write_text("1")
+    assert killed_search(pretending / "cut") == -signal.SIGKILL
+    assert states(pretending / "cut") == ["COMPLETE", "COMPLETE", "RUNNING"]
+    assert killed_search(pretending / "cut") == 0
+    assert states(pretending / "cut") == ["COMPLETE"] * 4
+    assert [starts(pretending / "cut" / f"trial-{number:03d}") for number in range(4)] == [1, 1, 2, 1]
+    assert proposed(pretending / "cut") == proposed(pretending / "whole")
 
 
-def test_a_trial_that_was_not_proposed_to_the_end_is_completed(here):
-    search(here / "whole")
-    search(here / "cut", "hydra.sweeper.trials=2")
-    study = optuna.load_study(study_name="sweep", storage=f"sqlite:///{here / 'cut' / 'optuna.db'}")
+def test_a_trial_that_was_not_proposed_to_the_end_is_completed(pretending):
+    search(pretending / "whole")
+    search(pretending / "cut", "hydra.sweeper.trials=2")
+    study = optuna.load_study(study_name="sweep", storage=f"sqlite:///{pretending / 'cut' / 'optuna.db'}")
     study.ask()  # killed here
-    search(here / "cut")
-    assert states(here / "cut") == ["COMPLETE"] * 4
-    assert proposed(here / "cut") == proposed(here / "whole")
+    search(pretending / "cut")
+    assert states(pretending / "cut") == ["COMPLETE"] * 4
+    assert proposed(pretending / "cut") == proposed(pretending / "whole")
 
 
-def test_a_trial_that_fails_takes_no_other_along(here, capfd):
-    (here / "fail-trial-001").touch()
-    search(here / "s", code=1)
-    assert states(here / "s") == ["COMPLETE", "FAIL", "COMPLETE", "COMPLETE"]
+def test_a_trial_that_fails_takes_no_other_along(pretending, capfd):
+    (pretending / "fail-trial-001").touch()
+    search(pretending / "s", code=1)
+    assert states(pretending / "s") == ["COMPLETE", "FAIL", "COMPLETE", "COMPLETE"]
     printed = capfd.readouterr()
     assert "trial 1 failed: it went wrong here" in printed.out
     assert "best of 4 trials" in printed.out
-    assert f"trials without a score: 1 of the sweep in {here / 's'}" in printed.err
+    assert f"trials without a score: 1 of the sweep in {pretending / 's'}" in printed.err
 
 
-def test_a_search_whose_trials_all_fail_gives_up(here):
+def test_a_search_whose_trials_all_fail_gives_up(pretending):
     for number in range(4):
-        (here / f"fail-trial-{number:03d}").touch()
-    search(here / "s", code=1)
-    assert states(here / "s") == ["FAIL"] * 3
+        (pretending / f"fail-trial-{number:03d}").touch()
+    search(pretending / "s", code=1)
+    assert states(pretending / "s") == ["FAIL"] * 3
 
 
-def test_a_trial_that_kills_the_search_again_and_again_has_failed(here):
-    search(here / "s", "hydra.sweeper.trials=1")
-    study = optuna.load_study(study_name="sweep", storage=f"sqlite:///{here / 's' / 'optuna.db'}")
+def test_a_trial_that_kills_the_search_again_and_again_has_failed(pretending):
+    search(pretending / "s", "hydra.sweeper.trials=1")
+    study = optuna.load_study(study_name="sweep", storage=f"sqlite:///{pretending / 's' / 'optuna.db'}")
     trial = study.ask()
     trial.set_user_attr("starts", 3)
-    search(here / "s", code=1)
-    assert states(here / "s") == ["COMPLETE", "FAIL", "COMPLETE", "COMPLETE"]
-    assert starts(here / "s" / "trial-001") == 0
+    search(pretending / "s", code=1)
+    assert states(pretending / "s") == ["COMPLETE", "FAIL", "COMPLETE", "COMPLETE"]
+    assert starts(pretending / "s" / "trial-001") == 0
 
 
 @pytest.mark.slow
-def test_trials_of_a_batch_run_side_by_side(here):
-    (here / "kill-trial-001").write_text("1")
+def test_trials_of_a_batch_run_side_by_side(pretending):
+    (pretending / "kill-trial-001").write_text("1")
     parallel = ("hydra/launcher=processes", "hydra.launcher.at_once=2", "hydra.sweeper.at_once=2")
-    search(here / "s", *parallel, code=1)
-    assert states(here / "s") == ["COMPLETE", "FAIL", "COMPLETE", "COMPLETE"]
+    search(pretending / "s", *parallel, code=1)
+    assert states(pretending / "s") == ["COMPLETE", "FAIL", "COMPLETE", "COMPLETE"]
 
 
-def test_what_would_be_another_search_is_refused(here, capfd):
-    search(here / "s", "hydra.sweeper.trials=1")
+def test_what_would_be_another_search_is_refused(pretending, capfd):
+    search(pretending / "s", "hydra.sweeper.trials=1")
     for change, word in (("optimizer.lr=interval(1e-4,1)", "space"), ("seed=3", "settings")):
-        search(here / "s", change, code=2)
-        assert f"{here / 's'} holds a sweep with other {word}; choose" in capfd.readouterr().err
-    search(here / "s", "hydra.sweeper.trials=2", "data.workers=0")  # does not touch what a run is
+        search(pretending / "s", change, code=2)
+        assert f"{pretending / 's'} holds a sweep with other {word}; choose" in capfd.readouterr().err
+    search(pretending / "s", "hydra.sweeper.trials=2", "data.workers=0")  # does not touch what a run is
 
 
-def test_two_processes_do_not_run_the_same_search(here, capfd):
-    lock = Lock(here / "s")
+def test_two_processes_do_not_run_the_same_search(pretending, capfd):
+    lock = Lock(pretending / "s")
     assert lock.acquire()
-    search(here / "s", code=2)
+    search(pretending / "s", code=2)
     assert "another process runs this sweep" in capfd.readouterr().err
 
 
@@ -147,15 +135,15 @@ def test_two_processes_do_not_run_the_same_search(here, capfd):
         ("optimizer.lr=tag(log,interval(0,1))", "above 0"),
     ],
 )
-def test_settings_that_cannot_be_used_are_one_line(here, capfd, setting, words):
-    search(here / "s", setting, code=2)
+def test_settings_that_cannot_be_used_are_one_line(pretending, capfd, setting, words):
+    search(pretending / "s", setting, code=2)
     error = capfd.readouterr().err
     assert words in error
     assert len(error.strip().splitlines()) == 1
 
 
-def test_nothing_to_search_is_said(here, capfd):
-    assert main(["train", "--multirun", "hydra/sweeper=optuna", f"hydra.sweep.dir={here / 's'}"]) == 2
+def test_nothing_to_search_is_said(pretending, capfd):
+    assert main(["train", "--multirun", "hydra/sweeper=optuna", f"hydra.sweep.dir={pretending / 's'}"]) == 2
     assert "nothing to search" in capfd.readouterr().err
 
 

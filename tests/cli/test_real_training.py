@@ -8,7 +8,6 @@ from generators.real_archives import write_covid_cxr, write_deepfluoro, write_hi
 from generators.tool_archive import write_tool_archive
 
 from synthex.cli.compose import compose
-from synthex.cli.main import main
 
 TINY = (
     *(
@@ -29,35 +28,21 @@ def archive(tmp_path):
     return write_covid_cxr(tmp_path / "archive")
 
 
-@pytest.fixture
-def synthex(tmp_path, monkeypatch, capfd):
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments, code=0):
-        found = main([str(argument) for argument in arguments])
-        out, err = capfd.readouterr()
-        assert found == code, out + err
-        assert not code or len(err.strip().splitlines()) == 1, err
-        return out + err
-
-    return run
-
-
-def test_a_fold_is_held_out_and_a_few_images_fine_tune(archive, synthex, tmp_path):
+def test_a_fold_is_held_out_and_a_few_images_fine_tune(archive, synthex_as_given, tmp_path):
     run = tmp_path / "real"
     source = f"data.source.root={archive}"
-    synthex("train", "experiment=covid/real2real", *TINY, source, f"paths.run_dir={run}")
+    synthex_as_given("train", "experiment=covid/real2real", *TINY, source, f"paths.run_dir={run}")
     summary = json.loads((run / "summary.json").read_text())
     held_out = summary["cases"]
     assert held_out >= 1
     index = (archive / "index.csv").read_text().splitlines()
     assert held_out < len(index) - 1
-    synthex("predict", run, f"output={tmp_path / 'again'}", "device=cpu")
+    synthex_as_given("predict", run, f"output={tmp_path / 'again'}", "device=cpu")
     found = json.loads((tmp_path / "again" / "predictions.json").read_text())
     assert len(found["cases"]) == held_out
 
     tuned = tmp_path / "tuned"
-    text = synthex(
+    text = synthex_as_given(
         *("train", "experiment=covid/finetune", *TINY, source, "data.images=2", f"paths.run_dir={tuned}"),
         f"initial_weights={run}",
     )
@@ -69,10 +54,10 @@ def test_a_fold_is_held_out_and_a_few_images_fine_tune(archive, synthex, tmp_pat
     ("settings", "said"),
     [(("data.images=999",), "data.images=999"), (("initial_weights=nowhere",), "nowhere"), (("fold=77",), "77")],
 )
-def test_impossible_baselines_are_named(archive, synthex, tmp_path, settings, said):
+def test_impossible_baselines_are_named(archive, synthex_as_given, tmp_path, settings, said):
     source = f"data.source.root={archive}"
     run = f"paths.run_dir={tmp_path / 'run'}"
-    text = synthex("train", "experiment=covid/real2real", *TINY, source, run, *settings, code=2)
+    text = synthex_as_given("train", "experiment=covid/real2real", *TINY, source, run, *settings, code=2)
     assert said in text
 
 
@@ -90,16 +75,16 @@ def test_impossible_baselines_are_named(archive, synthex, tmp_path, settings, sa
     ],
     ids=("hip", "deepfluoro", "tool"),
 )
-def test_hip_and_tool_are_held_out_and_fine_tuned(task, write, settings, held_out, synthex, tmp_path):
+def test_hip_and_tool_are_held_out_and_fine_tuned(task, write, settings, held_out, synthex_as_given, tmp_path):
     shared = (*TINY, *settings, f"data.source.root={write(tmp_path / 'archive')}")
     run, tuned = tmp_path / "real", tmp_path / "tuned"
-    synthex("train", f"experiment={task}/real2real", *shared, f"paths.run_dir={run}")
+    synthex_as_given("train", f"experiment={task}/real2real", *shared, f"paths.run_dir={run}")
     found = json.loads((run / "predictions" / "test" / "predictions.json").read_text())
     assert [case["case_id"] for case in found["cases"]] == held_out
     assert json.loads((run / "summary.json").read_text())["cases"] == len(held_out)
     trained = yaml.safe_load((run / "config.yaml").read_text())["data"]["source"]
     assert trained["split"] == "train"  # of the same fold: tests/data/real see to it that no case is on both sides
-    text = synthex(
+    text = synthex_as_given(
         *("train", f"experiment={task}/finetune", *shared, "data.images=2", "test=false", f"paths.run_dir={tuned}"),
         f"initial_weights={run}",
     )
@@ -123,9 +108,9 @@ def test_simulated_and_real_training_differ_in_their_images_only(task, tmp_path)
     assert configs[1].trainer.max_epochs == -1
 
 
-def test_a_sweep_over_folds_has_the_folders_of_single_runs(synthex, tmp_path):
+def test_a_sweep_over_folds_has_the_folders_of_single_runs(synthex_as_given, tmp_path):
     shared = (*TINY, f"data.source.root={write_hip_pair(tmp_path / 'archive')}", "test=false")
-    synthex("train", "--multirun", "experiment=hip/real2real", "fold=2", *shared)
+    synthex_as_given("train", "--multirun", "experiment=hip/real2real", "fold=2", *shared)
     assert (tmp_path / "outputs/hip_real2real/fold2/config.yaml").exists()
     assert not (tmp_path / "multirun").exists()
     settings = compose("train", ["experiment=hip/finetune", *shared, f"paths.output_dir={tmp_path}"])
