@@ -127,6 +127,9 @@ class ResumableCheckpoint(pl.callbacks.Checkpoint):
         if self._signals.received is None:  # another process of this training has had the signal
             raise SystemExit(128 + signal.SIGTERM)
         log.info("%s: stopping, with a checkpoint of step %d", self._signals.received.name, trainer.global_step)
+        if trainer.world_size > 1 and self._signals.received == signal.SIGTERM:
+            # Lightning's handler would tell the other processes, which have left by themselves and answer no more.
+            raise SystemExit(128 + signal.SIGTERM)
         self._signals.answer()
 
     def state_dict(self) -> dict[str, Any]:
