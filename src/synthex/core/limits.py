@@ -4,10 +4,11 @@ All of them are our choice. They lie well above what radiographs, CTs, meshes an
 that a damaged or hostile header ends in one line and not in a machine without memory.
 """
 
+import math
 import stat
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from synthex.core.errors import InputError
@@ -16,8 +17,10 @@ MAX_VOXELS = 1 << 30
 """Voxels of a volume: 1024 x 1024 x 1024. A whole body at 0.5 mm has about 512 x 512 x 4000."""
 MAX_VOLUME_BYTES = 1 << 31
 """Decompressed size of a volume: MAX_VOXELS of two bytes, or half as many floats."""
-MAX_CT_PACKING = 200
-"""A CT's bytes are at most so many times its compressed ones, for noise does not pack (real ones: 2 to 4)."""
+MAX_PACKING = 200
+"""Bytes of a large volume for one compressed byte: CTs have 2 to 4, for noise does not pack."""
+SMALL_VOLUME_BYTES = 1 << 28
+"""Volumes up to this size (512 x 512 x 512 of two bytes) may be packed as closely as they like: masks and phantoms."""
 MAX_PIXELS = 1 << 26
 """Pixels of a picture (8192 x 8192); no radiograph has more."""
 MAX_PIXEL_BYTES = 1 << 29
@@ -32,10 +35,10 @@ MAX_VERTICES = MAX_FACES = 1 << 22
 """Vertices and triangles of one mesh (4 million; a scanned femur at 0.3 mm has about 1 million)."""
 MAX_MESH_BYTES = 1 << 28
 """Size of one mesh file: MAX_FACES triangles of binary STL, with room for text."""
-MAX_HEADER_BYTES = 1 << 16
-"""Size of a text header (NRRD, MetaImage)."""
-MAX_LINE = 1024
-"""Characters of one line of a text header; ITK's reader of NRRD dies of longer ones."""
+MAX_HEADER_BYTES = 1 << 18
+"""Size of a text header (NRRD, MetaImage); 3D Slicer writes some kB for each segment."""
+MAX_NRRD_FIELD = 512
+"""Characters of one field of an NRRD header; ITK's reader dies of some that are longer than 1000."""
 MAX_TEXT_BYTES = 1 << 28
 """Size of a table or JSON document (256 MiB: annotations of some hundred thousand images)."""
 MAX_LANDMARK_BYTES = 1 << 24
@@ -94,6 +97,31 @@ def read_bytes(path: str | Path, limit: int, remedy: str = "check where the file
     if len(content) > limit:
         raise InputError(path, f"grew beyond {shown(limit)} while it was read", remedy)
     return content
+
+
+def check_volume(path: str | Path, shape: Sequence[int], voxel_bytes: float, stored: int) -> None:
+    """Compare the size that a volume's header says with what we read at most.
+
+    Args:
+        path: The file.
+        shape: Extents; values for each voxel may be one of them.
+        voxel_bytes: Size of one voxel. Those of one byte are masks, which pack as closely as they like.
+        stored: Bytes of the voxels in the file.
+
+    Raises:
+        InputError: Too many voxels or bytes, or so many for each byte of the file that nothing can be in them.
+    """
+    voxels, extents = math.prod(shape), " x ".join(map(str, shape))
+    data_bytes = math.ceil(voxels * voxel_bytes)
+    if voxels > MAX_VOXELS or data_bytes > MAX_VOLUME_BYTES:
+        problem = (
+            f"{extents} voxels of {shown(data_bytes)} (at most {MAX_VOXELS} of {shown(MAX_VOLUME_BYTES)} are read)"
+        )
+        raise InputError(path, problem, "resample or crop it, or export it again if its header is damaged")
+    if voxel_bytes > 1 and data_bytes > max(SMALL_VOLUME_BYTES, MAX_PACKING * stored):
+        problem = f"{extents} voxels of {shown(data_bytes)} in a file of {shown(stored)}: nothing can be in them"
+        remedy = "crop it, save labels with 8 bits, or export it again if its header is damaged"
+        raise InputError(path, problem, remedy)
 
 
 def inflate(stream: "zlib._Decompress", data: bytes) -> Iterator[bytes]:

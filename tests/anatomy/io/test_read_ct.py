@@ -158,7 +158,7 @@ def test_nifti_extents_beyond_64_bits_are_refused(tmp_path: Path) -> None:
     content = bytearray(nifti_bytes(ct_values(), ras_affine()))
     content[40:56] = struct.pack("<8h", 5, *[32767] * 5, 1, 1)
     (tmp_path / "ct.nii").write_bytes(bytes(content))
-    _refused(tmp_path / "ct.nii", "truncated")
+    _refused(tmp_path / "ct.nii", "voxels")
 
 
 @pytest.mark.parametrize("spacing", ["2 3", "2 3 nan", ""])
@@ -313,3 +313,38 @@ def test_grid_needs_no_voxels(tmp_path: Path) -> None:
     assert grid.data is None
     assert grid.shape == SHAPE
     assert isinstance(grid.world_from_ijk, Affine)
+
+
+NRRD = b"NRRD0005\ntype: %s\ndimension: 3\nspace: left-posterior-superior\nsizes: %s\n%sencoding: gzip\nendian: little\n\n"
+DIRECTIONS = b"space directions: (1,0,0) (0,1,0) (0,0,1)\n"
+
+
+@pytest.mark.parametrize(
+    ("kind", "sizes", "more", "said"),
+    [
+        (b"a" * 5000, b"2 2 2", DIRECTIONS, "5006 characters"),
+        (b"short", b"2 2 2", DIRECTIONS + b"units: " + b"a" * 2000 + b"\n", "2007 characters"),
+        (b"short", b"4096 4096 4096", DIRECTIONS, "128.0 GiB"),
+        (b"short", b"1024 1024 512", DIRECTIONS, "nothing can be in them"),
+        (b"short", b"16 16 16", DIRECTIONS, "more voxels than its header says"),
+        (b"short", b"16 16 16", DIRECTIONS + b"sizes: 9 9 9\n", "twice"),
+        (b"short", b"16 16 16", DIRECTIONS + b"data file: ../elsewhere.raw\n", "another folder"),
+        (b"short", b"16 16 -16", DIRECTIONS, "extents"),
+        (b"block", b"16 16 16", DIRECTIONS, "type"),
+    ],
+)
+def test_a_header_that_asks_for_too_much_is_refused_before_itk_reads_it(kind, sizes, more, said, tmp_path):
+    (tmp_path / "ct.nrrd").write_bytes(NRRD % (kind, sizes, more) + gzip.compress(bytes(1 << 25), 1))
+    _refused(tmp_path / "ct.nrrd", said)
+
+
+def test_a_name_that_is_too_long_for_metaimage_is_refused(tmp_path: Path) -> None:
+    path = write_itk(tmp_path / "ct.mha", ct_values(), ras_affine())
+    path.write_bytes(path.read_bytes().replace(b"NDims", b"Name = " + b"a" * 300 + b"\nNDims"))
+    _refused(path, "307 characters")
+
+
+def test_nifti_that_holds_more_than_its_header_says_is_refused(tmp_path: Path) -> None:
+    content = nifti_bytes(ct_values(), ras_affine())
+    (tmp_path / "ct.nii.gz").write_bytes(gzip.compress(content) + gzip.compress(bytes(1 << 26), 1))
+    _refused(tmp_path / "ct.nii.gz", "more voxels than its header says")

@@ -33,7 +33,7 @@ def read_ct(path: str | Path) -> Volume:
     Raises:
         InputError: The file cannot be used; the message names it, the problem and the remedy.
     """
-    raw = read_any(Path(path))
+    raw = read_any(Path(path), hu=True)
     assert raw.data is not None  # read in full
     data, affine = to_ras(_hounsfield(Path(path), raw.data), raw.world_from_ijk)
     return Volume(np.ascontiguousarray(data), affine)
@@ -45,15 +45,15 @@ def read_ct_grid(path: str | Path) -> RawVolume:
     Raises:
         InputError: As :func:`read_ct`, for all that shows without reading voxels.
     """
-    return read_any(Path(path), header_only=True)
+    return read_any(Path(path), header_only=True, hu=True)
 
 
-def read_any(path: Path, header_only: bool = False) -> RawVolume:
-    """Read a volume file or DICOM by content."""
+def read_any(path: Path, header_only: bool = False, hu: bool = False) -> RawVolume:
+    """Read a volume file or DICOM by content; ``hu`` as for :func:`read_raw`."""
     require_readable(path)
     if path.is_dir() or (volume_suffix(path) is None and is_dicom(path)):
         return read_dicom(path, header_only)
-    return read_raw(path, header_only)
+    return read_raw(path, header_only, hu)
 
 
 def _hounsfield(path: Path, data: VoxelArray) -> HuArray:
@@ -77,4 +77,6 @@ def _hounsfield(path: Path, data: VoxelArray) -> HuArray:
         raise InputError(path, f"{seen} are not HU (air or fat and soft tissue must be in it)", remedy)
     if data.dtype.kind == "f":
         data = np.rint(data)
-    return np.clip(data, HU_MIN, HU_MAX).astype(np.int16)
+    if low < HU_MIN or high > HU_MAX:
+        data = np.clip(data, HU_MIN, HU_MAX)
+    return data.astype(np.int16, copy=False)

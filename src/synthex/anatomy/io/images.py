@@ -7,7 +7,7 @@ from types import ModuleType
 import numpy as np
 
 from synthex.anatomy.io.grid import RAS_FROM_LPS, RawVolume, checked_affine
-from synthex.anatomy.io.headers import check_metaimage_header, check_nrrd_header, verify_compressed_voxels
+from synthex.anatomy.io.headers import read_text_header, verify_compressed_voxels
 from synthex.anatomy.io.nifti_header import read_nifti_header, verify_nifti_voxels
 from synthex.core import InputError
 from synthex.core.quiet import quiet_stderr
@@ -60,27 +60,24 @@ def simpleitk() -> ModuleType:
     return SimpleITK
 
 
-def read_raw(path: Path, header_only: bool = False) -> RawVolume:
+def read_raw(path: Path, header_only: bool = False, hu: bool = False) -> RawVolume:
     """Read one volume file (not DICOM) in its own voxel order.
 
     Args:
         path: NIfTI, NRRD or MetaImage file.
         header_only: Check header and file size, leave the voxels unread.
+        hu: Whether its values are to hold HU: those of 8 bits are refused before they are read.
 
     Raises:
-        InputError: Unreadable, truncated, not a scalar 3-D volume, or an unusable affine.
+        InputError: Unreadable, truncated, too large (:mod:`synthex.core.limits`), not a scalar 3-D volume, or an
+            unusable affine.
     """
     require_readable(path)
     suffix = volume_suffix(path)
     if path.is_dir() or suffix is None:
         raise InputError(path, "not a volume file", f"use DICOM or one of {', '.join(VOLUME_SUFFIXES)}")
-    nifti = None
-    if suffix.startswith(".nii"):
-        nifti = read_nifti_header(path)
-    elif suffix in (".nrrd", ".nhdr"):
-        check_nrrd_header(path)
-    else:
-        check_metaimage_header(path)
+    nifti = read_nifti_header(path) if suffix.startswith(".nii") else None
+    text = read_text_header(path) if nifti is None else None
     sitk = simpleitk()
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
@@ -94,14 +91,16 @@ def read_raw(path: Path, header_only: bool = False) -> RawVolume:
         raise InputError(path, "cannot be read as a volume", "the file is damaged or not what its name says") from error
     size = tuple(int(n) for n in reader.GetSize())
     require_scalar_3d(path, size, reader.GetNumberOfComponents())
+    if hu and (text.voxel_bytes == 1 if text is not None else nifti is not None and nifti.bits <= 8):
+        raise InputError(path, "8-bit values, which cannot hold HU", "give a CT in HU")
     in_itk = matrix_from_itk(reader.GetSpacing(), reader.GetDirection(), reader.GetOrigin())
     affine = checked_affine(path, in_itk if nifti is None else nifti.matrix)
     if header_only:
         return RawVolume(None, size[:3], affine)  # type: ignore[arg-type]
     if nifti is not None:
         verify_nifti_voxels(path, nifti)
-    else:
-        verify_compressed_voxels(path)
+    if text is not None:
+        verify_compressed_voxels(path, text)
     try:
         with quiet_stderr():
             data = sitk.GetArrayFromImage(reader.Execute())

@@ -17,6 +17,7 @@ import numpy as np
 
 from synthex.core import InputError
 from synthex.core.arrays import Matrix4
+from synthex.core.limits import check_volume, file_size
 
 TRUNCATED = "copy or export it again"
 BLOCK = 2**24
@@ -33,6 +34,7 @@ class NiftiHeader:
         shape: Extents, 1 to 7 of them.
         matrix: 4 x 4 RAS mm from voxel indices: the sform where its code is set, else the qform
             (the choice of nibabel, and so of TotalSegmentator's files).
+        bits: Size of a voxel.
         offset: Byte at which the voxels start.
         data_bytes: Size the uncompressed file must have at least.
         float_type: Type of the stored voxels where they are floating point, else None.
@@ -40,6 +42,7 @@ class NiftiHeader:
 
     shape: tuple[int, ...]
     matrix: Matrix4
+    bits: int
     offset: int
     data_bytes: int
     float_type: np.dtype | None
@@ -56,6 +59,7 @@ def read_nifti_header(path: Path) -> NiftiHeader:
     Raises:
         InputError: Not a NIfTI file, no spacing, no orientation, or fewer bytes than the header promises.
     """
+    stored = file_size(path)
     try:
         with open_maybe_gzip(path) as file:
             head = file.read(544)
@@ -89,12 +93,13 @@ def read_nifti_header(path: Path) -> NiftiHeader:
     matrix = np.eye(4)
     matrix[:3] = np.reshape(srow, (3, 4)) if codes[1] > 0 else _from_quaternion(quatern, pixdim)
     matrix[:3] *= _UNITS_MM.get(units & 7, 1.0)
-    if not math.isfinite(offset) or offset < 0 or bits < 1:
+    if not math.isfinite(offset) or not 0 <= offset <= BLOCK or not 1 <= bits <= 256:
         raise InputError(path, f"damaged header: {bits} bits a voxel from byte {offset:g} on", TRUNCATED)
+    check_volume(path, shape, bits / 8, stored)
     expected = int(offset) + math.prod(shape) * bits // 8
     _check_size(path, expected)
     float_type = {16: np.dtype(f"{order}f4"), 64: np.dtype(f"{order}f8")}.get(datatype)
-    return NiftiHeader(shape, matrix, int(offset), expected, float_type)
+    return NiftiHeader(shape, matrix, bits, int(offset), expected, float_type)
 
 
 def verify_nifti_voxels(path: Path, header: NiftiHeader) -> None:
@@ -119,6 +124,8 @@ def verify_nifti_voxels(path: Path, header: NiftiHeader) -> None:
                     values = np.frombuffer(block, dtype=header.float_type, count=whole)
                     bad += values.size - int(np.count_nonzero(np.isfinite(values)))
                 left -= len(block)
+                if packed and left < -BLOCK:
+                    raise InputError(path, "holds more voxels than its header says", TRUNCATED)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise InputError(path, "the file is truncated or damaged", TRUNCATED) from error
     if bad:
@@ -189,7 +196,9 @@ def _check_size(path: Path, expected: int) -> None:
     if short and packed:
         try:
             with gzip.open(path, "rb") as content:
-                size = sum(len(block) for block in iter(lambda: content.read(BLOCK), b""))
+                size = 0
+                while size < expected and (block := content.read(BLOCK)):
+                    size += len(block)
             short = size < expected
         except (EOFError, gzip.BadGzipFile, zlib.error):
             short = True
