@@ -315,7 +315,7 @@ def test_grid_needs_no_voxels(tmp_path: Path) -> None:
     assert isinstance(grid.world_from_ijk, Affine)
 
 
-NRRD = b"NRRD0005\ntype: %s\ndimension: 3\nspace: left-posterior-superior\nsizes: %s\n%sencoding: gzip\nendian: little\n\n"
+NRRD = b"NRRD0005\ntype: %s\ndimension: 3\nspace: RAS\nsizes: %s\n%sencoding: gzip\nendian: little\n\n"
 DIRECTIONS = b"space directions: (1,0,0) (0,1,0) (0,0,1)\n"
 
 
