@@ -76,7 +76,10 @@ def fit(
     translator = read_translator(cfg)
     if translator is not None:
         augment = TranslatedFirst(translator, augment)
-    train = LearningDataset(readers["train"], size, augment, seed=seed, **prepared)
+    mirrored = float(data.get("mirrored") or 0)
+    train = LearningDataset(
+        readers["train"], size, augment, seed=seed, mirrored=mirrored, vocabulary=task.vocabulary, **prepared
+    )
     endless = isinstance(readers["train"], SyntheticReader)
     # Weights are chosen by images like those of training; a set on disk is taken as it is.
     look = translator if endless else None

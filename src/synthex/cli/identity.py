@@ -7,7 +7,7 @@ from omegaconf import DictConfig, OmegaConf
 from synthex.core import derive_seed
 
 NOT_IDENTITY = (
-    *("resume", "test", "test_ct", "baseline_samples", "name", "paths", "logger"),
+    *("resume", "test", "test_ct", "baseline_samples", "name", "paths", "logger", "mirror_averaged"),
     *("data.workers", "callbacks.progress", "callbacks.throughput", "callbacks.lr_monitor", "trainer.default_root_dir"),
     "callbacks.checkpoint.run_dir",
 )

@@ -29,9 +29,10 @@ from synthex.cli.settings import choose, input_size
 from synthex.cli.subjects import check_subjects, fingerprints, read_subjects
 from synthex.cli.terminal import console, quiet_libraries, track
 from synthex.core import ConfigError, InputError, Prediction, Reader, Task, write_text
-from synthex.data import SPLITS, LearningDataset, collate
+from synthex.data import SPLITS, LearningDataset, collate, mirrored_order
 from synthex.evaluation import TrivialPredictor, write_prediction_set
 from synthex.learning import find_weights, limit_worker_threads, load_network_weights
+from synthex.nn import MirrorAveraged
 
 CONFIG_FILE, CASES_FILE = "config.yaml", "cases.yaml"
 BASELINE_FILE, BASELINE_FOLDER = "baseline.npz", "baseline"
@@ -39,7 +40,7 @@ BASELINE_FILE, BASELINE_FOLDER = "baseline.npz", "baseline"
 MAKE_CASES = ("task", "region", "carm", "views", "simulation", "seed")
 """Settings that decide simulated cases, beside ``data``."""
 
-LOADING = ("batch_size", "workers", "samples_per_epoch", "cases", "render", "input_size")
+LOADING = ("batch_size", "workers", "samples_per_epoch", "cases", "render", "input_size", "mirrored")
 """Settings of ``data`` that say how cases are loaded or how many, not what they are."""
 
 
@@ -54,6 +55,8 @@ def main(cfg: DictConfig) -> None:
     output = Path(cfg.output).expanduser() if cfg.output else run / "predictions" / cases.name
     task = build_task(trained)
     reader = open_cases(cases, task, trained.paths.cache_dir)
+    if cfg.mirror_averaged is not None:
+        trained = OmegaConf.merge(trained, {"mirror_averaged": bool(cfg.mirror_averaged)})
     network = load_network(trained, task, weights)
     write_predictions(
         output,
@@ -206,7 +209,15 @@ def load_network(trained: DictConfig, task: Task, weights: Path) -> torch.nn.Mod
         landmarks=len(task.vocabulary.landmarks),
     )
     load_network_weights(weights, network, task=task.name)
-    return network.eval()
+    network = network.eval()
+    if not trained.get("mirror_averaged", False):
+        return network
+    names = task.vocabulary
+    return MirrorAveraged(
+        network,
+        mirrored_order(names.structures, names.structure_pairs),
+        mirrored_order(names.landmarks, names.landmark_pairs),
+    ).eval()
 
 
 def write_predictions(

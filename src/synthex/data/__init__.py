@@ -13,6 +13,7 @@ from synthex.data.folds import (
     leave_one_out,
     with_validation,
 )
+from synthex.data.mirror import mirror, mirrored_order
 from synthex.data.on_disk import FolderReader, Hdf5Reader, open_export
 from synthex.data.preprocess import PixelMap, fit, normalize, preprocess, resize, to_log
 from synthex.data.shards import Parts, Shard, find_shards, finish_shard, open_shards, shard_request
@@ -46,6 +47,8 @@ __all__ = [
     "given_folds",
     "k_folds",
     "leave_one_out",
+    "mirror",
+    "mirrored_order",
     "normalize",
     "open_export",
     "open_shards",

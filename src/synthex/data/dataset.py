@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from synthex.core import Augmentation, Reader, derive_rng
+from synthex.core import Augmentation, ConfigError, Reader, Vocabulary, derive_rng
+from synthex.data.mirror import mirror
 from synthex.data.preprocess import Normalization, preprocess
 
 Item = dict[str, Any]
@@ -23,6 +25,12 @@ class LearningDataset(Dataset[Item]):
         stream: Name of the random stream, normally the split.
         normalization: See :func:`synthex.data.preprocess.preprocess`.
         input_size: Side of the network input, to which images are padded; None for ``size``.
+        mirrored: Share of the samples that are mirrored before they are augmented
+            (:func:`synthex.data.mirror.mirror`); the choice for item ``i`` is drawn from (seed, stream, i) too.
+        vocabulary: Names and left-right pairs of the task; needed for ``mirrored``.
+
+    Raises:
+        ConfigError: ``mirrored`` is no share, or nothing says what is left and right.
 
     An index beyond the reader's length wraps around to an earlier sample, but its augmentation is new,
     so that later epochs over a finite reader see other draws.
@@ -38,7 +46,14 @@ class LearningDataset(Dataset[Item]):
         stream: str = "train",
         normalization: Normalization = "zscore",
         input_size: int | None = None,
+        mirrored: float | int = 0.0,
+        vocabulary: Vocabulary | None = None,
     ) -> None:
+        if not 0 <= mirrored <= 1:
+            raise ConfigError(f"data.mirrored={mirrored} must lie in 0 to 1")
+        if mirrored and vocabulary is None:
+            raise ConfigError(f"data.mirrored={mirrored} needs the task's left-right pairs")
+        self.mirrored, self.vocabulary = mirrored, vocabulary
         self.reader, self.size, self.augment = reader, size, augment
         self.seed, self.stream, self.normalization = seed, stream, normalization
         self.input_size = input_size
@@ -48,8 +63,10 @@ class LearningDataset(Dataset[Item]):
 
     def __getitem__(self, index: int) -> Item:
         sample = self.reader[index % len(self.reader)]
+        if self.vocabulary is not None and self._drawn(index, "mirror").random() < self.mirrored:
+            sample = mirror(sample, self.vocabulary)
         if self.augment is not None:
-            sample = self.augment(sample, derive_rng(self.seed, self.stream, index, "augment"))
+            sample = self.augment(sample, self._drawn(index, "augment"))
         tensors, pixel_map = preprocess(sample, self.size, self.normalization, self.input_size)
         return tensors | {
             "index": index,
@@ -57,6 +74,9 @@ class LearningDataset(Dataset[Item]):
             "subject_id": sample.subject_id,
             "native": pixel_map,
         }
+
+    def _drawn(self, index: int, what: str) -> np.random.Generator:
+        return derive_rng(self.seed, self.stream, index, what)
 
 
 def collate(items: Sequence[Item]) -> Item:

@@ -2,6 +2,7 @@
 
 from synthex.nn.heatmaps import read_heatmaps, render_heatmaps
 from synthex.nn.losses import DiceHeatmapLoss
+from synthex.nn.mirrored import MirrorAveraged
 from synthex.nn.networks import SegmentationNetwork
 from synthex.nn.pixel_discriminator import PixelDiscriminator
 from synthex.nn.translation import PatchDiscriminator, ResNetGenerator
@@ -9,6 +10,7 @@ from synthex.nn.transunet import TransUNet
 
 __all__ = [
     "DiceHeatmapLoss",
+    "MirrorAveraged",
     "PatchDiscriminator",
     "PixelDiscriminator",
     "ResNetGenerator",
