@@ -58,9 +58,7 @@ def test_the_facets_of_every_task_fit_together(name, tmp_path, cache):
 def test_a_new_task_is_a_module_and_a_yaml_file(tmp_path, cache, monkeypatch, capfd):
     (tmp_path / "toy_task.py").write_text(TOY)
     (tmp_path / "conf" / "task").mkdir(parents=True)
-    hip = (CONF / "task" / "hip_landmarks.yaml").read_text()
-    views = hip[hip.index("views:") :]
-    text = f"# @package _global_\ntask_name: toy\ntask:\n  _target_: toy_task.build\n{views}"
+    text = "# @package _global_\ndefaults:\n  - /views: hip_carm\n\ntask_name: toy\ntask:\n  _target_: toy_task.build\n"
     (tmp_path / "conf" / "task" / "toy.yaml").write_text(text)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))

@@ -4,8 +4,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from synthex.core import derive_rng
-from synthex.geometry import CArm, MixedViews, StandRanges, View
+from synthex.core import ConfigError, derive_rng
+from synthex.geometry import CArm, MixedViews, StandRanges, View, ViewRanges
 
 PA = StandRanges("posterior", (1800, 1830), (120, 180), lao_rao_deg=(-5, 5), weight=3)
 AP = StandRanges("anterior", [900, 1300], [100, 250], field_mm=[300, 400], weight=1)
@@ -73,6 +73,9 @@ def test_kinds_come_by_their_weight_and_stay_in_their_ranges():
         ({"roll_deg": (3,)}, "roll_deg"),
         ({"field_mm": (400, 300)}, "low <= high"),
         ({"field_mm": (0, 300)}, "positive"),
+        ({"source_isocenter_mm": (500, 600)}, "give one of"),
+        ({"isocenter_detector_mm": None}, "give one of"),
+        ({"aim": {"hip_left": 0}}, "above 0"),
     ],
 )
 def test_impossible_rooms_are_refused(arguments, said):
@@ -81,3 +84,58 @@ def test_impossible_rooms_are_refused(arguments, said):
         StandRanges(**settings)
     with pytest.raises(ValueError, match="no kind"):
         MixedViews({"pa": None})
+
+
+def test_a_c_arm_fixes_the_distance_from_its_source_and_has_its_tube_on_either_side():
+    kind = StandRanges("either", (1000, 1100), source_isocenter_mm=(500, 700), roll_deg=(5, 5))
+    views = [kind.sample(derive_rng(index), np.zeros(3)) for index in range(400)]
+    assert all(500 <= view.source_isocenter_mm <= 700 for view in views)
+    behind = sum(view.source_side == "posterior" for view in views)
+    assert behind == pytest.approx(200, abs=4 * 10)
+    for view in views[:20]:  # the display does not tell the side
+        camera = ROOM.camera(view)
+        (right, head) = camera.project(np.array(((50.0, 0, 0), (0, 0, 50.0)))) - 32
+        assert right[0] < 0 > head[1]
+
+
+def test_a_mirrored_kind_shows_both_sides_of_the_patient_alike():
+    kind = StandRanges(
+        "anterior",
+        (1000, 1100),
+        (100, 200),
+        lao_rao_deg=(30, 40),
+        roll_deg=(5, 8),
+        isocenter_jitter_mm=((10, 20), (0, 0), (30, 40)),
+        aim="hip_right",
+        mirrored=True,
+    )
+    hips = {"hip_left": np.array((-90.0, 0, 0)), "hip_right": np.array((90.0, 0, 0))}
+    views = [kind.sample(derive_rng(index), np.zeros(3), hips) for index in range(200)]
+    left = [view for view in views if view.isocenter_world[0] < 0]
+    assert len(left) == pytest.approx(100, abs=4 * np.sqrt(50))
+    for view in views:
+        sign = -1 if view.isocenter_world[0] < 0 else 1
+        assert 30 <= sign * view.lao_rao_deg <= 40
+        assert 5 <= sign * view.roll_deg <= 8
+        assert 100 <= sign * view.isocenter_world[0] <= 110
+        assert 30 <= view.isocenter_world[2] <= 40
+
+
+def test_aims_are_drawn_by_weight_and_must_be_there():
+    kind = StandRanges("anterior", (1000, 1100), (100, 200), aim={"tip": 3, "base": 1})
+    points = {"tip": np.ones(3), "base": np.zeros(3)}
+    at_tip = sum(kind.sample(derive_rng(index), np.zeros(3), points).isocenter_world[0] for index in range(400))
+    assert at_tip == pytest.approx(300, abs=4 * np.sqrt(75))
+    with pytest.raises(ConfigError, match=r"aimed at 'tip'.*have hip_left"):
+        kind.sample(derive_rng(0), np.zeros(3), {"hip_left": np.zeros(3)})
+
+
+def test_what_a_kind_may_do_beyond_its_ranges_changes_no_draw():
+    """Ranges of earlier versions give the views they gave."""
+    ranges = {"lao_rao_deg": (-5, 5), "isocenter_jitter_mm": ((-20, 20), (0, 0), (-9, 9))}
+    view = StandRanges("posterior", (1800, 1830), (120, 180), **ranges).sample(derive_rng(3), np.ones(3))
+    rng = derive_rng(3)
+    pose = ViewRanges(**ranges).sample(rng, np.ones(3))
+    sdd, behind = rng.uniform(1800, 1830), rng.uniform(120, 180)
+    expected = replace(pose, source_isocenter_mm=sdd - behind, sdd_mm=sdd, source_side="posterior")
+    assert view.to_record() == expected.to_record()

@@ -91,6 +91,7 @@ class Scene:
         landmarks: Named points of what was brought in (an instrument's tip), RAS mm.
         polylines: Named lines of it (its centre line), P x 3, RAS mm.
         volumes: Named volumes that only targets read (the matter that a lesion adds), int16 HU.
+        aims: Points that a view may be about by name (``hip_left``) instead of ``center_world``, RAS mm.
     """
 
     anatomy: Anatomy
@@ -100,6 +101,7 @@ class Scene:
     landmarks: Mapping[str, Point3] = field(default_factory=dict)
     polylines: Mapping[str, Points3] = field(default_factory=dict)
     volumes: Mapping[str, Volume] = field(default_factory=dict)
+    aims: Mapping[str, Point3] = field(default_factory=dict)
 
     @property
     def aim_world(self) -> Point3:

@@ -7,7 +7,7 @@ import numpy as np
 from synthex.core import Anatomy, AnatomySource, Camera, ConfigError, Sample, Scene, Simulator, Task, derive_rng
 from synthex.core.arrays import Point3
 from synthex.data.splits import round_robin
-from synthex.geometry import CArm, View, Views
+from synthex.geometry import CArm, Shot, Views
 
 ENDLESS = 2**40
 """Length of a reader that never runs out: more samples than any run can draw."""
@@ -100,7 +100,7 @@ class SyntheticReader:
             self._loaded[subject_id] = anatomy
         return self._loaded[subject_id]
 
-    def setup(self, index: int) -> tuple[Scene, Camera, View]:
+    def setup(self, index: int) -> tuple[Scene, Camera, Shot]:
         """Scene, camera and view of case ``index``: drawn again, both of them, until the task can use the view.
 
         Raises:
@@ -111,8 +111,8 @@ class SyntheticReader:
             again = (attempt,) if attempt else ()
             scene = self.task.scene(anatomy, derive_rng(self.seed, self.split, index, "scene", *again))
             rng = derive_rng(self.seed, self.split, index, "view", *again)
-            view = self.views.sample(rng, scene.aim_world)
-            camera = self.carm.camera(view)
+            view = self.views.sample(rng, scene.aim_world, scene.aims, index)
+            camera = view.camera(self.carm)
             reason = self.task.unusable(scene, camera) if self.task.unusable else None
             if reason is None:
                 return scene, camera, view
@@ -121,9 +121,9 @@ class SyntheticReader:
         remedy = self._narrow(camera, view, beside)
         raise ConfigError(f"none of {REDRAWS} views of {anatomy.subject_id} can be used: {reason}; {remedy}")
 
-    def _narrow(self, camera: Camera, view: View, beside_mm: Point3) -> str:
+    def _narrow(self, camera: Camera, view: Shot, beside_mm: Point3) -> str:
         """Which range most probably keeps what is wanted out of every view."""
-        field_mm = camera.width * camera.pixel_mm / self.carm.magnification(view)
+        field_mm = camera.width * camera.pixel_mm * view.source_isocenter_mm / camera.sdd_mm
         if np.linalg.norm(beside_mm) > field_mm / 2:
             offset = ", ".join(f"{value:.0f}" for value in beside_mm)
             return f"views.isocenter_jitter_mm drew an offset of ({offset}) mm, narrow it"

@@ -1,17 +1,46 @@
 """Where a C-arm looks from: one view as a JSON-able value, and ranges to draw views from."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, runtime_checkable
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
+from synthex.core import Camera
 from synthex.core.arrays import Matrix3, Point3
+
+if TYPE_CHECKING:
+    from synthex.geometry.carm import CArm
 
 Number = float | int
 SourceSide = Literal["anterior", "posterior"]
 Range = Sequence[Number]
 """(low, high); configs hand over lists of integers too."""
+NO_AIMS: Mapping[str, Point3] = MappingProxyType({})
+
+
+@runtime_checkable
+class Shot(Protocol):
+    """One image as it is taken; :class:`View` and :class:`~synthex.geometry.cameras.CameraView` are such."""
+
+    @property
+    def isocenter_world(self) -> Point3:
+        """The point that the image is about, RAS mm."""
+        ...
+
+    @property
+    def source_isocenter_mm(self) -> Number:
+        """How far it lies from the source along the central axis, mm."""
+        ...
+
+    def camera(self, carm: "CArm") -> Camera:
+        """The camera, read out with as many columns as ``carm``."""
+        ...
+
+    def to_record(self) -> dict[str, Any]:
+        """Plain JSON values that say what it is."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +96,10 @@ class View:
         about_r = np.array(((1, 0, 0), (0, np.cos(cranial), -np.sin(cranial)), (0, np.sin(cranial), np.cos(cranial))))
         return about_s @ about_r
 
+    def camera(self, carm: "CArm") -> Camera:
+        """The camera of ``carm`` in this view."""
+        return carm.camera(self)
+
     def to_record(self) -> dict[str, Any]:
         """Plain JSON values from which :meth:`from_record` makes the same view again, exactly."""
         record: dict[str, Any] = {
@@ -89,8 +122,17 @@ class View:
 class Views(Protocol):
     """Anything that views are drawn from."""
 
-    def sample(self, rng: np.random.Generator, center_world: Point3) -> View:
-        """Draw a view about ``center_world`` (RAS mm), all randomness from ``rng``."""
+    def sample(
+        self, rng: np.random.Generator, center_world: Point3, aims: Mapping[str, Point3] = NO_AIMS, case: int = 0
+    ) -> Shot:
+        """Draw a view, all randomness from ``rng``.
+
+        Args:
+            rng: Source of randomness.
+            center_world: The point that the view is about where it names none, RAS mm.
+            aims: Points that it may name, RAS mm.
+            case: Number of the image in its split: what is replayed in turn.
+        """
         ...
 
 
@@ -126,7 +168,9 @@ class ViewRanges:
         if self.source_isocenter_mm[0] <= 0:
             raise ValueError(f"source_isocenter_mm must be positive, got {self.source_isocenter_mm}")
 
-    def sample(self, rng: np.random.Generator, center_world: Point3) -> View:
+    def sample(
+        self, rng: np.random.Generator, center_world: Point3, aims: Mapping[str, Point3] = NO_AIMS, case: int = 0
+    ) -> View:
         """Draw a view whose isocentre is ``center_world`` (RAS mm) plus jitter; always 7 draws."""
         jitter = np.array([_uniform(rng, axis) for axis in self.isocenter_jitter_mm])
         return View(

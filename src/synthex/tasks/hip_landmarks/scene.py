@@ -28,14 +28,25 @@ def make_scenes(
     def make_scene(anatomy: Anatomy, rng: np.random.Generator) -> Scene:
         ends, where = rng.random() < scan_end_probability, rng.uniform(*scan_end_mm)
         record: dict[str, object] = {"subject": anatomy.subject_id}
-        center = view_center(anatomy)
+        center, aims = view_center(anatomy), view_aims(anatomy)
         hips = [anatomy.landmarks[name][2] for name in ("FH-l", "FH-r") if name in anatomy.landmarks]
         if not ends or not hips:
-            return Scene(anatomy, record, center_world=center)
+            return Scene(anatomy, record, center_world=center, aims=aims)
         lowest = float(np.mean(hips) + where)
-        return Scene(limit_scan(anatomy, lowest), record | {"scan_end_mm": lowest}, center_world=center)
+        limited = limit_scan(anatomy, lowest)
+        return Scene(limited, record | {"scan_end_mm": lowest}, center_world=center, aims=aims)
 
     return make_scene
+
+
+def view_aims(anatomy: Anatomy) -> dict[str, Point3]:
+    """Points that views may be about, RAS mm: ``pelvis``, ``hip_left`` and ``hip_right`` (centres of the heads).
+
+    A hip that the subject lacks is where its pelvis is.
+    """
+    center = view_center(anatomy)
+    heads = {"hip_left": "FH-l", "hip_right": "FH-r"}
+    return {"pelvis": center, **{name: anatomy.landmarks.get(head, center) for name, head in heads.items()}}
 
 
 def view_center(anatomy: Anatomy) -> Point3:

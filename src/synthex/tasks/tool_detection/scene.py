@@ -62,6 +62,7 @@ def make_scenes(
             center_world=center,
             landmarks=body.landmarks,
             polylines={CENTERLINE: body.centerline},
+            aims={"instrument": center, **body.landmarks},
         )
 
     return make_scene
