@@ -114,6 +114,17 @@ def test_every_key_is_documented_and_plain(score):
         assert summary[f"baseline_{key}"] is not None
 
 
+def test_the_share_of_best_guesses_within_a_radius_drops_no_miss(score):
+    """One of two images is right and its landmarks called absent; the other's are 5 px of 0.5 mm away."""
+    samples = [make_case(index) for index in range(2)]
+    right, moved = perfect(samples[0]), perfect(samples[1], (3, 4))
+    right.present[:] = False
+    summary = score(samples, [right, moved]).summary
+    share = samples[0].visible.sum() / sum(sample.visible.sum() for sample in samples)
+    assert summary["landmark_within_2_mm_all"] == pytest.approx(share)
+    assert summary["landmark_within_5_mm_all"] == 1
+
+
 def test_another_prediction_set_can_be_the_baseline(score, tmp_path):
     samples = [make_case(index) for index in range(3)]
     write_prediction_set(tmp_path / "other", [perfect(sample, (3, 4)) for sample in samples], PROTOCOL)
