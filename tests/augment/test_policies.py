@@ -15,11 +15,18 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from synthex.augment import Policy, chest, extreme, none, regular, replay, strong
+from synthex.augment import Policy, chest, extreme, none, radiograph, regular, replay, strong
 from synthex.augment.library import A
 from synthex.core import ConfigError, Sample, derive_rng
 
-POLICIES = {"none": none, "regular": regular, "strong": strong, "extreme": extreme, "chest": chest}
+POLICIES = {
+    "none": none,
+    "regular": regular,
+    "strong": strong,
+    "extreme": extreme,
+    "chest": chest,
+    "radiograph": radiograph,
+}
 CONF = Path(__file__).parents[2] / "conf" / "augment"
 
 
@@ -226,8 +233,10 @@ def test_settings_that_make_no_sense_are_refused(make, message):
 def test_shipped_configs_state_the_defaults(name):
     hydra_utils = pytest.importorskip("hydra.utils")
     omegaconf = pytest.importorskip("omegaconf")
-    config = omegaconf.OmegaConf.load(CONF / f"{name}.yaml")
-    assert hydra_utils.instantiate(config) == POLICIES[name]()
+    whole = omegaconf.OmegaConf.create(
+        {"data": {"size": None}, "augment": omegaconf.OmegaConf.load(CONF / f"{name}.yaml")}
+    )
+    assert hydra_utils.instantiate(whole.augment) == POLICIES[name]()
 
 
 def test_albumentations_seeds_all_transforms_alike():
@@ -249,7 +258,9 @@ def test_import_is_silent_and_stays_off_the_network():
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
 
 
-@pytest.mark.parametrize(("name", "size", "seconds"), [("strong", 192, 0.008), ("chest", 224, 0.012)])
+@pytest.mark.parametrize(
+    ("name", "size", "seconds"), [("strong", 192, 0.008), ("chest", 224, 0.012), ("radiograph", 256, 0.015)]
+)
 def test_policies_take_milliseconds(sample_of, name, size, seconds):
     sample, policy = sample_of(size, size), POLICIES[name]()
     start = time.process_time()

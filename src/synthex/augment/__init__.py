@@ -3,5 +3,17 @@
 from synthex.augment.chest_policy import chest
 from synthex.augment.policies import extreme, none, regular, strong
 from synthex.augment.policy import OPERATION_NAMES, Policy, apply_steps, replay
+from synthex.augment.radiograph_policy import radiograph
 
-__all__ = ["OPERATION_NAMES", "Policy", "apply_steps", "chest", "extreme", "none", "regular", "replay", "strong"]
+__all__ = [
+    "OPERATION_NAMES",
+    "Policy",
+    "apply_steps",
+    "chest",
+    "extreme",
+    "none",
+    "radiograph",
+    "regular",
+    "replay",
+    "strong",
+]

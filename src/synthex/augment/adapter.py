@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from synthex.augment.library import A
-from synthex.augment.operation import Frame
+from synthex.augment.operation import Frame, SampleOperation
 from synthex.core import Sample
 
 
@@ -44,11 +44,15 @@ def from_albumentations(sample: Sample, data: Mapping[str, Any]) -> Sample:
     )
 
 
-def apply_operation(operation: A.BasicTransform, sample: Sample, parameters: Mapping[str, Any]) -> Sample:
+def apply_operation(
+    operation: A.BasicTransform | SampleOperation, sample: Sample, parameters: Mapping[str, Any]
+) -> Sample:
     """``sample`` after ``operation`` with exactly these ``parameters``; nothing is drawn here.
 
     An operation on the image alone leaves masks, landmarks and flags bit for bit as they were.
     """
+    if isinstance(operation, SampleOperation):
+        return operation.apply(sample, **parameters)
     frame = Frame.of(sample)
     if isinstance(operation, A.ImageOnlyTransform):
         image = operation.apply_with_params({"frame": frame, **parameters}, image=sample.image)["image"]

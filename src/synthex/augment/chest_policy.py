@@ -50,6 +50,7 @@ def chest(
     overlay_size: Range = (0.03, 0.08),
     resample_factor: Range = (0.4, 0.9),
     jpeg_quality: Range = (25, 95),
+    size: int | None = None,
     without: Sequence[str] = (),
 ) -> Policy:
     """Display conventions of chest radiographs, then strong.
@@ -90,6 +91,8 @@ def chest(
         overlay_size: Height of letters as a fraction of the image's.
         resample_factor: Smaller size over size.
         jpeg_quality: Between 1 and 100.
+        size: Resample the longer side to so many pixels first, so that lengths in pixels mean the network's; None
+            augments native pixels.
         without: Operations or groups (detail, window, tone, writing, encoding, and those of strong) to leave out.
 
     Raises:
@@ -145,4 +148,4 @@ def chest(
         Maybe(probability("resample_p", resample_p), display_groups.resample(factor)),
         display_groups.encoding(interval("jpeg_quality", jpeg_quality, lowest=1, highest=100)),
     )
-    return policy_of("chest", Chain((*display, *film, *file, strong(gate=strong_gate, p=strong_p).root)), without)
+    return policy_of("chest", Chain((*display, *film, *file, strong(gate=strong_gate, p=strong_p).root)), without, size)

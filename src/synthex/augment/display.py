@@ -64,7 +64,7 @@ class ToneSpline(PixelOperation):
         rises = np.exp(strength * np.clip(generator(seed).standard_normal(len(_KNOTS) - 1), -2, 2))
         heights = np.concatenate(([0.0], np.cumsum(rises) / rises.sum()))
         curve = PchipInterpolator(_KNOTS, heights)(_CURVE_POINTS)
-        return np.interp(unit, _CURVE_POINTS, np.maximum.accumulate(curve)).astype(np.float32)
+        return _interpolated(unit, np.maximum.accumulate(curve))
 
 
 class LocalEqualization(PixelOperation):
@@ -140,6 +140,13 @@ class Vignette(PixelOperation):
         rows = (np.arange(frame.height, dtype=np.float32) + np.float32(0.5 - (0.5 + y) * frame.height))[:, None]
         square = (columns**2 + rows**2) / np.float32((frame.width**2 + frame.height**2) / 4)
         return unit * (1 - np.float32(strength) * np.minimum(square, 1))
+
+
+def _interpolated(unit: Image, curve: np.ndarray) -> Image:
+    """``np.interp(unit, _CURVE_POINTS, curve)``, bit for bit; its search takes four times as long as an index."""
+    index = (unit * np.float32(len(curve) - 1)).astype(np.intp)
+    slopes = np.append(np.diff(curve) / np.diff(_CURVE_POINTS), 0.0)
+    return (slopes[index] * (unit - _CURVE_POINTS[index]) + curve[index]).astype(np.float32)
 
 
 def low_pass(image: Image, sigma_px: float) -> Image:

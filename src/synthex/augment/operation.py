@@ -69,10 +69,21 @@ class PixelOperation(A.ImageOnlyTransform):
         span = high - low
         if span <= 0:
             return img
-        unit = ((img - low) / span).astype(np.float32)
-        changed = low + span * self._render(unit, frame, **params).astype(np.float64)
+        work = img - low  # one array of float64 for the way there and back: a policy goes it ten times
+        work /= span
+        work[...] = self._render(work.astype(np.float32), frame, **params)
+        work *= span
+        work += low
         limit = np.finfo(np.float32).max
-        return np.clip(changed, -limit, limit).astype(np.float32)
+        return np.clip(work, -limit, limit, out=work).astype(np.float32)
+
+
+class SampleOperation:
+    """An operation on a sample as a whole: one that changes its size, its pitch or its domain."""
+
+    name: ClassVar[str]
+    apply: Callable[..., Sample]
+    """(sample, parameters by name) -> new sample; nothing is drawn here."""
 
 
 def generator(seed: int) -> np.random.Generator:

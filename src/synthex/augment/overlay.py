@@ -42,7 +42,7 @@ class Graticule(PixelOperation):
             np.mod(np.arange(size) + shift * spacing, spacing) < 1.0
             for size, shift in ((frame.width, x), (frame.height, y))
         )
-        return _blend(unit, (row[:, None] | column).astype(np.float32), level, opacity)
+        return blend(unit, (row[:, None] | column).astype(np.float32), level, opacity)
 
 
 class Letters(PixelOperation):
@@ -61,7 +61,7 @@ class Letters(PixelOperation):
         corner = (round(x * max(frame.width - width, 0)), round(height + y * max(frame.height - height, 0)))
         canvas = np.zeros(unit.shape, dtype=np.uint8)
         cv2.putText(canvas, text, corner, font, scale, 255, thickness, cv2.LINE_AA)
-        return _blend(unit, canvas.astype(np.float32) / 255, level, opacity)
+        return blend(unit, canvas.astype(np.float32) / 255, level, opacity)
 
 
 class Marker(PixelOperation):
@@ -90,22 +90,20 @@ class Marker(PixelOperation):
         width = max(1, round(radius / 6))
 
         def line(start: np.ndarray, end: np.ndarray) -> None:
-            cv2.line(canvas, _pixel(start), _pixel(end), 255, width, cv2.LINE_AA)
+            cv2.line(canvas, pixel(start), pixel(end), 255, width, cv2.LINE_AA)
 
         if shape in ("ring", "disc"):
-            cv2.circle(canvas, _pixel(centre), round(radius), 255, -1 if shape == "disc" else width, cv2.LINE_AA)
+            cv2.circle(canvas, pixel(centre), round(radius), 255, -1 if shape == "disc" else width, cv2.LINE_AA)
         elif shape == "cross":
             line(centre - step, centre + step)
             line(centre - normal, centre + normal)
         elif shape == "arrow":
-            cv2.arrowedLine(
-                canvas, _pixel(centre - step), _pixel(centre + step), 255, width, cv2.LINE_AA, tipLength=0.35
-            )
+            cv2.arrowedLine(canvas, pixel(centre - step), pixel(centre + step), 255, width, cv2.LINE_AA, tipLength=0.35)
         else:
             line(centre - 2 * step, centre + 2 * step)
             for tick in np.linspace(-2, 2, 9):
                 line(centre + tick * step, centre + tick * step + 0.4 * normal)
-        return _blend(unit, canvas.astype(np.float32) / 255, level, opacity)
+        return blend(unit, canvas.astype(np.float32) / 255, level, opacity)
 
 
 class UnevenBlur(PixelOperation):
@@ -118,9 +116,11 @@ class UnevenBlur(PixelOperation):
         return unit + weight * (_GAUSSIAN.apply(unit, kernel=gaussian_kernel(sigma_px)) - unit)
 
 
-def _blend(unit: Image, cover: Image, level: float, opacity: float) -> Image:
+def blend(unit: Image, cover: Image, level: float, opacity: float = 1.0) -> Image:
+    """``level`` over the image where ``cover`` is 1, as opaque as ``opacity``."""
     return unit + np.float32(opacity) * cover * (np.float32(level) - unit)
 
 
-def _pixel(point: np.ndarray) -> tuple[int, int]:
+def pixel(point: np.ndarray | tuple[float, float]) -> tuple[int, int]:
+    """The pixel that a point lies in, (column, row), for OpenCV's drawing."""
     return (int(np.floor(point[0])), int(np.floor(point[1])))

@@ -27,6 +27,7 @@ def regular(
     p: Number = 0.5,
     noise_sigma: Range = (0.005, 0.01),
     gamma: Range = (0.7, 1.3),
+    size: int | None = None,
     without: Sequence[str] = (),
 ) -> Policy:
     """The paper's regular randomisation; by default 62.5 % of the samples stay untouched.
@@ -36,6 +37,8 @@ def regular(
         p: Probability of noise, and of gamma, once the gate is open.
         noise_sigma: Standard deviation of the noise as a fraction of the image's range.
         gamma: Exponent on the image scaled to [0, 1].
+        size: Resample the longer side to so many pixels first, so that lengths in pixels mean the network's; None
+            augments native pixels.
         without: Operations to leave out: gaussian_noise, gamma.
 
     Raises:
@@ -54,7 +57,7 @@ def regular(
             )
         ),
     )
-    return policy_of("regular", root, without)
+    return policy_of("regular", root, without, size)
 
 
 def strong(
@@ -71,6 +74,7 @@ def strong(
     dropout_fraction: Range = (0.10, 0.15),
     multiply: Range = (0.5, 1.5),
     elastic_alpha_px: Range = (0.5, 3.5),
+    size: int | None = None,
     without: Sequence[str] = (),
 ) -> Policy:
     """The paper's strong randomisation; the gate leaves half of the samples clean.
@@ -92,6 +96,8 @@ def strong(
         dropout_fraction: Fraction of pixels or cells dropped.
         multiply: Factor of the image or of each pixel.
         elastic_alpha_px: Amplitude of the elastic jitter.
+        size: Resample the longer side to so many pixels first, so that lengths in pixels mean the network's; None
+            augments native pixels.
         without: Operations or groups (speckle, contrast, mixed, blur, dropout, convolve, pooling, multiply)
             to leave out; the other members of a group share its probability.
 
@@ -108,7 +114,7 @@ def strong(
         multiply=multiply,
         elastic_alpha_px=elastic_alpha_px,
     )
-    return policy_of("strong", Maybe(probability("gate", gate), stages), without)
+    return policy_of("strong", Maybe(probability("gate", gate), stages), without, size)
 
 
 def extreme(
@@ -125,6 +131,7 @@ def extreme(
     uneven_blur_sigma_px: Range = (1.0, 4.0),
     grid_amplitude: Range = (0.02, 0.08),
     overlay_size: Range = (0.04, 0.12),
+    size: int | None = None,
     without: Sequence[str] = (),
 ) -> Policy:
     """Strong, with what real rooms add around it: metal, collimator, uneven gain and blur, grids and writing.
@@ -146,6 +153,8 @@ def extreme(
         uneven_blur_sigma_px: Blur where the blur is full.
         grid_amplitude: Amplitude of grid shadows, fraction of the image's range.
         overlay_size: Height of letters and markers as a fraction of the image's.
+        size: Resample the longer side to so many pixels first, so that lengths in pixels mean the network's; None
+            augments native pixels.
         without: Operations or groups (those of strong; metal, lines, writing) to leave out.
 
     Raises:
@@ -182,7 +191,7 @@ def extreme(
     with_extras = Chain(
         (*(Maybe(coin, node) for node in before), inner, *(Maybe(coin, node) for node in after)),
     )
-    return policy_of("extreme", Either(gate, with_extras, inner), without)
+    return policy_of("extreme", Either(gate, with_extras, inner), without, size)
 
 
 def _strong_stages(
@@ -227,14 +236,25 @@ def _strong_stages(
     )
 
 
-def policy_of(name: str, root: Node, without: Sequence[str]) -> Policy:
-    """The policy ``name`` of ``root`` without some of its operations and groups.
+def policy_of(name: str, root: Node, without: Sequence[str], size: int | None = None) -> Policy:
+    """The policy ``name`` of ``root`` without some of its operations and groups, at ``size`` pixels if given.
 
     Raises:
-        ConfigError: A name is unknown, or nothing is left.
+        ConfigError: A name is unknown, nothing is left, or the size is no number of pixels.
     """
     check_names(without, root.names(), f"augment={name} without")
     kept = root.without(frozenset(without))
     if kept is None:
         raise ConfigError(f"augment={name}: without={list(without)} leaves nothing; use augment=none")
-    return Policy(name, kept)
+    return Policy(name, kept if size is None else Chain((resized(size), kept)))
+
+
+def resized(size: int) -> Node:
+    """Resampling of the longer side to ``size`` pixels.
+
+    Raises:
+        ConfigError: That is no number of pixels.
+    """
+    if not isinstance(size, int) or size < 8:
+        raise ConfigError(f"augment: size={size} must be a number of pixels of 8 or more, or null for native pixels")
+    return Op("resize", {"size": Pick((size,))})

@@ -6,16 +6,28 @@ from typing import Any
 
 import numpy as np
 
-from synthex.augment import display, encoding, geometric, overlay, photometric, physical, speckle, texture
+from synthex.augment import (
+    display,
+    encoding,
+    framing,
+    geometric,
+    overlay,
+    photometric,
+    physical,
+    screen,
+    speckle,
+    texture,
+)
 from synthex.augment.adapter import apply_operation
 from synthex.augment.checks import check_names
 from synthex.augment.library import A
+from synthex.augment.operation import SampleOperation
 from synthex.augment.tree import Node, Step
 from synthex.core import Sample
 
 RECORD_KEY = "augment"
 
-_OPERATIONS: Mapping[str, A.BasicTransform] = {
+_OPERATIONS: Mapping[str, A.BasicTransform | SampleOperation] = {
     operation.name: operation
     for operation in (
         geometric.AffineMove(),
@@ -64,6 +76,15 @@ _OPERATIONS: Mapping[str, A.BasicTransform] = {
         encoding.Quantize(),
         encoding.Resample(),
         encoding.LetterPlate(),
+        framing.LineIntegral(),
+        framing.Resize(),
+        framing.Crop(),
+        screen.RoundField(),
+        screen.Shutter(),
+        screen.CornerMask(),
+        screen.Seam(),
+        screen.ScaleBar(),
+        screen.Annotation(),
     )
 }
 

@@ -19,7 +19,7 @@ from synthex.core.protocols import (
     Task,
     Vocabulary,
 )
-from synthex.core.sample import Domain, Prediction, Radiograph, Sample
+from synthex.core.sample import Domain, Prediction, Radiograph, Sample, to_log
 from synthex.core.seeds import derive_rng, derive_seed
 from synthex.core.solid import Solid
 from synthex.core.transforms import Affine, Rigid
@@ -56,6 +56,7 @@ __all__ = [
     "follow",
     "nearest",
     "optional_import",
+    "to_log",
     "write_json",
     "write_text",
 ]

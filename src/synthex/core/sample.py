@@ -89,3 +89,17 @@ class Prediction:
     present: Flags
     masks: MaskStack
     probabilities: LevelStack | None = None
+
+
+def to_log(sample: Sample) -> Image:
+    """The image as a line integral (bone bright); intensities are taken relative to their maximum.
+
+    ``-ln(I / I_max)`` with I floored at 1e-4 I_max: Beer-Lambert up to a constant, which the
+    normalisation that follows removes.
+    """
+    if sample.domain == "log":
+        return sample.image
+    peak = float(sample.image.max())
+    if peak <= 0:
+        return np.zeros_like(sample.image)
+    return (-np.log(np.clip(sample.image / peak, 1e-4, None))).astype(np.float32)

@@ -1,5 +1,6 @@
 """Samples to batches: splits by subject, synthetic and on-disk readers, the one preprocess function."""
 
+from synthex.core import to_log
 from synthex.data.dataset import LearningDataset, collate
 from synthex.data.export import REQUEST_FILE, Staging, write_folder, write_hdf5
 from synthex.data.folds import (
@@ -15,11 +16,12 @@ from synthex.data.folds import (
 )
 from synthex.data.mirror import mirror, mirrored_order
 from synthex.data.on_disk import FolderReader, Hdf5Reader, open_export
-from synthex.data.preprocess import PixelMap, fit, normalize, preprocess, resize, to_log
+from synthex.data.preprocess import PixelMap, fit, normalize, preprocess
 from synthex.data.shards import Parts, Shard, find_shards, finish_shard, open_shards, shard_request
 from synthex.data.some_cases import SomeCases
 from synthex.data.splits import SPLITS, Subset, round_robin, split_subjects
 from synthex.data.synthetic import ENDLESS, SyntheticReader
+from synthex.geometry.resample import resize
 
 __all__ = [
     "ENDLESS",

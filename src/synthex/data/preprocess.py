@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from synthex.core import ConfigError, Sample
+from synthex.core import ConfigError, Sample, to_log
 from synthex.core.arrays import Image, Points2
+from synthex.geometry.resample import resize
 
 Normalization = Literal["zscore", "minmax"]
 
@@ -80,20 +81,6 @@ def fit(height: int, width: int, size: int, input_size: int | None = None) -> Pi
     return PixelMap(rows, columns, (side - columns) // 2, (side - rows) // 2, height, width)
 
 
-def to_log(sample: Sample) -> Image:
-    """The image as a line integral (bone bright); intensities are taken relative to their maximum.
-
-    ``-ln(I / I_max)`` with I floored at 1e-4 I_max: Beer-Lambert up to a constant, which the
-    normalisation that follows removes.
-    """
-    if sample.domain == "log":
-        return sample.image
-    peak = float(sample.image.max())
-    if peak <= 0:
-        return np.zeros_like(sample.image)
-    return (-np.log(np.clip(sample.image / peak, 1e-4, None))).astype(np.float32)
-
-
 def normalize(image: Image, mode: Normalization = "zscore") -> Image:
     """Remove the arbitrary gain and offset of a log image; a constant image becomes all zero."""
     if mode == "minmax":
@@ -101,21 +88,6 @@ def normalize(image: Image, mode: Normalization = "zscore") -> Image:
         return ((image - low) / max(high - low, 1e-6)).astype(np.float32)
     deviation = float(image.std())
     return ((image - image.mean()) / max(deviation, 1e-6)).astype(np.float32)
-
-
-def resize(stack: torch.Tensor, rows: int, columns: int, *, mask: bool = False) -> torch.Tensor:
-    """Resample a (C, H, W) stack; area-weighted when shrinking, pixel centres at +0.5 throughout.
-
-    Masks (bool, or probabilities) are resampled as coverage and cut at one half.
-    """
-    if stack.shape[-2:] == (rows, columns):
-        return stack >= 0.5 if mask and stack.dtype != torch.bool else stack
-    if len(stack) == 0:  # images without masks; PyTorch refuses them
-        return stack.new_zeros((0, rows, columns), dtype=torch.bool if mask else torch.float32)
-    resized = functional.interpolate(
-        stack[None].float(), size=(rows, columns), mode="bilinear", align_corners=False, antialias=True
-    )[0]
-    return resized >= 0.5 if mask else resized
 
 
 def preprocess(
