@@ -175,12 +175,8 @@ def radiograph(
             probability("crop_p", crop_p),
             Either(
                 probability("sheet_share", sheet_share),
-                screen_groups.crop(
-                    interval("sheet", sheet, lowest=0.3, highest=3), max_rotation_deg, squeezed, sheet=True
-                ),
-                screen_groups.crop(
-                    interval("crop", crop, lowest=0.3, highest=1), max_rotation_deg, squeezed, sheet=False
-                ),
+                screen_groups.crop(onto, max_rotation_deg, squeezed, sheet=True),
+                screen_groups.crop(part, max_rotation_deg, squeezed, sheet=False),
             ),
         ),
         Maybe(probability("corner_p", corner_p), screen_groups.corners()),
