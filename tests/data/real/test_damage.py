@@ -1,5 +1,6 @@
 """Seeded damage to every archive: an error of one line, or the samples of the undamaged one; nothing else."""
 
+import re
 import shutil
 import time
 
@@ -95,7 +96,8 @@ def refused_or_right(name, tmp_path, seeds):
         assert time.monotonic() - start < 5, how
         assert "\n" not in message, how
         if name.startswith("plain"):
-            assert not any(secret in message.replace(str(tmp_path), "") for secret in SECRETS), how
+            quoted = re.sub(r"\S*/smith-[12].dcm", "", message)  # the file at fault is named, nothing that it holds
+            assert not any(secret in quoted for secret in SECRETS), how
         if not message:
             # Nothing may be lost without a word.
             assert sorted(samples) == sorted(wanted), how

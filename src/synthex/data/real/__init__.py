@@ -7,6 +7,7 @@ from synthex.data.real.hip_folders import HipFolders
 from synthex.data.real.hip_study import HipStudy
 from synthex.data.real.plain_folder import PlainFolder
 from synthex.data.real.qata import QataCov19
+from synthex.data.real.radiographs import RadiographFile, read_radiographs
 from synthex.data.real.tool_export import write_tool_folders
 from synthex.data.real.tool_folders import ToolFolders
 from synthex.data.real.tool_layout import is_tool_folder
@@ -18,8 +19,10 @@ __all__ = [
     "HipStudy",
     "PlainFolder",
     "QataCov19",
+    "RadiographFile",
     "ToolFolders",
     "camera_of",
     "is_tool_folder",
+    "read_radiographs",
     "write_tool_folders",
 ]

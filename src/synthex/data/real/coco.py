@@ -11,7 +11,8 @@ from jaxtyping import Bool
 
 from synthex.core import InputError
 from synthex.data.encoding import decode_rle
-from synthex.data.real.files import DAMAGE
+from synthex.data.real.dicom import Meaning
+from synthex.data.real.pictures import DAMAGE
 
 _COCO = "give a COCO file with images, annotations and categories"
 
@@ -25,12 +26,14 @@ class ImageLabels:
         areas: Segmentations by structure, as the COCO file has them.
         size: Rows and columns, if they are said.
         subject: Who it is, empty if that is not said.
+        meaning: What its pixels mean, if that is said.
     """
 
     points: dict[str, tuple[float, float] | None] = field(default_factory=dict)
     areas: dict[str, list[Any]] = field(default_factory=dict)
     size: tuple[int, int] | None = None
     subject: str = ""
+    meaning: Meaning | None = None
 
 
 def segmentation_mask(segmentation: Any, shape: tuple[int, int]) -> Bool[np.ndarray, "H W"]:

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from synthex.core import ConfigError, InputError, Sample
-from synthex.data.real.files import PICTURES, files_of, plausible_pitch, read_image, read_mask
+from synthex.data.real.files import files_of, plausible_pitch, read_image, read_mask
+from synthex.data.real.pictures import PICTURES
 from synthex.data.real.subjects import read_rows
 
 IMAGES, LABELS, INDEX = "images", "labels", "index.csv"

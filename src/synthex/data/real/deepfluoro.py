@@ -10,9 +10,10 @@ import numpy as np
 
 from synthex.core import Camera, ConfigError, Domain, InputError, Sample
 from synthex.core.arrays import Image, Landmarks2, Points3
+from synthex.core.limits import MAX_PIXELS
 from synthex.data.real.deepfluoro_camera import camera_of, upright_camera
 from synthex.data.real.deepfluoro_detector import ASPECT, PARAMETERS, WHERE, read_detector
-from synthex.data.real.files import DAMAGE, MAX_PIXELS, as_image, as_labels, known_domain, told
+from synthex.data.real.files import as_image, as_labels, known_domain
 from synthex.data.real.hdf5 import node, numbers, open_h5
 from synthex.data.real.hip_names import (
     BORDER,
@@ -23,6 +24,7 @@ from synthex.data.real.hip_names import (
     names_or,
     points_in,
 )
+from synthex.data.real.pictures import DAMAGE, told
 
 SPECIMENS = ("17-1882", "18-1109", "18-0725", "18-2799", "18-2800", "17-1905")
 """Numbers 1 to 6 of the study's folds, in this order."""

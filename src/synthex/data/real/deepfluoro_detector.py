@@ -8,10 +8,11 @@ import numpy as np
 
 from synthex.core import InputError
 from synthex.core.arrays import Matrix3, Matrix4
+from synthex.core.limits import MAX_PIXELS
 from synthex.data.real.deepfluoro_camera import camera_of
-from synthex.data.real.files import MAX_PIXELS, told
 from synthex.data.real.hdf5 import numbers
 from synthex.data.real.hip_names import DEEPFLUORO
+from synthex.data.real.pictures import told
 
 WHERE = f"{DEEPFLUORO}; give real.root=<folder>/ipcai_2020_full_res_data.h5"
 PARAMETERS = "proj-params"

@@ -1,25 +1,16 @@
 """Reading pictures and masks of other people's archives: whole and plausible, or an error of one line."""
 
-import struct
-import warnings
-import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import tifffile
 from jaxtyping import Bool, Integer
-from PIL import Image as PILImage
 
 from synthex.core import ConfigError, Domain, InputError
 from synthex.core.arrays import Image
+from synthex.data.real.pictures import decode
 
-PNG, TIFF, H5 = (".png",), (".tiff", ".tif"), (".h5", ".hdf5")
-PICTURES = (*PNG, ".jpg", ".jpeg", *TIFF)
-
-MAX_PIXELS = 1 << 26
-"""More than any radiograph has (8192 x 8192); a damaged header asks for more."""
+H5 = (".h5", ".hdf5")
 
 PIXEL_RANGE_MM = (0.01, 10.0)
 """Pitches between which pixels of radiographs lie, 0.05 to 0.4 mm for detectors and more once reduced; our choice."""
@@ -27,33 +18,7 @@ PIXEL_RANGE_MM = (0.01, 10.0)
 GREY_SHARE = 0.05
 """A mask with more pixels than this share between black and white is a picture (our choice; JPEG edges have less)."""
 
-DAMAGE = (
-    OSError,
-    ValueError,
-    KeyError,
-    IndexError,
-    TypeError,
-    AttributeError,
-    OverflowError,
-    MemoryError,
-    RuntimeError,
-    EOFError,
-    SyntaxError,
-    struct.error,
-    zlib.error,
-    tifffile.TiffFileError,
-    PILImage.DecompressionBombError,
-    PILImage.DecompressionBombWarning,
-)
-"""What the libraries that decode files raise when a file is damaged."""
-
 _CLUTTER = ("thumbs.db", "desktop.ini")
-_RESTORE = "restore the file"
-
-
-def told(error: BaseException) -> str:
-    """What a library said, on one line."""
-    return " ".join(str(error).split()) or type(error).__name__
 
 
 def known_domain(name: str) -> Domain:
@@ -121,7 +86,7 @@ def read_image(path: Path) -> Image:
     Raises:
         InputError: The file cannot be read whole, is in colour or holds NaN or infinity.
     """
-    return as_image(path, _decode(path))
+    return as_image(path, decode(path))
 
 
 def as_image(path: Path, pixels: np.ndarray, name: str = "", kinds: str = "iuf") -> Image:
@@ -157,7 +122,7 @@ def read_mask(path: Path, shape: tuple[int, int]) -> Bool[np.ndarray, "H W"]:
     Raises:
         InputError: The file cannot be read, does not fit the image or is no mask.
     """
-    values = as_image(path, _decode(path), kinds="biuf")
+    values = as_image(path, decode(path), kinds="biuf")
     _same_size(path, values, shape)
     check_mask(path, values)
     return values > float(values.max()) / 2
@@ -183,7 +148,7 @@ def read_labels(path: Path, shape: tuple[int, int], count: int) -> Integer[np.nd
     Raises:
         InputError: The file cannot be read, does not fit the image or has other values.
     """
-    return as_labels(path, _decode(path), shape, count)
+    return as_labels(path, decode(path), shape, count)
 
 
 def as_labels(
@@ -207,88 +172,3 @@ def _same_size(path: Path, values: np.ndarray, shape: tuple[int, int], what: str
     if values.shape != shape:
         problem = f"{what}has {values.shape[0]} x {values.shape[1]} pixels, its image {shape[0]} x {shape[1]}"
         raise InputError(path, problem, "give both the same size")
-
-
-def _decode(path: Path) -> np.ndarray:
-    """Pixels as they are stored; pictures in colour whose channels are equal lose two of them."""
-    if not path.is_file():
-        raise InputError(path, "there is no such file", _RESTORE)
-    try:
-        if path.suffix.lower() in TIFF:
-            return _squeezed(_decode_tiff(path))
-        if path.suffix.lower() in PNG:
-            _check_png(path)
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", PILImage.DecompressionBombWarning)
-            return _grey(path, _decode_picture(path))
-    except DAMAGE as error:
-        raise InputError(path, f"is not a readable picture ({told(error)})", _RESTORE) from error
-
-
-def _decode_picture(path: Path) -> np.ndarray:
-    with PILImage.open(path) as picture:
-        if picture.width * picture.height > MAX_PIXELS:
-            raise ValueError(f"{picture.width} x {picture.height} pixels")
-        frames = getattr(picture, "n_frames", 1)
-        if frames > 1:
-            raise ValueError(f"{frames} pictures in one file")
-        return np.asarray(picture.convert("RGBA") if picture.mode in ("P", "PA", "LA") else picture)
-
-
-def _decode_tiff(path: Path) -> np.ndarray:
-    try:
-        with tifffile.TiffFile(path) as file:
-            if len(file.series) != 1:
-                raise ValueError(f"{len(file.series)} pictures in one file")
-            if file.series[0].size > 4 * MAX_PIXELS:
-                raise ValueError(f"{' x '.join(map(str, file.series[0].shape))} pixels")
-            if file.series[0].size == 0:
-                raise ValueError("no pixels")
-            for page in file.series[0].pages:
-                _check_strips(page, path.stat().st_size)
-            return np.asarray(file.series[0].asarray())
-    except ValueError as error:
-        if "imagecodecs" not in str(error):
-            raise
-    # tifffile leaves some compressions to a package that we do not need otherwise; Pillow knows them.
-    return _decode_picture(path)
-
-
-def _check_strips(page: Any, size: int) -> None:
-    """Tifffile fills strips that lie beyond the end of a file with zeros."""
-    ends = [offset + count for offset, count in zip(page.dataoffsets, page.databytecounts, strict=True)]
-    if not ends or max(ends) > size or min(page.databytecounts) < 1:
-        raise ValueError("pixels are missing")
-
-
-def _squeezed(pixels: np.ndarray) -> np.ndarray:
-    return pixels.reshape([size for size in pixels.shape if size != 1]) if pixels.ndim > 2 else pixels
-
-
-def _grey(path: Path, pixels: np.ndarray) -> np.ndarray:
-    if pixels.ndim != 3:
-        return pixels
-    if pixels.shape[2] == 4 and (pixels[..., 3] != pixels[..., 3].max()).any():
-        raise InputError(path, "has transparent parts", "flatten it to one grey channel")
-    colours = pixels[..., :3]
-    if colours.shape[2] != 3 or (colours != colours[..., :1]).any():
-        raise InputError(path, "is in colour", "save one grey channel")
-    return colours[..., 0]
-
-
-def _check_png(path: Path) -> None:
-    """Walk the chunks of a PNG, for Pillow decodes some whose pixels are damaged or cut (PNG specification, 5)."""
-    content = path.read_bytes()
-    if content[:8] != b"\x89PNG\r\n\x1a\n":
-        raise ValueError("not a PNG file")
-    place, kind = 8, b""
-    while kind != b"IEND":
-        if place + 12 > len(content):
-            raise ValueError("the file is cut short")
-        length, kind = struct.unpack_from(">I4s", content, place)
-        end = place + 8 + length
-        if end + 4 > len(content):
-            raise ValueError("the file is cut short")
-        if zlib.crc32(content[place + 4 : end]) != struct.unpack_from(">I", content, end)[0]:
-            raise ValueError("a check sum is wrong")
-        place = end + 4

@@ -7,7 +7,8 @@ import h5py
 import numpy as np
 
 from synthex.core import InputError
-from synthex.data.real.files import DAMAGE, MAX_PIXELS, told
+from synthex.core.limits import MAX_PIXELS
+from synthex.data.real.pictures import DAMAGE, told
 
 
 def open_h5(path: Path, remedy: str) -> h5py.File:

@@ -8,8 +8,6 @@ import numpy as np
 from synthex.core import ConfigError, InputError, Sample
 from synthex.data.real.files import (
     H5,
-    PNG,
-    TIFF,
     files_of,
     known_domain,
     paired,
@@ -19,6 +17,7 @@ from synthex.data.real.files import (
 )
 from synthex.data.real.hdf5 import numbers, open_h5
 from synthex.data.real.hip_names import DETECTOR_MM, LANDMARKS, STRUCTURES, STUDY, downsampling_of, names_or, points_in
+from synthex.data.real.pictures import PNG, TIFF
 from synthex.data.real.subjects import subjects_of
 
 FOLDERS = {"train": "train_data", "valid": "valid_data"}

@@ -10,7 +10,8 @@ import h5py
 import numpy as np
 
 from synthex.core import InputError, Sample
-from synthex.data.real.files import DAMAGE, MAX_PIXELS, as_image, as_labels, known_domain, plausible_pitch, told
+from synthex.core.limits import MAX_PIXELS
+from synthex.data.real.files import as_image, as_labels, known_domain, plausible_pitch
 from synthex.data.real.hdf5 import node, numbers, open_h5, text
 from synthex.data.real.hip_names import (
     DEEPFLUORO,
@@ -24,6 +25,7 @@ from synthex.data.real.hip_names import (
     names_or,
     points_in,
 )
+from synthex.data.real.pictures import DAMAGE, told
 
 MAX_LANDMARKS = 100
 

@@ -3,46 +3,59 @@
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from synthex.core import ConfigError, Domain, InputError, Sample
-from synthex.core.arrays import Image
+from synthex.core import ConfigError, InputError, Sample
 from synthex.data.real.coco import ImageLabels, read_coco, segmentation_mask
-from synthex.data.real.dicom import DicomError, patient_key, read_dicom
-from synthex.data.real.files import DAMAGE, PICTURES, known_domain, plausible_pitch, read_image
+from synthex.data.real.dicom import Meaning, patient_key
+from synthex.data.real.files import plausible_pitch
+from synthex.data.real.pictures import DAMAGE
+from synthex.data.real.radiographs import (
+    MEANINGS,
+    RadiographFile,
+    known_meaning,
+    radiograph_count,
+    radiograph_files,
+    read_radiographs,
+)
 from synthex.data.real.subjects import read_rows
-
-DICOM = (".dcm", ".dicom", ".ima")
-CLUTTER = ("thumbs.db", "desktop.ini", "dicomdir")
+from synthex.dicom import is_dicom
 
 PIXEL_MM = 0.2
 """Nominal pitch of files that do not say one: a flat detector's order of size. Our choice."""
 
 _CSV = "give the columns image, landmark, column and row"
+_LABELS = "name images by their path below real.root, one of several frames as path#1, path#2 and so on"
 _FOLDER = "give a folder of DICOM files or pictures, and a CSV of landmarks or a COCO file"
 
 
 class PlainFolder:
-    """Radiographs with whatever was annotated: files below a folder, one image a file, at any depth.
+    """Radiographs with whatever was annotated: DICOM files, pictures and arrays below a folder, at any depth.
+
+    Each frame of a DICOM file, page of a TIFF or entry of a 3-D array is a case of its own, which annotations name
+    ``path#1``, ``path#2`` and so on.
 
     - A **CSV** has the columns ``image`` (path below ``root``, with ``/``), ``landmark``, ``column``, ``row`` and, if
-      known, ``subject``, ``width`` and ``height`` (they are held against the image). A line without column and row
-      says that the landmark is not in the image; a landmark without a line is not annotated.
+      known, ``subject``, ``domain`` (see below), ``width`` and ``height`` (they are held against the image). A line
+      without column and row says that the landmark is not in the image; a landmark without a line is not annotated.
     - A **COCO file** has masks (polygons or run lengths, united by category) and keypoints; keypoints of visibility 0
       are not annotated.
 
     Coordinates count from the outer corner of the first pixel, so its centre is at (0.5, 0.5); ``first_centre=0`` is
     for files whose pixel centres are integers. Points outside the image are absent.
 
-    **Privacy.** No tag of a patient and no name of a file reaches an id, a record or an error: cases are named by the
-    digest of their file's name, subjects are numbered, and errors say the how-manieth file is at fault. DICOM
-    files of one patient id share a subject; else the CSV says who is who; else all images are one subject, so
-    that intervals do not count them as independent.
+    **Privacy.** No tag of a patient reaches an id, a record or an error, and no name of a file an id or a record:
+    cases are named by the digest of their file's name, and subjects are numbered. Errors name the file at fault.
+    DICOM files of one patient id share a subject; else the CSV says who is who; else all images are one subject,
+    so that intervals do not count them as independent.
 
     **Domain.** Of DICOM files see :func:`synthex.data.real.dicom.read_dicom`; pictures are taken as ``log`` (shown
-    with bone bright, up to a monotone curve) unless ``domain`` says otherwise.
+    with bone bright, up to a monotone curve). Where that is wrong (bone dark whatever a file's tags say), the CSV's
+    column ``domain`` says so for an image, and ``domain`` for all: ``log``, ``intensity`` (linear, bone dark) or
+    ``inverted`` (a picture shown with bone dark).
 
     **Licence.** Yours: this reads your own files.
 
@@ -51,7 +64,7 @@ class PlainFolder:
         annotations: CSV or COCO JSON, below ``root`` or a path of its own.
         structures: Names of the masks, of those in the COCO file; None: all of them.
         landmarks: Names of the points, of those in the file; None: all, in the order of their first mention.
-        domain: ``log`` or ``intensity`` for all files; None: as each file says.
+        domain: ``log``, ``intensity`` or ``inverted`` for all files; None: as the CSV or each file says.
         pixel_mm: Pitch of files that do not say theirs.
         first_centre: Coordinate of the first pixel's centre in the annotations, 0.5 or 0.
 
@@ -72,7 +85,7 @@ class PlainFolder:
     ) -> None:
         if first_centre not in (0, 0.5):
             raise ConfigError(f"first_centre={first_centre}: choose 0.5 or 0")
-        self._domain: Domain | None = None if domain is None else known_domain(domain)
+        self._meaning = known_meaning(domain)
         self._pixel_mm = plausible_pitch(pixel_mm)
         self._shift = 0.5 - float(first_centre)
         self._root = Path(root).expanduser()
@@ -81,19 +94,13 @@ class PlainFolder:
         path = Path(annotations).expanduser()
         path = path if path.is_absolute() or not (self._root / path).exists() else self._root / path
         self._annotations = path
-        self._files = _images(self._root, path)
-        if not self._files:
-            raise InputError(self._root, "holds no DICOM file and no picture", _FOLDER)
+        self._cases = _cases(self._root, path)
         labels, kinds, points = (read_coco if path.suffix.lower() == ".json" else _read_csv)(path)
         self.structures = _chosen(structures, kinds, "structures")
         self.landmarks = _chosen(landmarks, points, "landmarks")
-        names = [file.relative_to(self._root).as_posix() for file in self._files]
-        lost = sorted(set(labels) - set(names))
-        if lost:
-            problem = f"labels {len(lost)} of {len(labels)} images that the folder does not hold"
-            raise InputError(path, problem, "name images by their path below real.root")
-        self._labels = [labels.get(name, ImageLabels()) for name in names]
-        self._case_ids = tuple(f"case-{hashlib.sha256(name.encode()).hexdigest()[:12]}" for name in names)
+        self._require_known(labels)
+        self._labels = [labels.get(case.name, ImageLabels()) for case in self._cases]
+        self._case_ids = tuple(f"case-{hashlib.sha256(case.name.encode()).hexdigest()[:12]}" for case in self._cases)
         self._subjects = self._numbered()
 
     def case_ids(self) -> tuple[str, ...]:
@@ -101,21 +108,21 @@ class PlainFolder:
         return self._case_ids
 
     def __len__(self) -> int:
-        return len(self._files)
+        return len(self._cases)
 
     def __getitem__(self, index: int) -> Sample:
-        image, domain, pixel_mm, magnification = self._pixels(index)
-        labels = self._labels[index]
-        height, width = image.shape
+        case, labels = self._cases[index], self._labels[index]
+        found = case.read(self._meaning or labels.meaning)
+        height, width = found.image.shape
         if labels.size not in (None, (height, width)):
-            raise self._problem(index, f"has {height} x {width} pixels, not those that {self._annotations.name} says")
+            raise case.problem(f"has {height} x {width} pixels, not those that {self._annotations.name} says")
         masks = np.zeros((len(self.structures), height, width), dtype=bool)
         for channel, name in enumerate(self.structures):
             for area in labels.areas.get(name, []):
                 try:
                     masks[channel] |= segmentation_mask(area, (height, width))
                 except DAMAGE:
-                    raise self._problem(index, f"has a damaged segmentation in {self._annotations.name}") from None
+                    raise case.problem(f"has a damaged segmentation in {self._annotations.name}") from None
         points = np.full((len(self.landmarks), 2), np.nan)
         for row, name in enumerate(self.landmarks):
             place = labels.points.get(name)
@@ -125,56 +132,78 @@ class PlainFolder:
         return Sample(
             case_id=self._case_ids[index],
             subject_id=self._subjects[index],
-            image=image,
-            domain=domain,
+            image=found.image,
+            domain=found.domain,
             masks=masks,
             landmarks=points,
             visible=visible,
             annotated=np.array([name in labels.points for name in self.landmarks], dtype=bool),
-            pixel_mm=pixel_mm,
-            magnification=magnification,
+            pixel_mm=self._pixel_mm if found.pixel_mm is None else found.pixel_mm,
+            magnification=found.magnification,
         )
 
-    def _pixels(self, index: int) -> tuple[Image, Domain, float, float]:
-        path = self._files[index]
-        try:
-            if path.suffix.lower() in DICOM:
-                found = read_dicom(path, self._domain)
-                pitch = self._pixel_mm if found.pixel_mm is None else found.pixel_mm
-                return found.image, found.domain, pitch, found.magnification
-            return read_image(path), self._domain or "log", self._pixel_mm, 1.0
-        except DicomError as error:
-            raise self._problem(index, str(error)) from None
-        except InputError as error:
-            # What the library says, in parentheses, may hold the path.
-            raise self._problem(index, f"{error.problem.partition(' (')[0]}; {error.remedy}") from None
-
-    def _problem(self, index: int, problem: str) -> InputError:
-        """An error that says which file without its name."""
-        what, _, remedy = problem.partition("; ")
-        where = f"file {index + 1} of {len(self._files)} in the order of their paths ({self._case_ids[index]}) {what}"
-        return InputError(self._root, where, remedy or "correct the file or its annotation")
+    def _require_known(self, labels: Mapping[str, ImageLabels]) -> None:
+        lost = sorted(set(labels) - {case.name for case in self._cases})
+        frames = [case for case in self._cases if case.frames > 1 and case.frame == 0 and case.path_name in lost]
+        if frames:
+            what = f"labels a file of {frames[0].frames} frames without saying which"
+            raise InputError(self._annotations, f"{what} ({frames[0].path})", _LABELS)
+        if lost:
+            problem = f"labels {len(lost)} of {len(labels)} images that the folder does not hold"
+            raise InputError(self._annotations, problem, _LABELS)
 
     def _numbered(self) -> tuple[str, ...]:
         """Subjects as numbers, in the order of their first image; what tells them apart is forgotten."""
         keys: list[str | None] = []
-        for index, (path, labels) in enumerate(zip(self._files, self._labels, strict=True)):
+        known: dict[Path, str | None] = {}
+        for case, labels in zip(self._cases, self._labels, strict=True):
             key = labels.subject or None
-            if key is None and path.suffix.lower() in DICOM:
-                try:
-                    key = patient_key(path)
-                except DicomError as error:
-                    raise self._problem(index, str(error)) from None
+            if key is None and is_dicom(case.path):
+                if case.path not in known:
+                    known[case.path] = patient_key(case.path)
+                key = known[case.path]
             keys.append(key)
         numbers = {key: number for number, key in enumerate(dict.fromkeys(keys), 1)}
         return tuple(f"subject-{numbers[key]:04d}" for key in keys)
 
 
-def _images(root: Path, annotations: Path) -> list[Path]:
-    """Every picture and DICOM file below a folder, by path; other files are passed over."""
-    endings = (*DICOM, *PICTURES)
-    found = (path for path in root.rglob("*") if path.suffix.lower() in endings and path != annotations)
-    return sorted(p for p in found if p.is_file() and not p.name.startswith(".") and p.name.lower() not in CLUTTER)
+@dataclass(frozen=True)
+class _Case:
+    """One radiograph of a file.
+
+    Attributes:
+        path: The file.
+        path_name: Its path below the root, with ``/``.
+        frame: From 0.
+        frames: Of the file.
+    """
+
+    path: Path
+    path_name: str
+    frame: int
+    frames: int
+
+    @property
+    def name(self) -> str:
+        """What annotations call it."""
+        return self.path_name if self.frames == 1 else f"{self.path_name}#{self.frame + 1}"
+
+    def read(self, meaning: Meaning | None) -> RadiographFile:
+        return next(read_radiographs(self.path, meaning, self.frame))
+
+    def problem(self, problem: str) -> InputError:
+        frame = f"frame {self.frame + 1} " if self.frames > 1 else ""
+        return InputError(self.path, f"{frame}{problem}", "correct the file or its annotation")
+
+
+def _cases(root: Path, annotations: Path) -> list[_Case]:
+    """Every radiograph below a folder, by path and frame."""
+    cases = []
+    for path in radiograph_files(root):
+        if path != annotations:
+            name, frames = path.relative_to(root).as_posix(), radiograph_count(path)
+            cases += [_Case(path, name, frame, frames) for frame in range(frames)]
+    return cases
 
 
 def _chosen(given: Sequence[str] | None, known: tuple[str, ...], setting: str) -> tuple[str, ...]:
@@ -195,14 +224,22 @@ def _read_csv(path: Path) -> tuple[dict[str, ImageLabels], tuple[str, ...], tupl
         if not image or not name or "column" not in row or "row" not in row:
             raise InputError(path, f"line {number} has no image or no landmark", _CSV)
         place = _place(row["column"], row["row"], path, number)
-        size = _size(row, path, number)
-        entry = labels.setdefault(image, ImageLabels(subject=subject, size=size))
-        if name in entry.points or (entry.subject, entry.size) != (subject, size):
-            what = "the landmark" if name in entry.points else "another subject or size"
+        size, meaning = _size(row, path, number), _meaning(row, path, number)
+        entry = labels.setdefault(image, ImageLabels(subject=subject, size=size, meaning=meaning))
+        if name in entry.points or (entry.subject, entry.size, entry.meaning) != (subject, size, meaning):
+            what = "the landmark" if name in entry.points else "another subject, size or domain"
             raise InputError(path, f"line {number} gives its image {what} for the second time", "keep one of the lines")
         entry.points[name] = place
         names[name] = None
     return labels, (), tuple(names)
+
+
+def _meaning(row: Mapping[str, str], path: Path, number: int) -> Meaning | None:
+    word = row.get("domain", "") or None
+    if word not in (None, *MEANINGS):
+        remedy = f"give one of {', '.join(MEANINGS)}, or nothing"
+        raise InputError(path, f"line {number} has a domain that there is not", remedy)
+    return known_meaning(word)
 
 
 def _size(row: Mapping[str, str], path: Path, number: int) -> tuple[int, int] | None:

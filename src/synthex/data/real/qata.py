@@ -8,7 +8,8 @@ import numpy as np
 
 from synthex.core import ConfigError, InputError, Sample
 from synthex.data.real.covid_cxr import PIXEL_MM
-from synthex.data.real.files import PICTURES, files_of, paired, plausible_pitch, read_image, read_mask
+from synthex.data.real.files import files_of, paired, plausible_pitch, read_image, read_mask
+from synthex.data.real.pictures import PICTURES
 from synthex.data.real.subjects import subjects_of
 from synthex.data.real.tool_layout import SPLITS
 
