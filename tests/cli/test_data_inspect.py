@@ -19,6 +19,7 @@ def _subject(folder: Path) -> Path:
     labels = np.zeros(SHAPE, np.uint8)
     labels[2:5, 2:6, 2:6] = 5
     labels[6:9, 2:6, 2:6] = 51
+    labels[10, 8, 6] = 116  # which version 1 of TotalSegmentator does not have
     write_itk(folder / "labels.nii.gz", labels, ras_affine())
     write_markups(folder / "points.mrk.json", {"apex": (-2.0, 30.0, 40.0)}, "RAS")
     return folder
@@ -26,7 +27,7 @@ def _subject(folder: Path) -> Path:
 
 def test_text_and_picture(tmp_path: Path) -> None:
     text = inspect(_subject(tmp_path / "a"), tmp_path / "out" / "look.png")
-    for part in ("12 x 10 x 8", "2 x 3 x 4 mm", "LAS", "-1000 to 1234", "totalsegmentator (assumed", "liver", "apex"):
+    for part in ("12 x 10 x 8", "2 x 3 x 4 mm", "LAS", "-1000 to 1234", "totalsegmentator (recog", "liver", "apex"):
         assert part in text, text
     line = next(line for line in text.splitlines() if "heart" in line).split()
     assert line == ["51", "heart", "48", f"{48 * 24 / 1000:.1f}"]
@@ -36,9 +37,10 @@ def test_text_and_picture(tmp_path: Path) -> None:
 
 
 def test_a_chest_is_shown_in_a_lung_window(tmp_path: Path) -> None:
-    labels = np.zeros(SHAPE, np.uint8)
-    labels[2:9, 2:6, 2:6] = 10
+    labels, values = np.zeros(SHAPE, np.uint8), ct_values()
+    labels[2:9, 2:6, 2:6], labels[10, 8, 6] = 10, 116
     _subject(tmp_path / "a")
+    write_itk(tmp_path / "a" / "ct.nii.gz", np.where(labels == 10, np.int16(-850), values), ras_affine())
     write_itk(tmp_path / "a" / "labels.nii.gz", labels, ras_affine())
     text = inspect(tmp_path / "a", tmp_path / "look.png")
     assert "chest task calls it" in text
@@ -76,7 +78,7 @@ def test_nothing_readable_is_an_error(tmp_path: Path) -> None:
 
 def test_real_pelvis(shared_data: Path, tmp_path: Path) -> None:
     text = inspect(shared_data / "pelvis_ct", tmp_path / "look.png")
-    assert "synthex_hip (assumed: no id beyond 6)" in text
+    assert "synthex_hip (no id beyond 6" in text
     assert text.count("absent") == 4
     assert "348.0" in text
     # The frontal DRR is the lower right panel: bone in colour, landmarks in yellow.

@@ -17,7 +17,7 @@ from synthex.anatomy.io.names import HIP_GROUPS, SYNTHEX_HIP, NamesOption, choos
 from synthex.anatomy.landmark_names import check_landmark_names
 from synthex.core import Affine, Anatomy, ConfigError, InputError, UserError, Volume
 
-VERSION = 3
+VERSION = 4
 """Part of every fingerprint: raise it when the same files would give other arrays."""
 
 SIX_BONES = frozenset(SYNTHEX_HIP)
@@ -36,6 +36,7 @@ class SubjectReading:
         anatomy: The subject.
         files: Where it came from.
         numbering: Where the structure names come from, in words; empty without labels.
+        label_checks: What was found to hold about the labels' places and HU, in words.
         landmark_source: File name, ``"found automatically"`` or ``"none"``.
         confidence: For automatically found landmarks, name to confidence in [0, 1].
     """
@@ -43,6 +44,7 @@ class SubjectReading:
     anatomy: Anatomy
     files: SubjectFiles
     numbering: str = ""
+    label_checks: tuple[str, ...] = ()
     landmark_source: str = "none"
     confidence: Mapping[str, float] = field(default_factory=dict)
 
@@ -57,9 +59,10 @@ class CtFolder:
         structures: Grouping of structures: ``"hip"`` (the six bones; L3 to L5 become ``vertebrae``, S1
             belongs to ``sacrum``), ``"hip_l1_l5"``, ``"chest"`` (lung lobes, ribs and vertebrae merged), ``"all"``
             (names as they are), a YAML file or a mapping.
-        label_names: Numbering of the label files: ``"synthex_hip"``, ``"totalsegmentator"``, a YAML file, or
-            None: a ``labels.yaml`` beside the CT, else by the ids (see
-            :func:`~synthex.anatomy.io.names.choose_numbering`).
+        label_names: Numbering of the label files: ``"synthex_hip"``, ``"totalsegmentator"`` (version 2),
+            ``"totalsegmentator_v1"``, a YAML or JSON file, or None: the names in a segmentation, a ``labels.yaml`` or
+            ``labels.json`` beside the CT, else recognised by where the ids lie (see
+            :func:`~synthex.anatomy.io.recognise.recognise_numbering`).
         keep_names: Use folder or file names as subject ids. By default they are ``ct-01``, ``ct-02``, … in
             sorted order, because names of DICOM exports often identify the patient.
         find_landmarks: Find hip landmarks automatically where there is no landmark file but all six bones.
@@ -128,7 +131,7 @@ class CtFolder:
             labels = read_labels(files.labels, ct, self._names(files), self.structures)
         points, source, confidence = self._landmarks(files, labels, ct)
         anatomy = Anatomy(subject_id, ct, labels.volume, labels.structures, points.positions, points.absent)
-        return SubjectReading(anatomy, files, labels.numbering, source, confidence)
+        return SubjectReading(anatomy, files, labels.numbering, labels.checks, source, confidence)
 
     def fingerprint(self, subject_id: str) -> str:
         """Hash of paths, sizes and times of the subject's files, the options and the code version."""

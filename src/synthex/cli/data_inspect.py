@@ -140,6 +140,7 @@ def _image_table(finding: Finding) -> str:
         ("HU at 0.5, 5, 50, 95, 99.5 %", ", ".join(f"{level:.0f}" for level in levels)),
         ("labels", _name(files.labels)),
         ("label names", finding.reading.numbering or "none"),
+        *(("label check", check) for check in finding.reading.label_checks),
         ("landmarks", finding.landmark_source),
     ]
     return table(f"Subject {anatomy.subject_id}", ("", ""), rows)

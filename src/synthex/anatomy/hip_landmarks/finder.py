@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from synthex.anatomy.hip_landmarks.bone_surface import BoneSurface, box_index, extract_surface
+from synthex.anatomy.hip_landmarks.contradiction import require_agreement
 from synthex.anatomy.hip_landmarks.femoral_head import HeadFit, fit_head
 from synthex.anatomy.hip_landmarks.foramen import find_foramen_points
 from synthex.anatomy.hip_landmarks.iliac_spine import find_iliac_spine
@@ -52,7 +53,8 @@ def find_hip_landmarks(labels: Volume, structures: Mapping[str, int]) -> FoundLa
         Positions in RAS mm, absent names with reasons, and confidences.
 
     Raises:
-        UserError: No voxel carries any of the four ids.
+        UserError: No voxel carries any of the four ids, or the places of the structures contradict their names
+            (left and right swapped, head and feet turned round).
     """
     wanted = {name: int(structures[name]) for name in BONES if name in structures}
     boxes = box_index(labels, max(wanted.values(), default=0))
@@ -60,6 +62,7 @@ def find_hip_landmarks(labels: Volume, structures: Mapping[str, int]) -> FoundLa
     if not any(bones.values()):
         ids = ", ".join(f"{name}={index}" for name, index in wanted.items()) or "none given"
         raise UserError(f"no hip bone or femur in the label map (ids looked for: {ids}); check the structure ids")
+    require_agreement(labels, structures)
     spots: dict[str, Spot] = {}
     reasons: dict[str, str] = {}
     heads: dict[str, HeadFit] = {}

@@ -6,7 +6,7 @@
 2. A folder with one CT, or with a CT called ``ct``, ``image`` or ``volume``, is one subject. Its labels
    are its one label file or a folder ``segmentations`` (or ``segmentation``, ``labels``) of masks; its
    landmarks are ``landmarks.csv``, else the one ``.mrk.json``, else the one ``.fcsv``; its label names
-   are ``labels.yaml``.
+   are ``labels.yaml`` or ``labels.json``.
 3. A folder with several CTs is several subjects: ``<name>.nii.gz`` with ``<name>_labels.nii.gz`` (or
    any other label ending, or the mask folder ``<name>_segmentations``), ``<name>.mrk.json``,
    ``<name>.fcsv``, ``<name>.csv``, with or without ``_landmarks``; ``labels.yaml`` holds for all.
@@ -27,7 +27,7 @@ LAYOUT = "put ct.nii.gz (or a DICOM series) with labels.nii.gz and landmarks.csv
 _LABEL_STEM = re.compile(r"(?:^|[_\-.])(labels?|segmentations?|seg|mask)$", re.IGNORECASE)
 _CT_STEMS = ("ct", "image", "volume")
 _MASK_FOLDERS = ("segmentations", "segmentation", "labels")
-_NAME_FILES = ("labels.yaml", "labels.yml")
+_NAME_FILES = ("labels.yaml", "labels.yml", "labels.json")
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class SubjectFiles:
         ct: Volume file or DICOM folder.
         labels: Label file, folder of masks, or None.
         landmarks: Landmark file or None.
-        label_names: YAML of names or None.
+        label_names: YAML or JSON of names or None.
     """
 
     name: str

@@ -9,7 +9,7 @@ import numpy as np
 from synthex.anatomy.io.grid import RAS_FROM_LPS, RawVolume, checked_affine
 from synthex.anatomy.io.headers import read_text_header, verify_compressed_voxels
 from synthex.anatomy.io.nifti_header import read_nifti_header, verify_nifti_voxels
-from synthex.core import InputError
+from synthex.core import Affine, InputError
 from synthex.core.quiet import quiet_stderr
 
 VOLUME_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
@@ -72,6 +72,27 @@ def read_raw(path: Path, header_only: bool = False, hu: bool = False) -> RawVolu
         InputError: Unreadable, truncated, too large (:mod:`synthex.core.limits`), not a scalar 3-D volume, or an
             unusable affine.
     """
+    data, shape, affine = read_layers(path, header_only, hu, layered=False)
+    return RawVolume(None if data is None else data[..., 0], shape, affine)
+
+
+def read_layers(
+    path: Path, header_only: bool = False, hu: bool = False, *, layered: bool = True
+) -> tuple[np.ndarray | None, tuple[int, int, int], Affine]:
+    """:func:`read_raw` for files of several values a voxel, as 3D Slicer writes overlapping segments.
+
+    Args:
+        path: NIfTI, NRRD or MetaImage file.
+        header_only: Check header and file size, leave the voxels unread.
+        hu: As for :func:`read_raw`.
+        layered: Whether more than one value a voxel is accepted.
+
+    Returns:
+        Voxels [i, j, k, layer] or None, voxels along i, j, k, and the affine.
+
+    Raises:
+        InputError: As :func:`read_raw`.
+    """
     require_readable(path)
     suffix = volume_suffix(path)
     if path.is_dir() or suffix is None:
@@ -90,13 +111,14 @@ def read_raw(path: Path, header_only: bool = False, hu: bool = False) -> RawVolu
     except RuntimeError as error:
         raise InputError(path, "cannot be read as a volume", "the file is damaged or not what its name says") from error
     size = tuple(int(n) for n in reader.GetSize())
-    require_scalar_3d(path, size, reader.GetNumberOfComponents())
+    layers = int(reader.GetNumberOfComponents())
+    require_scalar_3d(path, size, 1 if layered else layers)
     if hu and (text.voxel_bytes == 1 if text is not None else nifti is not None and nifti.bits <= 8):
         raise InputError(path, "8-bit values, which cannot hold HU", "give a CT in HU")
     in_itk = matrix_from_itk(reader.GetSpacing(), reader.GetDirection(), reader.GetOrigin())
     affine = checked_affine(path, in_itk if nifti is None else nifti.matrix)
     if header_only:
-        return RawVolume(None, size[:3], affine)  # type: ignore[arg-type]
+        return None, (size[0], size[1], size[2]), affine
     if nifti is not None:
         verify_nifti_voxels(path, nifti)
     if text is not None:
@@ -108,8 +130,8 @@ def read_raw(path: Path, header_only: bool = False, hu: bool = False) -> RawVolu
         raise InputError(
             path, "the voxels cannot be read: the file is truncated or damaged", "copy it again"
         ) from error
-    data = data.reshape(data.shape[-3:]).T
-    return RawVolume(data, data.shape, affine)
+    data = np.moveaxis(data.reshape(*size[2::-1], layers), (0, 1, 2), (2, 1, 0))
+    return data, data.shape[:3], affine
 
 
 def require_scalar_3d(path: Path, size: tuple[int, ...], components: int) -> None:

