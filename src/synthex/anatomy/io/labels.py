@@ -89,18 +89,14 @@ def read_labels(
         ids = _merge_masks(files, numbering, wanted, ct)
         parts = measure_parts(Volume(ids, ct.world_from_ijk), ct)
     else:
-        if is_segmentation(path):
-            raw, numbering = read_segments(path)
-        else:
-            raw, numbering = read_any(path), given
+        raw, known = read_segments(path) if is_segmentation(path) else (read_any(path), given)
         assert raw.data is not None  # read in full
         ids, note = _on_ct_grid(path, _as_ids(path, raw.data), raw.world_from_ijk, ct)
         used = _used_ids(ids)
         if not used:
             raise InputError(path, "the label map is empty", "segment the CT again")
         parts = measure_parts(Volume(ids, ct.world_from_ijk), ct)
-        if numbering is None:
-            numbering = recognise_numbering(path, used, parts)
+        numbering = recognise_numbering(path, used, parts) if known is None else known
         _require_names(path, used, numbering)
         wanted = group_numbering(path, numbering, groups)
     labels, structures = _renumbered(path, ids, wanted, grouped=groups is not None)

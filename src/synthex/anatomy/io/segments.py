@@ -56,8 +56,8 @@ def read_segments(path: Path, header_only: bool = False) -> tuple[RawVolume, Num
         return RawVolume(None, shape, affine), numbering
     ids = np.zeros(shape, dtype=np.uint16)
     for name in names:
-        value, layer = segments[name]
-        if layer >= data.shape[3]:
-            raise InputError(path, f"segment {name!r} lies in layer {layer} of {data.shape[3]}", _REMEDY)
-        ids[data[..., layer] == value] = numbering.ids[name][0]
+        number, place = segments[name]
+        if place >= data.shape[3]:
+            raise InputError(path, f"segment {name!r} lies in layer {place} of {data.shape[3]}", _REMEDY)
+        ids[data[..., place] == number] = numbering.ids[name][0]
     return RawVolume(ids, shape, affine), numbering
