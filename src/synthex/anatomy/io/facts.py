@@ -238,8 +238,8 @@ def _neighbours(parts: Mapping[str, Part], known: Mapping[str, Structure]) -> It
                 together = bool(a.low[0] <= b.high[0] and b.low[0] <= a.high[0])
                 yield Fact("situs", (one, next_one), together, f"{one} and {next_one} lie on two sides")
     for left, right in (("stomach", "liver"), ("spleen", "liver"), ("heart", "liver")):
-        one, other = parts.get(named.get((left, ""), "")), parts.get(named.get((right, ""), ""))
-        if one and other and (holds := _before(one, other, 0)) is not None:
+        here, there = parts.get(named.get((left, ""), "")), parts.get(named.get((right, ""), ""))
+        if here and there and (holds := _before(here, there, 0)) is not None:
             yield Fact("situs", (left, right), holds, f"{left} lies to the patient's right of {right}")
     brain, skull = parts.get(named.get(("brain", ""), "")), parts.get(named.get(("skull", ""), ""))
     if brain and skull:
