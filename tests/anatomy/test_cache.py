@@ -2,7 +2,9 @@
 
 import json
 import multiprocessing
+import os
 import pickle
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 from generators.anatomies import Balls
 from generators.ct_files import SHAPE, ct_values, ras_affine, write_itk
 
+from synthex.anatomy import cache
 from synthex.anatomy.cache import PreparedAnatomies
 from synthex.anatomy.ct_folder import CtFolder
 from synthex.anatomy.resampling import resample_labels, resample_linear
@@ -131,12 +134,24 @@ def test_labels_stay_on_the_grid_of_the_ct(tmp_path: Path) -> None:
         assert np.linalg.norm(centers[0] - centers[1]) < 1.0
 
 
-def test_damaged_entries_are_built_again(tmp_path: Path) -> None:
+def test_damaged_entries_are_built_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     source = Balls(1)
     first = PreparedAnatomies(source, tmp_path, 12.0).load("ball-000").ct.data.copy()
     entry = tmp_path / PreparedAnatomies(source, tmp_path, 12.0).fingerprint("ball-000")
-    for damage in ("truncate", "missing", "json", "stub"):
+    rng = np.random.default_rng(0)
+    for damage in ("truncate", "missing", "json", "stub", "foreign", *["bit"] * 12):
         match damage:
+            case "bit":  # anywhere in any of its files
+                file = sorted(entry.iterdir())[rng.integers(3)]
+                content = bytearray(file.read_bytes())
+                content[rng.integers(len(content))] ^= 1 << int(rng.integers(8))
+                file.write_bytes(content)
+            case "foreign":  # whole, but of another subject
+                other = PreparedAnatomies(Balls(2, spacing_mm=7.0), tmp_path / "other", 12.0)
+                other.load("ball-001")
+                shutil.rmtree(entry)
+                (tmp_path / "other" / other.fingerprint("ball-001")).rename(entry)
+                (tmp_path / "other").rmdir()
             case "truncate":
                 (entry / "ct.npy").write_bytes((entry / "ct.npy").read_bytes()[:-50])
             case "missing":
@@ -145,9 +160,28 @@ def test_damaged_entries_are_built_again(tmp_path: Path) -> None:
                 (entry / "meta.json").write_text("{")
             case "stub":
                 (entry / "meta.json").write_text(json.dumps({"bytes": {}}))
+        caplog.clear()
         again = PreparedAnatomies(source, tmp_path, 12.0).load("ball-000")
         np.testing.assert_array_equal(again.ct.data, first)
+        assert "made again" in caplog.text
         assert [path.name for path in tmp_path.iterdir()] == [entry.name]
+
+
+def test_a_process_and_those_it_sends_the_cache_to_compare_the_bytes_once(tmp_path: Path, monkeypatch) -> None:
+    PreparedAnatomies(Balls(1), tmp_path, 12.0).prepare()
+    read: list[Path] = []
+    digest = cache._file_digest
+    monkeypatch.setattr(cache, "_file_digest", lambda path: (read.append(path), digest(path))[1])
+    prepared = PreparedAnatomies(Balls(1), tmp_path, 12.0)
+    prepared.load("ball-000")
+    assert len(read) == 2
+    prepared.load("ball-000")
+    pickle.loads(pickle.dumps(prepared)).load("ball-000")
+    assert len(read) == 2
+    (file,) = tmp_path.glob("*/ct.npy")
+    os.utime(file, (0, 0))
+    pickle.loads(pickle.dumps(prepared)).load("ball-000")
+    assert len(read) > 2
 
 
 def test_other_fingerprint_or_spacing_is_another_entry(tmp_path: Path) -> None:

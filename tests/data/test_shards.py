@@ -78,7 +78,7 @@ def truncate(path):
 DAMAGE = {
     "lacks 1 of 3 shards (2/3)": lambda folder: shutil.rmtree(folder / "shard-2-of-3"),
     "is not finished": lambda folder: (folder / "shard-2-of-3" / "shard.json").unlink(),
-    "shard.json: is damaged": lambda folder: truncate(folder / "shard-2-of-3" / "shard.json"),
+    "shard.json: is not complete JSON": lambda folder: truncate(folder / "shard-2-of-3" / "shard.json"),
     "000003.npz: is missing": lambda folder: (folder / "shard-2-of-3" / ".staging" / "000003.npz").unlink(),
     "000003.npz: is not what the shard wrote": lambda folder: truncate(folder / "shard-2-of-3/.staging/000003.npz"),
     "does not describe shard 2/3": lambda folder: shutil.copy(

@@ -84,5 +84,5 @@ def test_a_damaged_file_is_named(tmp_path):
     TrivialPredictor.fit([make_case(0)]).save(path)
     for content in (b"", path.read_bytes()[:200]):
         path.write_bytes(content)
-        with pytest.raises(InputError, match="saved baseline"):
+        with pytest.raises(InputError, match="complete npz file"):
             TrivialPredictor.load(path)

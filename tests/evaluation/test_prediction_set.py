@@ -235,9 +235,9 @@ def _garble_member(folder):
     [
         (lambda folder: shutil.rmtree(folder), "predictions.json: not found"),
         (lambda folder: (folder / "predictions.json").unlink(), "predictions.json: not found"),
-        (lambda folder: (folder / "masks.npz").unlink(), "masks.npz: not found"),
+        (lambda folder: (folder / "masks.npz").unlink(), "masks.npz: there is no such file"),
         (lambda folder: _truncate(folder / "predictions.json"), "is not complete JSON"),
-        (lambda folder: (folder / "predictions.json").write_bytes(b"\xff\xfe"), "is not complete JSON"),
+        (lambda folder: (folder / "predictions.json").write_bytes(b"\xff\xfe"), "is not text in UTF-8"),
         (lambda folder: _truncate(folder / "masks.npz"), "is truncated or belongs to another predictions.json"),
         (_cut_without_checksum, "is not a complete npz file"),
         (_drop_member, "has no masks for 1 cases, the first is case-000"),

@@ -83,7 +83,7 @@ def test_damage_is_one_line_that_names_the_file(tmp_path):
         with pytest.raises(InputError, match=r"probabilities\.npz.*checksum"):
             read_prediction_set(tmp_path / "set")
     path.unlink()
-    with pytest.raises(InputError, match=r"probabilities\.npz: not found"):
+    with pytest.raises(InputError, match=r"probabilities\.npz: there is no such file"):
         read_prediction_set(tmp_path / "set")
     document = json.loads((tmp_path / "set" / "predictions.json").read_text())
     document["probabilities_sha256"] = None  # the check is left out

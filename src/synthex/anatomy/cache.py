@@ -3,22 +3,32 @@
 import contextlib
 import hashlib
 import json
+import logging
+import mmap
 import multiprocessing
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import xxhash
 
 from synthex.anatomy.resampling import resample_labels, resample_linear
 from synthex.core import Affine, Anatomy, AnatomySource, ConfigError, InputError, Volume
+from synthex.core.documents import read_json
+
+log = logging.getLogger(__name__)
 
 VERSION = 2
 """Part of every key: raise it when resampling or the layout of an entry changes."""
+
+_CT, _LABELS, _META = "ct.npy", "labels.npy", "meta.json"
+_State = tuple[tuple[int, int, int], ...]
+"""Inode, size and time of change of an entry's files."""
 
 Progress = Callable[[int, int, str], None]
 """Called with (subjects done, subjects in all, the subject just done)."""
@@ -30,8 +40,9 @@ class PreparedAnatomies:
     Each subject is stored as ``<cache_dir>/<key>/{ct.npy,labels.npy,meta.json}``, where the key hashes the
     subject's fingerprint, the spacing and the code version. Entries are written to a temporary folder and
     renamed, so that nobody sees half of one and several processes may prepare at once (the first wins).
-    An entry whose files are missing or of the wrong size is built again. Old entries are never removed:
-    delete the folder to reclaim space.
+    An entry proves its bytes: ``meta.json`` holds digests of the other files and of itself, which are compared once in
+    a process (not in workers that are sent the cache). One that is missing, damaged or another's is built again, with
+    a warning where it was there. Old entries are never removed: delete the folder to reclaim space.
 
     Args:
         source: Where subjects come from.
@@ -51,6 +62,7 @@ class PreparedAnatomies:
         self.cache_dir = Path(cache_dir)
         self.spacing_mm = None if spacing_mm is None else float(spacing_mm)
         self._loaded: dict[str, Anatomy] = {}
+        self._proven: dict[str, _State] = {}
 
     def subject_ids(self) -> tuple[str, ...]:
         """The subjects of the source."""
@@ -71,10 +83,12 @@ class PreparedAnatomies:
         """
         if subject_id not in self._loaded:
             entry = self.cache_dir / self.fingerprint(subject_id)
-            anatomy = _open_entry(entry)
+            anatomy = self._open(subject_id, entry)
             if anatomy is None:
+                if entry.exists():
+                    log.warning("%s: the cache entry is damaged or of an older version; it is made again", entry)
                 self._build(subject_id, entry)
-                anatomy = _open_entry(entry)
+                anatomy = self._open(subject_id, entry)
             if anatomy is None:
                 raise InputError(
                     entry, "the cache entry cannot be read back", "check the disk, or choose another folder"
@@ -117,6 +131,17 @@ class PreparedAnatomies:
         # A pickled memory map would carry its voxels: a worker maps the files itself.
         return {**self.__dict__, "_loaded": {}}
 
+    def _open(self, subject_id: str, entry: Path) -> Anatomy | None:
+        """Map an entry, its bytes compared unless that was done before; None where it is missing or damaged."""
+        state = _state(entry)
+        meta = None if state is None else _read_meta(entry)
+        if meta is None or state is None:
+            return None
+        if self._proven.get(entry.name) != state and not _proves(entry, meta):
+            return None
+        self._proven[entry.name] = state
+        return _map_entry(entry, meta, subject_id)
+
     def _build(self, subject_id: str, entry: Path) -> None:
         anatomy = self.source.load(subject_id)
         ct, labels = anatomy.ct, anatomy.labels
@@ -127,17 +152,18 @@ class PreparedAnatomies:
             with tempfile.TemporaryDirectory(prefix=".part-", dir=self.cache_dir, ignore_cleanup_errors=True) as folder:
                 part = Path(folder) / "entry"
                 part.mkdir()
-                np.save(part / "ct.npy", np.ascontiguousarray(ct.data))
-                np.save(part / "labels.npy", np.ascontiguousarray(labels.data))
+                np.save(part / _CT, np.ascontiguousarray(ct.data))
+                np.save(part / _LABELS, np.ascontiguousarray(labels.data))
                 meta = {
-                    "subject_id": subject_id,
+                    "key": entry.name,
                     "world_from_ijk": ct.world_from_ijk.matrix.tolist(),
                     "structures": dict(anatomy.structures),
                     "landmarks": {name: point.tolist() for name, point in anatomy.landmarks.items()},
                     "absent": sorted(anatomy.absent),
-                    "bytes": {name: (part / name).stat().st_size for name in ("ct.npy", "labels.npy")},
+                    "xxh3": {name: _file_digest(part / name) for name in (_CT, _LABELS)},
                 }
-                (part / "meta.json").write_text(json.dumps(meta, allow_nan=False), encoding="utf-8")
+                meta["digest"] = _meta_digest(meta)
+                (part / _META).write_text(json.dumps(meta, allow_nan=False), encoding="utf-8")
                 _put(part, entry, Path(folder))
         except OSError as error:
             raise InputError(
@@ -162,7 +188,8 @@ def _put(part: Path, entry: Path, scratch: Path) -> None:
         try:
             os.rename(part, entry)
         except OSError:
-            if _open_entry(entry) is not None:
+            meta = _read_meta(entry)
+            if meta is not None and _proves(entry, meta):
                 return
             with contextlib.suppress(FileNotFoundError):
                 damaged = scratch / f"damaged-{os.getpid()}"
@@ -173,16 +200,51 @@ def _put(part: Path, entry: Path, scratch: Path) -> None:
     os.rename(part, entry)
 
 
-def _open_entry(entry: Path) -> Anatomy | None:
-    """Map an entry, or None where it is missing or damaged."""
+def _state(entry: Path) -> _State | None:
+    """What tells whether the files of an entry were touched; None where one is missing."""
     try:
-        meta = json.loads((entry / "meta.json").read_text(encoding="utf-8"))
-        if any((entry / name).stat().st_size != size for name, size in meta["bytes"].items()):
-            return None
+        found = [(entry / name).stat() for name in (_CT, _LABELS, _META)]
+    except OSError:
+        return None
+    return tuple((stat.st_ino, stat.st_size, stat.st_mtime_ns) for stat in found)
+
+
+def _read_meta(entry: Path) -> dict[str, Any] | None:
+    """What an entry says about itself; None where that is missing, damaged or of another entry."""
+    try:
+        meta = read_json(entry / _META, "delete it")
+        if meta["key"] == entry.name and meta["digest"] == _meta_digest(meta):
+            return dict(meta)
+    except (InputError, ValueError, KeyError, TypeError, AttributeError):
+        pass
+    return None
+
+
+def _proves(entry: Path, meta: Mapping[str, Any]) -> bool:
+    """Whether an entry's files have the bytes that were written."""
+    try:
+        return all(_file_digest(entry / name) == meta["xxh3"][name] for name in (_CT, _LABELS))
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _map_entry(entry: Path, meta: Mapping[str, Any], subject_id: str) -> Anatomy | None:
+    try:
         affine = Affine(np.array(meta["world_from_ijk"]))
-        ct = Volume(np.load(entry / "ct.npy", mmap_mode="r"), affine)
-        labels = Volume(np.load(entry / "labels.npy", mmap_mode="r"), affine)
+        ct = Volume(np.load(entry / _CT, mmap_mode="r"), affine)
+        labels = Volume(np.load(entry / _LABELS, mmap_mode="r"), affine)
         landmarks = {name: np.array(point) for name, point in meta["landmarks"].items()}
-        return Anatomy(meta["subject_id"], ct, labels, meta["structures"], landmarks, frozenset(meta["absent"]))
+        return Anatomy(subject_id, ct, labels, meta["structures"], landmarks, frozenset(meta["absent"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def _file_digest(path: Path) -> str:
+    """XXH3 of a file: as fast as memory, and changed by any damage (not made against those who forge on purpose)."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return xxhash.xxh3_128_hexdigest(content)
+
+
+def _meta_digest(meta: Mapping[str, Any]) -> str:
+    rest = {key: value for key, value in meta.items() if key != "digest"}
+    return xxhash.xxh3_128_hexdigest(json.dumps(rest, sort_keys=True, allow_nan=False).encode())

@@ -1,6 +1,5 @@
 """What a finished run leaves behind, so that a sweep that goes on knows its score without training or testing again."""
 
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,8 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from synthex.cli.identity import config_hash
-from synthex.core import write_json
+from synthex.core import InputError, write_json
+from synthex.core.documents import read_json
 
 FINISHED_FILE = "finished.json"
 
@@ -53,8 +53,8 @@ def forget_finished(run: Path) -> None:
 def read_finished(run: Path) -> Finished | None:
     """What a run has noted, None if it is not done."""
     try:
-        return Finished(**json.loads((run / FINISHED_FILE).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        return Finished(**read_json(run / FINISHED_FILE, "train again"))
+    except (InputError, TypeError):
         return None
 
 

@@ -1,12 +1,12 @@
 """Who was on which side: subjects of CTs and meshes, remembered so that none moves from train to test."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
 from omegaconf import DictConfig
 
 from synthex.core import AnatomySource, ConfigError, InputError, Reader, write_json
+from synthex.core.documents import read_json
 from synthex.data import SyntheticReader
 
 SUBJECTS_FILE = "subjects.json"
@@ -51,11 +51,12 @@ def read_subjects(run: Path) -> dict[str, dict[str, str]] | None:
     path = run / SUBJECTS_FILE
     if not path.exists():
         return None
+    remedy = "restore it from a copy, or train again"
+    found = read_json(path, remedy)
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
         return {split: {str(key): str(value) for key, value in ids.items()} for split, ids in found.items()}
-    except (OSError, ValueError, AttributeError) as error:
-        raise InputError(path, "is damaged", "restore it from a copy, or train again") from error
+    except AttributeError as error:
+        raise InputError(path, "is damaged", remedy) from error
 
 
 def check_subjects(found: Mapping[str, str], wanted: Mapping[str, str], remedy: str) -> None:

@@ -25,6 +25,8 @@ MAX_PIXELS = 1 << 26
 """Pixels of a picture (8192 x 8192); no radiograph has more."""
 MAX_PIXEL_BYTES = 1 << 29
 """Decompressed size of one picture: MAX_PIXELS of four colours of two bytes."""
+MAX_CASES = 1 << 22
+"""Images of one archive or export."""
 MAX_FRAMES = 4096
 """Frames, pages or pictures in one file (a cine run has some hundreds)."""
 MAX_SLICES = 10_000
@@ -51,6 +53,8 @@ MAX_ALIASES = 256
 """Uses of anchors in one YAML document."""
 MAX_ARCHIVE_BYTES = 1 << 36
 """Decompressed size of all members of one archive of arrays together (64 GiB; only one is held at a time)."""
+MAX_NPY_HEADER = 1 << 16
+"""Bytes of an array's header."""
 MAX_MEMBERS = 1 << 20
 """Members of one archive."""
 
@@ -152,6 +156,20 @@ def check_archive(
         raise InputError(path, problem, remedy)
     if len({member.filename for member in members}) != len(members):
         raise InputError(path, "names a member twice", remedy)
+
+
+def check_weights_archive(path: str | Path, remedy: str) -> None:
+    """Refuse a zip of ``torch.save`` that is larger decompressed than it is: PyTorch never compresses.
+
+    Raises:
+        InputError: Its directory promises more than is in the file, or names a member twice.
+        OSError, zipfile.BadZipFile, ValueError: It is no zip.
+    """
+    size = file_size(path, remedy=remedy)
+    with zipfile.ZipFile(path) as archive:
+        check_archive(path, archive, size, remedy)
+        if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
+            raise InputError(path, "is compressed, which checkpoints are not", remedy)
 
 
 def read_member(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:

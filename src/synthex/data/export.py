@@ -6,8 +6,8 @@ temporary name, and renamed. Both formats are read back by :mod:`synthex.data.on
 """
 
 import json
+import math
 import shutil
-import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import tifffile
 from PIL import Image as PILImage
 
 from synthex.core import InputError, Sample, Vocabulary, atomic_path, write_json
+from synthex.core.documents import parse_json, read_arrays, read_json
 from synthex.data.encoding import encode_rle, exclusive_labels
 
 SCHEMA = 1
@@ -44,12 +45,9 @@ class Staging:
         request_file = self.folder / REQUEST_FILE
         wanted = json.loads(json.dumps(dict(request)))
         if request_file.exists():
-            try:
-                found = json.loads(request_file.read_text(encoding="utf-8"))
-            except (OSError, ValueError) as error:
-                raise InputError(
-                    request_file, f"cannot be read ({error})", "delete the folder and start again"
-                ) from error
+            found = read_json(request_file, "delete the folder and start again")
+            if not isinstance(found, dict):
+                raise InputError(request_file, "is not what an export begins with", "delete the folder and start again")
             if found != wanted:
                 changed = sorted(key for key in {*found, *wanted} if found.get(key) != wanted.get(key))
                 raise InputError(
@@ -93,20 +91,24 @@ class Staging:
         Raises:
             InputError: The staged file is damaged.
         """
+        remedy = "delete it and run again"
+        stored = read_arrays(self.file(index), remedy)
         try:
-            with np.load(self.file(index)) as stored:
-                shape = tuple(stored["shape"])
-                bits = np.unpackbits(stored["masks"], count=int(np.prod(shape)))
-                return Sample(
-                    image=stored["image"],
-                    masks=bits.astype(bool).reshape(shape),
-                    landmarks=stored["landmarks"],
-                    visible=stored["visible"],
-                    annotated=stored["annotated"],
-                    **json.loads(str(stored["meta"])),
-                )
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-            raise InputError(self.file(index), f"is damaged ({error})", "delete it and run again") from error
+            meta = parse_json(self.file(index), str(stored["meta"]), remedy, "meta")
+            shape = tuple(int(side) for side in stored["shape"])
+            if len(shape) != 3 or min(shape) < 0 or shape[1:] != stored["image"].shape:
+                raise ValueError("the masks do not fit the image")
+            bits = np.unpackbits(stored["masks"], count=math.prod(shape))
+            return Sample(
+                image=stored["image"],
+                masks=bits.astype(bool).reshape(shape),
+                landmarks=stored["landmarks"],
+                visible=stored["visible"],
+                annotated=stored["annotated"],
+                **meta,
+            )
+        except (ValueError, KeyError, TypeError, AttributeError, MemoryError, OverflowError) as error:
+            raise InputError(self.file(index), f"is damaged ({type(error).__name__})", remedy) from error
 
     def samples(self, count: int) -> Iterator[Sample]:
         """All samples in order."""

@@ -1,16 +1,21 @@
 """Reading back what :mod:`synthex.data.export` wrote, as a :class:`synthex.core.Reader`."""
 
-import json
+import math
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
-import tifffile
 
 from synthex.core import InputError, Reader, Sample
+from synthex.core.documents import parse_json, read_json
+from synthex.core.limits import MAX_CASES, MAX_PIXELS, MAX_POINTS
 from synthex.data.encoding import decode_rle, split_labels
 from synthex.data.export import ANNOTATIONS_FILE, IMAGES_FILE, LABELS_FILE
+from synthex.data.real.files import read_image
+from synthex.data.real.hdf5 import keys, node, numbers, open_h5, reached, text
+from synthex.data.real.hdf5 import row as read_row
+from synthex.data.real.pictures import DAMAGE, told
 from synthex.data.real.tool_folders import ToolFolders
 from synthex.data.real.tool_layout import IMAGES as TOOL_IMAGES
 from synthex.data.real.tool_layout import SIDECAR
@@ -65,26 +70,20 @@ class Hdf5Reader:
         self._images_path, self._labels_path = Path(images), Path(labels or images)
         self._pixel_mm = pixel_mm
         self._files: tuple[h5py.File, h5py.File] | None = None
-        with _open(self._images_path) as file, _open(self._labels_path) as label_file:
-            count = int(_need(file, "land-names/num-lands", self._images_path)[()])
-            names = [_need(file, f"land-names/land-{index:02d}", self._images_path)[()] for index in range(count)]
-            self.landmarks = tuple(n.decode() if isinstance(n, bytes) else str(n) for n in names)
-            stored = label_file.attrs.get("structures")
-            if stored is None and structures is None:
-                raise InputError(self._labels_path, "does not name its structures", "pass structures=[...]")
-            self.structures = tuple(json.loads(stored)) if stored is not None else tuple(structures or ())
+        with open_h5(self._images_path, _REMEDY) as file, open_h5(self._labels_path, _REMEDY) as label_file:
+            count = int(numbers(file, "land-names/num-lands", (), self._images_path, _REMEDY))
+            if not 0 <= count <= MAX_POINTS:
+                raise InputError(self._images_path, f"land-names/num-lands is {count}", _REMEDY)
+            self.landmarks = tuple(
+                text(file, f"land-names/land-{index:02d}", self._images_path, _REMEDY) for index in range(count)
+            )
+            self.structures = self._structures(label_file, structures)
             self._cases: list[tuple[str, int, str]] = []
-            for group in sorted(key for key in file if key != "land-names"):
-                images_of = _need(file, f"{group}/projs", self._images_path)
-                if _need(label_file, f"{group}/segs", self._labels_path).shape != images_of.shape:
-                    raise InputError(self._labels_path, f"{group}/segs does not fit {group}/projs", _REMEDY)
-                if _need(label_file, f"{group}/lands", self._labels_path).shape != (len(images_of), 2, count):
-                    raise InputError(self._labels_path, f"{group}/lands is not N x 2 x {count}", _REMEDY)
-                ids = label_file[group].get("case-ids")
-                self._cases += [
-                    (group, index, ids[index].decode() if ids is not None else f"{group}-{index:04d}")
-                    for index in range(len(images_of))
-                ]
+            for group in keys(file, self._images_path, _REMEDY):
+                if group != "land-names":
+                    self._cases += self._listed(file, label_file, group)
+                if len(self._cases) > MAX_CASES:
+                    raise InputError(self._images_path, f"has more than {MAX_CASES} images", _REMEDY)
 
     def case_ids(self) -> tuple[str, ...]:
         """All cases, group by group."""
@@ -99,42 +98,94 @@ class Hdf5Reader:
 
     def __getitem__(self, index: int) -> Sample:
         if self._files is None:
-            self._files = (_open(self._images_path), _open(self._labels_path))
+            self._files = (open_h5(self._images_path, _REMEDY), open_h5(self._labels_path, _REMEDY))
         images, labels = self._files
         group, row, case_id = self._cases[index]
-        node = labels[group]
+
+        def stored(key: str) -> np.ndarray | None:
+            name, path = f"{group}/{key}", self._labels_path
+            found = node(labels, name, path, _REMEDY) if reached(labels, name, path, _REMEDY) is not None else None
+            return None if found is None else read_row(found, row, path, _REMEDY)
+
         try:
-            image = images[f"{group}/projs"][row].astype(np.float32)
-            if "masks" in node:
-                bits = np.unpackbits(node["masks"][row], axis=-1, count=image.shape[1])
-                masks = bits.astype(bool)
+            pixels = node(images, f"{group}/projs", self._images_path, _REMEDY)
+            image = read_row(pixels, row, self._images_path, _REMEDY).astype(np.float32)
+            packed, exclusive, points = stored("masks"), stored("segs"), stored("lands")
+            if packed is not None:
+                masks = np.unpackbits(packed, axis=-1, count=image.shape[1]).astype(bool)
             else:
-                masks = split_labels(node["segs"][row], len(self.structures))
-            points = node["lands"][row].T.astype(np.float64) + 0.5
-            exact = node["landmarks"][row] if "landmarks" in node else None
-        except (OSError, ValueError, KeyError) as error:
-            raise InputError(self._images_path, f"case {case_id} is damaged ({error})", _REMEDY) from error
-        height, width = image.shape
-        if not np.isfinite(points).all() or not np.isfinite(image).all():
-            raise InputError(self._labels_path, f"case {case_id} holds NaN or infinity", _REMEDY)
-        visible = ((points >= 0) & (points <= (width, height))).all(axis=1)
-        points[~visible] = np.nan
-        if exact is not None:
-            # Taking half a pixel away and adding it again is not exact.
-            points, visible = exact, np.isfinite(exact).all(axis=1)
-        return Sample(
-            case_id=case_id,
-            subject_id=str(images[group].attrs.get("subject-id", group)),
-            image=image,
-            domain="intensity" if images[group].attrs.get("domain", "log") == "intensity" else "log",
-            masks=masks,
-            landmarks=points,
-            visible=visible,
-            annotated=node["annotated"][row] if "annotated" in node else np.ones(len(points), dtype=bool),
-            pixel_mm=float(node["pixel-mm"][row]) if "pixel-mm" in node else self._pixel_mm,
-            magnification=float(node["magnification"][row]) if "magnification" in node else 1.0,
-            record=json.loads(node["records"][row]) if "records" in node else {},
-        )
+                masks = split_labels(np.asarray(exclusive), len(self.structures))
+            points = np.asarray(points).T.astype(np.float64) + 0.5
+            height, width = image.shape
+            if not np.isfinite(points).all() or not np.isfinite(image).all():
+                raise InputError(self._labels_path, f"case {case_id} holds NaN or infinity", _REMEDY)
+            visible = np.asarray(((points >= 0) & (points <= (width, height))).all(axis=1))
+            points[~visible] = np.nan
+            exact = stored("landmarks")
+            if exact is not None:
+                # Taking half a pixel away and adding it again is not exact.
+                points, visible = exact, np.isfinite(exact).all(axis=1)
+            annotated, pixel_mm, magnification = stored("annotated"), stored("pixel-mm"), stored("magnification")
+            record = stored("records")
+            attributes = images[group].attrs
+            return Sample(
+                case_id=case_id,
+                subject_id=str(attributes.get("subject-id", group)),
+                image=image,
+                domain="intensity" if attributes.get("domain", "log") == "intensity" else "log",
+                masks=masks,
+                landmarks=points,
+                visible=visible,
+                annotated=np.ones(len(points), dtype=bool) if annotated is None else annotated,
+                pixel_mm=self._pixel_mm if pixel_mm is None else float(pixel_mm),
+                magnification=1.0 if magnification is None else float(magnification),
+                record={} if record is None else parse_json(self._labels_path, _as_text(record), _REMEDY, "a record"),
+            )
+        except DAMAGE as error:
+            raise InputError(self._images_path, f"case {case_id} is damaged ({told(error)})", _REMEDY) from error
+
+    def _structures(self, file: h5py.File, given: tuple[str, ...] | None) -> tuple[str, ...]:
+        try:
+            stored = file.attrs.get("structures")
+        except DAMAGE as error:
+            raise InputError(self._labels_path, f"cannot be read ({told(error)})", _REMEDY) from error
+        if stored is None and given is None:
+            raise InputError(self._labels_path, "does not name its structures", "pass structures=[...]")
+        if stored is None:
+            return tuple(given or ())
+        names = parse_json(self._labels_path, stored, _REMEDY, "structures") if isinstance(stored, str) else None
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise InputError(self._labels_path, "structures are no list of names", _REMEDY)
+        return tuple(names)
+
+    def _listed(self, images: h5py.File, labels: h5py.File, group: str) -> list[tuple[str, int, str]]:
+        """The cases of a group, whose datasets must fit each other."""
+        pixels = node(images, f"{group}/projs", self._images_path, _REMEDY)
+        exclusive = node(labels, f"{group}/segs", self._labels_path, _REMEDY)
+        points = node(labels, f"{group}/lands", self._labels_path, _REMEDY)
+        if len(pixels.shape) != 3 or pixels.dtype.kind not in "iuf" or pixels.shape[0] > MAX_CASES:
+            raise InputError(self._images_path, f"{group}/projs is no stack of grey images", _REMEDY)
+        if math.prod(pixels.shape[1:]) > MAX_PIXELS:
+            raise InputError(self._images_path, f"{group}/projs has images of too many pixels", _REMEDY)
+        if exclusive.shape != pixels.shape or exclusive.dtype.kind not in "iu":
+            raise InputError(self._labels_path, f"{group}/segs does not fit {group}/projs", _REMEDY)
+        count = len(pixels)
+        if points.shape != (count, 2, len(self.landmarks)) or points.dtype.kind not in "iuf":
+            raise InputError(self._labels_path, f"{group}/lands is not N x 2 x {len(self.landmarks)}", _REMEDY)
+        names = [f"{group}-{index:04d}" for index in range(count)]
+        place = f"{group}/case-ids"
+        if reached(labels, place, self._labels_path, _REMEDY) is not None:
+            ids = node(labels, place, self._labels_path, _REMEDY)
+            if ids.shape != (count,):
+                raise InputError(self._labels_path, f"{place} does not fit {group}/projs", _REMEDY)
+            names = [_as_text(read_row(ids, index, self._labels_path, _REMEDY)) for index in range(count)]
+        return [(group, index, name) for index, name in enumerate(names)]
+
+
+def _as_text(value: np.ndarray) -> str:
+    """Text of a scalar that HDF5 gives as bytes or text."""
+    content = value.item()
+    return content.decode("utf-8", "replace") if isinstance(content, bytes) else str(content)
 
 
 class FolderReader:
@@ -150,15 +201,15 @@ class FolderReader:
     def __init__(self, folder: str | Path) -> None:
         self._folder = Path(folder)
         path = self._folder / ANNOTATIONS_FILE
+        document = read_json(path, _REMEDY)
         try:
-            document = json.loads(path.read_text(encoding="utf-8"))
-            self.structures = tuple(document["info"]["structures"])
-            self.landmarks = tuple(document["categories"][0]["keypoints"])
-            self._images = document["images"]
+            self.structures = tuple(map(str, document["info"]["structures"]))
+            self.landmarks = tuple(map(str, document["categories"][0]["keypoints"]))
+            self._images: tuple[dict[str, Any], ...] = tuple(document["images"])
             self._annotations = {entry["image_id"]: entry for entry in document["annotations"]}
             self._case_ids = tuple(Path(entry["file_name"]).stem for entry in self._images)
-        except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
-            raise InputError(path, f"is not a synthex COCO file ({error!r})", _REMEDY) from error
+        except DAMAGE as error:
+            raise InputError(path, f"is not a synthex COCO file ({type(error).__name__})", _REMEDY) from error
 
     def case_ids(self) -> tuple[str, ...]:
         """All cases in the file's order."""
@@ -169,11 +220,7 @@ class FolderReader:
 
     def __getitem__(self, index: int) -> Sample:
         entry = self._images[index]
-        path = self._folder / entry["file_name"]
-        try:
-            image = tifffile.imread(path).astype(np.float32)
-        except (OSError, ValueError) as error:
-            raise InputError(path, f"cannot be read ({error})", _REMEDY) from error
+        image = read_image(self._folder / entry["file_name"])
         try:
             labels, meta = self._annotations[entry["id"]], entry["synthex"]
             rows = [decode_rle(labels["segmentations"][name]) for name in self.structures]
@@ -193,19 +240,6 @@ class FolderReader:
                 magnification=meta["magnification"],
                 record=meta["record"],
             )
-        except (KeyError, ValueError, TypeError) as error:
-            problem = f"the entry of {entry.get('file_name')} is damaged ({error})"
+        except DAMAGE as error:
+            problem = f"the entry of case {self._case_ids[index]} is damaged ({told(error)})"
             raise InputError(self._folder / ANNOTATIONS_FILE, problem, _REMEDY) from error
-
-
-def _open(path: Path) -> h5py.File:
-    try:
-        return h5py.File(path, "r")
-    except OSError as error:
-        raise InputError(path, f"is not a readable HDF5 file ({error})", _REMEDY) from error
-
-
-def _need(file: h5py.File, key: str, path: Path) -> Any:
-    if key not in file:
-        raise InputError(path, f"has no {key}", _REMEDY)
-    return file[key]

@@ -6,7 +6,6 @@ that shards of machines without a common disk are copied together.
 """
 
 import hashlib
-import json
 import re
 import shutil
 from collections.abc import Iterator, Mapping
@@ -16,6 +15,7 @@ from typing import Any
 
 from synthex import __version__
 from synthex.core import ConfigError, InputError, Sample, Vocabulary, write_json
+from synthex.core.documents import read_json
 from synthex.data.export import Staging
 
 SHARD_FILE = "shard.json"
@@ -162,12 +162,12 @@ def _read(folder: Path, shard: Shard) -> dict[str, Any]:
     path = folder / SHARD_FILE
     if not path.exists():
         raise InputError(folder, "is not finished", _AGAIN)
+    content: dict[str, Any] = read_json(path, f"delete it and {_AGAIN}")
     try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         wanted = {str(index) for index in shard.indices(int(content["request"]["count"]))}
         fits = content["shard"] == str(shard) and content["sha256"].keys() == wanted
         fits = fits and all(key in content for key in ("synthex", "structures", "landmarks"))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, ConfigError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, ConfigError) as error:
         raise InputError(path, f"is damaged ({type(error).__name__})", f"delete it and {_AGAIN}") from error
     if not fits:
         raise InputError(path, f"does not describe shard {shard}", f"delete it and {_AGAIN}")

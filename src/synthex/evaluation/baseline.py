@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 from jaxtyping import Float
 
 from synthex.core import ConfigError, InputError, Prediction, Sample, atomic_path
 from synthex.core.arrays import Flags, Landmarks2, MaskStack
+from synthex.core.documents import read_arrays
 
 DEFAULT_GRID = 192
 
@@ -96,11 +96,12 @@ class TrivialPredictor:
         Raises:
             InputError: The file is damaged.
         """
+        remedy = "delete it; `synthex train` makes it anew"
+        stored = read_arrays(path, remedy)
         try:
-            with np.load(path, allow_pickle=False) as file:
-                return cls(file["positions"], file["visible_share"], file["masks"], int(file["samples"]))
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-            raise InputError(path, "is not a saved baseline", "delete it; `synthex train` makes it anew") from error
+            return cls(stored["positions"], stored["visible_share"], stored["masks"], int(stored["samples"]))
+        except (ValueError, KeyError, TypeError) as error:
+            raise InputError(path, "is not a saved baseline", remedy) from error
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 import contextlib
 import hashlib
 import io
+import math
 import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -12,10 +12,10 @@ import numpy as np
 from jaxtyping import UInt8
 
 from synthex.core import InputError, atomic_path
+from synthex.core.documents import DAMAGED_ARCHIVE, parse_array
+from synthex.core.limits import MAX_NPY_HEADER, MAX_VOLUME_BYTES, check_archive, read_bytes, read_member
 
 REWRITE = "write it again with synthex predict"
-_DAMAGED = (KeyError, ValueError, EOFError, OSError, RuntimeError, zlib.error, zipfile.BadZipFile)
-"""What reading a damaged member raises; RuntimeError also where it is encrypted or of an unknown method."""
 
 
 class CaseArrayWriter:
@@ -65,19 +65,15 @@ def open_case_arrays(path: Path, digest: str | None, case_ids: Sequence[str], wh
     Raises:
         InputError: It is missing, damaged or of another set.
     """
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError as error:
-        raise InputError(path, "not found", "copy it beside predictions.json") from error
-    except OSError as error:
-        raise InputError(path, f"cannot be read ({error.strerror or error})", "check permissions") from error
+    content = read_bytes(path, MAX_VOLUME_BYTES, "copy it beside predictions.json")
     if digest is not None and hashlib.sha256(content).hexdigest() != digest:
         raise InputError(path, "is truncated or belongs to another predictions.json (checksum differs)", REWRITE)
     try:
         # The compressed file is small; held in memory, no handle leaks and nobody can change it under us.
         archive = zipfile.ZipFile(io.BytesIO(content))
         members = set(archive.namelist())
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
+        check_archive(path, archive, remedy=REWRITE)
+    except DAMAGED_ARCHIVE as error:
         raise InputError(path, f"is not a complete npz file ({one_line(error)})", REWRITE) from error
     missing = [case_id for case_id in case_ids if f"{case_id}.npy" not in members]
     if missing:
@@ -94,8 +90,8 @@ def read_case_array(
         InputError: It is damaged, or not a uint8 array of ``shape``.
     """
     try:
-        found = np.load(io.BytesIO(archive.read(f"{case_id}.npy")), allow_pickle=False)
-    except _DAMAGED as error:
+        found = parse_array(read_member(archive, f"{case_id}.npy", math.prod(shape) + MAX_NPY_HEADER))
+    except DAMAGED_ARCHIVE as error:
         raise InputError(path, f"{what} of case {case_id} cannot be read ({one_line(error)})", REWRITE) from error
     if found.dtype != np.uint8 or found.shape != shape:
         problem = f"{what} of case {case_id} are {found.dtype} {found.shape}, expected uint8 {shape}"

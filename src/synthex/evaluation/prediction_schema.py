@@ -10,6 +10,7 @@ import numpy as np
 
 from synthex.core import InputError
 from synthex.core.arrays import Flags, Landmarks2
+from synthex.core.limits import MAX_PIXELS
 
 SCHEMA = "synthex-predictions"
 WITHOUT, WITH_PROBABILITIES = 1, 2
@@ -101,6 +102,8 @@ def _names(path: Path, document: dict[str, Any], key: str) -> tuple[str, ...]:
 def _case(path: Path, case_id: str, case: dict[str, Any], count: int) -> CaseEntry:
     shape = case.get("image_shape")
     if not (isinstance(shape, list) and len(shape) == 2 and all(type(size) is int and size > 0 for size in shape)):
+        raise InputError(path, f"case {case_id}: image_shape is not [rows, columns]", _MEND)
+    if shape[0] * shape[1] > MAX_PIXELS:
         raise InputError(path, f"case {case_id}: image_shape is not [rows, columns]", _MEND)
     for key in ("landmarks", "confidence", "present"):
         if not isinstance(case.get(key), list) or len(case[key]) != count:

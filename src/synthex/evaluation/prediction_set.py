@@ -17,7 +17,6 @@ A set is a folder with two or three files, all positions in native pixels:
     of it; it gives the area under the precision-recall curve.
 """
 
-import json
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -27,7 +26,8 @@ from typing import Any
 import numpy as np
 
 from synthex.core import EvalProtocol, InputError, Prediction, Sample
-from synthex.evaluation.case_arrays import REWRITE, one_line, open_case_arrays, read_case_array
+from synthex.core.documents import read_json
+from synthex.evaluation.case_arrays import REWRITE, open_case_arrays, read_case_array
 from synthex.evaluation.prediction_schema import CaseEntry, ParsedDocument, parse_document
 
 JSON_NAME = "predictions.json"
@@ -161,15 +161,9 @@ def task_of(folder: str | Path) -> str:
 
 def _read_document(folder: Path) -> ParsedDocument:
     path = folder / JSON_NAME
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise InputError(path, "not found", "give the folder that synthex predict wrote") from error
-    except OSError as error:
-        raise InputError(path, f"cannot be read ({error.strerror or error})", "check permissions") from error
-    except (UnicodeDecodeError, ValueError) as error:
-        raise InputError(path, f"is not complete JSON ({one_line(error)})", REWRITE) from error
-    return parse_document(path, document)
+    if not path.exists():
+        raise InputError(path, "not found", "give the folder that synthex predict wrote")
+    return parse_document(path, read_json(path, REWRITE))
 
 
 def match_protocol(predictions: PredictionSet, protocol: EvalProtocol) -> PredictionSet:

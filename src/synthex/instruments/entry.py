@@ -7,30 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from synthex.core import InputError
 from synthex.core.arrays import Point3
+from synthex.core.documents import read_yaml
 from synthex.instruments.checks import is_number
-
-
-class _NamedOnce(yaml.SafeLoader):
-    """PyYAML's safe loader, which would otherwise let the last of two equal keys win, and take ``on`` for True."""
-
-
-def _named_once(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[Any, Any]:
-    keys = [loader.construct_object(key) for key, _ in node.value]  # type: ignore[no-untyped-call]
-    for number, key in enumerate(keys):
-        if not isinstance(key, str):
-            raise yaml.constructor.ConstructorError(
-                None, None, f"{key!r} is no name; put it in quotes", node.start_mark
-            )
-        if key in keys[:number]:
-            raise yaml.constructor.ConstructorError(None, None, f"{key!r} is there twice", node.start_mark)
-    return loader.construct_mapping(node, deep=True)
-
-
-_NamedOnce.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _named_once)
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,16 +159,7 @@ def read_entry(path: Path) -> Entry:
     """
     if not path.is_file():
         raise InputError(path, "there is no such file", "give the path of a YAML file that describes an instrument")
-    try:
-        # SafeLoader in all but the check of keys.
-        value = yaml.load(path.read_text(encoding="utf-8"), Loader=_NamedOnce)
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(path, "cannot be read as text", "check the path and its permissions") from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f" in line {mark.line + 1}" if mark is not None else ""
-        problem = getattr(error, "problem", None) or "not readable"
-        raise InputError(path, f"is not valid YAML{line}: {problem}", "correct it there") from error
+    value = read_yaml(path, "correct it there", unique_names=True)
     if not isinstance(value, dict):
         raise InputError(
             path, "does not hold a mapping", "write 'name: ...' and 'parts: ...' (see docs/instruments.md)"

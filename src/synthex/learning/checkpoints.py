@@ -1,7 +1,6 @@
 """Reading checkpoints: finding the one to resume from, and taking a network's weights out of one."""
 
 import logging
-import pickle
 import re
 import zipfile
 from collections.abc import Mapping
@@ -11,7 +10,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from synthex.core import ConfigError, InputError
+from synthex.core import ConfigError, InputError, UserError
+from synthex.core.limits import check_weights_archive
 
 log = logging.getLogger(__name__)
 
@@ -74,13 +74,17 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     """
     path = Path(path)
     remedy = "use another checkpoint or start afresh"
+    if not path.exists():
+        raise InputError(path, "no such checkpoint", "check the path")
     try:
+        check_weights_archive(path, remedy)
         with zipfile.ZipFile(path) as archive:
             damaged = archive.testzip()
         checkpoint = torch.load(path, map_location="cpu", weights_only=True) if damaged is None else None
-    except FileNotFoundError as error:
-        raise InputError(path, "no such checkpoint", "check the path") from error
-    except (OSError, zipfile.BadZipFile, pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+    except UserError:
+        raise
+    # A damaged pickle raises whatever its instructions come to (KeyError, TypeError, IndexError, AttributeError, …).
+    except Exception as error:
         raise InputError(path, f"is not a complete checkpoint ({type(error).__name__})", remedy) from error
     if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
         raise InputError(path, "is not a complete checkpoint", remedy)

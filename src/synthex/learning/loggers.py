@@ -1,6 +1,7 @@
 """Loggers beside Lightning's own: a CSV file that survives resuming, and W&B without an account."""
 
 import csv
+import io
 import os
 import uuid
 from argparse import Namespace
@@ -10,7 +11,8 @@ from typing import Any
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
-from synthex.core import atomic_path, optional_import, write_text
+from synthex.core import InputError, atomic_path, optional_import, write_text
+from synthex.core.documents import read_text
 
 WANDB_ID_FILE = "wandb_id.txt"
 
@@ -83,11 +85,14 @@ class CsvLogger(Logger):
     def _read(self) -> dict[int, dict[str, Any]]:
         if not self.path.is_file():
             return {}
-        with self.path.open(newline="", encoding="utf-8") as file:
+        remedy = "delete it, or restore it from a copy"
+        try:
             return {
                 int(row["step"]): {name: value for name, value in row.items() if name != "step" and value}
-                for row in csv.DictReader(file)
+                for row in csv.DictReader(io.StringIO(read_text(self.path, remedy), newline=""))
             }
+        except (KeyError, ValueError, TypeError, csv.Error) as error:
+            raise InputError(self.path, "is no table of steps", remedy) from error
 
 
 def wandb_logger(

@@ -1,6 +1,7 @@
 """Pretrained weights of encoders: reading files of them, and fitting them to an encoder by name."""
 
 import logging
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -8,7 +9,8 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from synthex.core import InputError
+from synthex.core import InputError, UserError
+from synthex.core.limits import check_weights_archive
 
 log = logging.getLogger(__name__)
 
@@ -29,9 +31,13 @@ def read_state(path: Path) -> dict[str, Tensor]:
         if path.suffix == ".safetensors":
             state = timm.models.load_state_dict(str(path))
         else:
+            if zipfile.is_zipfile(path):
+                check_weights_archive(path, "give a state_dict file")
             state = torch.load(path, map_location="cpu", weights_only=True)
             state = state.get("state_dict", state)
         return {name: value for name, value in state.items() if isinstance(value, Tensor)}
+    except UserError:
+        raise
     except Exception as error:  # zip, pickle, header and OS errors: all mean that the file is unusable
         raise InputError(
             path, f"is not a file of weights ({type(error).__name__})", "give a state_dict file"

@@ -1,6 +1,7 @@
 """Figures of a study's cells, from the tables that the evaluations of their jobs have written."""
 
 import csv
+import io
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from synthex.core import InputError, derive_rng
+from synthex.core.documents import read_text
 from synthex.metrics import describe
 from synthex.studies.expand import Cell, combinations, folds_of, pending
 from synthex.studies.schema import Published, Size, Study
@@ -173,5 +175,8 @@ _NO_SCORES = (
 def _rows(path: Path) -> list[dict[str, str]]:
     if not path.exists():
         return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    remedy = "evaluate the run again"
+    try:
+        return list(csv.DictReader(io.StringIO(read_text(path, remedy), newline="")))
+    except csv.Error as error:
+        raise InputError(path, "is no table", remedy) from error

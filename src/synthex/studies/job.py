@@ -1,7 +1,6 @@
 """A job: a folder named by what it computes, and what the files in it say about its state."""
 
 import contextlib
-import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +8,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from synthex.core import write_json
+from synthex.core import InputError, documents, write_json
 from synthex.studies.lock import Lock
 
 DONE_FILE, FAILED_FILE, STEPS_FILE, JOB_FILE, LOG_FILE = "done.json", "failed.json", "steps.json", "job.json", "log.txt"
@@ -102,8 +101,8 @@ class Job:
 def read_json(path: Path) -> Any:
     """Content of a JSON file; None if it is missing or damaged."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return documents.read_json(path, "run the study again")
+    except InputError:
         return None
 
 

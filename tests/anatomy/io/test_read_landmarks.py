@@ -87,7 +87,7 @@ def test_the_index_column_of_pandas_declares_nothing(tmp_path: Path) -> None:
         ("a.csv", "name,in_volume,x,y,z\nA,0,,,\nA,1,1,2,3\n", "both"),
         ("a.fcsv", "# CoordinateSystem = IJK\n1,1,2,3,0,0,0,1,1,1,0,A\n", "'IJK'"),
         ("a.fcsv", "1,2\n", "2 fields"),
-        ("a.mrk.json", '{"markups": [{"controlPoints"', "truncated"),
+        ("a.mrk.json", '{"markups": [{"controlPoints"', "complete JSON"),
         ("a.mrk.json", '{"other": 1}', "not a Slicer"),
         ("a.mrk.json", '{"markups": []}', "no landmarks"),
         ("a.txt", "hello", "not a landmark file"),

@@ -83,7 +83,7 @@ def test_an_export_that_lost_or_gained_a_case(tmp_path):
 def test_a_cut_file_of_ours_says_so(tmp_path, keep):
     path = write_tool_folders(tmp_path, SAMPLES, VOCABULARY)
     path.write_bytes(path.read_bytes()[:keep])
-    with pytest.raises(InputError, match=r"synthex\.json: cannot be read"):
+    with pytest.raises(InputError, match=r"synthex\.json: is not complete JSON"):
         ToolFolders(tmp_path)
 
 

@@ -146,14 +146,14 @@ def _points(path, **values):
     [
         (lambda p: tifffile.imwrite(p / "proj/00000.tiff", np.full((24, 26), np.nan, np.float32)), "NaN or infinity"),
         (lambda p: tifffile.imwrite(p / "proj/00000.tiff", np.full((24, 26), 1e300)), "NaN or infinity"),
-        (lambda p: tifffile.imwrite(p / "proj/00000.tiff", np.zeros((24, 26, 3), np.uint8)), "is no grey image"),
+        (lambda p: tifffile.imwrite(p / "proj/00000.tiff", np.eye(24)[..., None] * [1.0, 0, 0]), "colour|grey"),
         (lambda p: tifffile.imwrite(p / "seg/00000.tiff", np.zeros((26, 24), np.uint8)), "26 x 24 pixels, its image"),
-        (lambda p: (p / "seg/00000.tiff").write_bytes(b""), r"seg/00000\.tiff: is not a readable TIFF"),
+        (lambda p: (p / "seg/00000.tiff").write_bytes(b""), r"seg/00000\.tiff: is not a readable picture"),
         (lambda p: (p / "lands/00000.h5").write_bytes(b"no"), "is not a readable HDF5 file"),
         (lambda p: _points(p / "lands/00000.h5", ld1=[1.0, 2.0]), "has no ld2; it needs ld1 to ld2"),
-        (lambda p: _points(p / "lands/00000.h5", ld1=[1.0, 2.0], ld2=[np.nan, 1.0]), "ld2 is not two finite numbers"),
+        (lambda p: _points(p / "lands/00000.h5", ld1=[1.0, 2.0], ld2=[np.nan, 1.0]), "ld2 holds NaN or infinity"),
         (lambda p: _points(p / "lands/00000.h5", ld1=[1.0, 2.0, 3.0], ld2=[1.0, 1.0]), "ld1 is not two finite"),
-        (lambda p: _points(p / "lands/00000.h5", ld1="here", ld2=[1.0, 1.0]), "ld1 is not two finite numbers"),
+        (lambda p: _points(p / "lands/00000.h5", ld1="here", ld2=[1.0, 1.0]), "ld1 holds no numbers"),
     ],
 )
 def test_damaged_files(archive, change, message):

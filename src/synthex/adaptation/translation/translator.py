@@ -1,23 +1,24 @@
 """A trained translator as one file, and as a function of samples."""
 
 import hashlib
-import pickle
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 import numpy as np
 import torch
 from torch.nn import functional
 
 from synthex.adaptation.translation.pixels import values_of
-from synthex.core import Augmentation, ConfigError, InputError, Sample, atomic_path
+from synthex.core import Augmentation, ConfigError, InputError, Sample, UserError, atomic_path
+from synthex.core.limits import MAX_PIXELS, check_weights_archive
 from synthex.data.preprocess import Normalization
 from synthex.nn import ResNetGenerator
 
 TRANSLATOR_FILE = "translator.pt"
+_MOST = 4096
+"""Channels or blocks of a generator, at most."""
 """What a run of a translator leaves: weights, and all that is needed to apply them."""
 
 SCHEMA = 1
@@ -134,26 +135,40 @@ def load_translator(path: str | Path) -> Translator:
     if not path.exists():
         raise InputError(path, "does not exist", "give the folder of a `synthex translate train` run")
     try:
+        check_weights_archive(path, _REMEDY)
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, zipfile.BadZipFile, pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+    except UserError:
+        raise
+    # A damaged pickle raises whatever its instructions come to.
+    except Exception as error:
         raise InputError(path, f"is not a translator ({type(error).__name__})", _REMEDY) from error
     keys = ("schema", "generator", "size", "normalization", "state_dict")
     if not isinstance(content, dict) or any(key not in content for key in keys):
         raise InputError(path, "is not a translator", _REMEDY)
     if content["schema"] != SCHEMA:
         raise InputError(path, f"is of schema {content['schema']}, not {SCHEMA}", _REMEDY)
+    if not isinstance(content["generator"], dict) or not isinstance(content["state_dict"], dict):
+        raise InputError(path, "is not a translator", _REMEDY)
+    if any(isinstance(value, (int, float)) and not 0 <= value <= _MOST for value in content["generator"].values()):
+        raise InputError(path, "is of a generator beyond all bounds", _REMEDY)
+    if content["normalization"] not in get_args(Normalization) or not 1 <= _whole(content["size"]) <= MAX_PIXELS**0.5:
+        raise InputError(path, "is not a translator: its images have no size or normalization", _REMEDY)
     channels = content["generator"].get("channels", 1)
     if channels != 1:
         raise InputError(path, f"translates images of {channels} channels; radiographs have one", _REMEDY)
     try:
         network = ResNetGenerator(**content["generator"])
         network.load_state_dict(content["state_dict"])
-    except (TypeError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
+    except (TypeError, RuntimeError, ValueError, AttributeError, KeyError, ConfigError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError(path, f"holds weights of another generator ({reason})", _REMEDY) from error
     network.eval().requires_grad_(False)
     size, normalization = int(content["size"]), cast(Normalization, content["normalization"])
     return Translator(network, size, normalization, _digest(network, size, normalization))
+
+
+def _whole(value: object) -> int:
+    return value if isinstance(value, int) else 0
 
 
 def _digest(network: ResNetGenerator, size: int, normalization: str) -> str:

@@ -89,16 +89,21 @@ def read_text_header(path: Path) -> TextHeader:
     sizes = _whole_numbers(path, fields, "sizes" if nrrd else "dimsize")
     kind = fields.get("type" if nrrd else "elementtype", "")
     width = _NRRD_BYTES.get(kind.lower()) if nrrd else _META_BYTES.get(kind.upper().removesuffix("_ARRAY"))
-    if width is None or len(sizes) != int(fields["dimension" if nrrd else "ndims"]):
-        problem = "damaged header: its type of voxels is unknown" if width is None else "damaged header: extents"
-        raise InputError(path, problem, TRUNCATED)
+    if width is None:
+        raise InputError(path, "damaged header: its type of voxels is unknown", TRUNCATED)
+    if _whole_numbers(path, fields, "dimension" if nrrd else "ndims") != [len(sizes)]:
+        raise InputError(path, f"damaged header: {len(sizes)} extents", TRUNCATED)
+    encoding = fields.get("encoding", "").lower()
+    if nrrd and encoding not in _NRRD_ENCODINGS:
+        problem = "damaged header: its encoding is none that is read"
+        raise InputError(path, problem, f"save it as one of {', '.join(_NRRD_ENCODINGS)}")
     channels = 1 if nrrd else (_whole_numbers(path, fields, "elementnumberofchannels", "1") or [1])[0]
     sizes += [channels] if channels > 1 else []
     header = TextHeader(nrrd, fields, end, width, math.prod(sizes) * width)
     files = _voxel_files(path, header)
     stored = sum(file_size(file, remedy=TRUNCATED) for file in files) if files else file_size(path) - end
     check_volume(path, sizes, width, stored)
-    least = _NRRD_ENCODINGS[fields.get("encoding", "").lower()] if nrrd else float(not header.packed)
+    least = _NRRD_ENCODINGS[encoding] if nrrd else float(not header.packed)
     if stored < least * header.data_bytes:
         raise InputError(path, "the file is truncated: it ends before the last voxel", TRUNCATED)
     return header

@@ -1,7 +1,6 @@
 """Reading named 3-D points: Slicer markups (JSON and fcsv) and CSV, all to RAS mm."""
 
 import csv
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,8 @@ import numpy as np
 from synthex.anatomy.io.images import require_readable
 from synthex.core import InputError
 from synthex.core.arrays import Point3
+from synthex.core.documents import parse_json, read_text
+from synthex.core.limits import MAX_LANDMARK_BYTES, MAX_POINTS
 
 LANDMARK_SUFFIXES = (".csv", ".mrk.json", ".fcsv")
 _COLUMNS = {
@@ -53,10 +54,7 @@ def read_landmarks(path: str | Path) -> Landmarks:
     reader = next((function for suffix, function in readers.items() if name.endswith(suffix)), None)
     if reader is None:
         raise InputError(path, "not a landmark file", f"use one of {', '.join(LANDMARK_SUFFIXES)}")
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(path, "not a text file", "export the landmarks again") from error
+    text = read_text(path, "export the landmarks again", MAX_LANDMARK_BYTES)
     try:
         return reader(path, text)
     except csv.Error as error:
@@ -66,15 +64,16 @@ def read_landmarks(path: str | Path) -> Landmarks:
 def _read_markups(path: Path, text: str) -> Landmarks:
     """Slicer markups schema 1.0."""
     damaged = InputError(path, "not a Slicer markups file (truncated or damaged)", "save it again from 3D Slicer")
+    document = parse_json(path, text, "save it again from 3D Slicer")
     try:
-        markups = json.loads(text)["markups"]
+        markups = document["markups"]
         points: dict[str, Point3] = {}
         for markup in markups:
             sign = _ras_sign(path, str(markup.get("coordinateSystem", "LPS")))
             for point in markup["controlPoints"]:
                 if point.get("positionStatus", "defined") == "defined":
                     _add(path, points, str(point["label"]), point["position"], sign)
-    except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise damaged from error
     return _some(path, points, frozenset())
 
@@ -139,12 +138,14 @@ def _add(path: Path, points: dict[str, Point3], name: str, position: Any, sign: 
     """Put one point into a dictionary that the caller is building."""
     try:
         point = np.array([float(value) for value in position]) * sign
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InputError(path, f"landmark {name!r} has no position", "give x, y and z in mm, or remove it") from error
     if point.shape != (3,) or not np.isfinite(point).all():
         raise InputError(path, f"landmark {name!r} has no position", "give x, y and z in mm, or remove it")
     if not name or name in points:
         raise InputError(path, f"landmark name {name!r} is {'repeated' if name else 'empty'}", "name each point once")
+    if len(points) >= MAX_POINTS:
+        raise InputError(path, f"more than {MAX_POINTS} landmarks", "keep the landmarks alone")
     points[name] = point
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from synthex.core import ConfigError, InputError
+from synthex.core.documents import read_yaml
 
 SYNTHEX_HIP: Mapping[str, tuple[int, ...]] = {
     "hip_left": (1,),
@@ -201,14 +202,7 @@ def read_yaml_mapping(path: Path) -> dict[Any, Any]:
     Raises:
         InputError: Unreadable, not YAML, or not a mapping.
     """
-    import yaml
-
-    try:
-        value = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(path, "cannot be read", "check the path and its permissions") from error
-    except yaml.YAMLError as error:
-        raise InputError(path, "not valid YAML", "write one 'name: id' a line") from error
+    value = read_yaml(path, "write one 'name: id' a line")
     if not isinstance(value, dict) or not value:
         raise InputError(path, "holds no names", "write one 'name: id' a line")
     return value

@@ -1,5 +1,6 @@
 """Reading bone surfaces, and refusing what cannot become a solid."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from jaxtyping import Float, Int
 
 from synthex.anatomy.meshes.names import bone_kind, canonical_bone, nearest_bones
 from synthex.core import InputError
+from synthex.core.limits import MAX_FACES, MAX_HEADER_BYTES, MAX_MESH_BYTES, MAX_VERTICES, file_size
 
 SUFFIXES = (".ply", ".stl", ".obj")
 _UNITS = ((1e3, "metres"), (1e1, "centimetres"), (25.4, "inches"), (1e-3, "micrometres"))
@@ -57,6 +59,7 @@ def read_surface(path: Path) -> Surface:
     Raises:
         InputError: Not readable as a mesh, empty, with non-finite vertices, or not closed.
     """
+    _check_counts(path)
     try:
         mesh = trimesh.load(path, force="mesh", process=False)
     except PermissionError as error:
@@ -65,7 +68,9 @@ def read_surface(path: Path) -> Surface:
     except Exception as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(path, f"is not a readable mesh ({reason})", "export it again as PLY, STL or OBJ") from error
-    if not isinstance(mesh, trimesh.Trimesh) or len(mesh.faces) == 0:
+    if not isinstance(mesh, trimesh.Trimesh) or mesh.vertices.shape[1:] != (3,) or mesh.faces.shape[1:] != (3,):
+        raise InputError(path, "has no triangles", "export the surface again")
+    if len(mesh.faces) == 0:
         raise InputError(path, "has no triangles", "export the surface again")
     if not np.isfinite(mesh.vertices).all():
         raise InputError(path, "has vertices that are not finite numbers", "export the surface again")
@@ -73,7 +78,10 @@ def read_surface(path: Path) -> Surface:
         raise InputError(path, "has triangles of vertices that are not in it", "export the surface again")
     # STL repeats each vertex for every triangle: merge by position before asking for holes.
     mesh.merge_vertices(merge_tex=True, merge_norm=True)
-    mesh.update_faces(mesh.nondegenerate_faces(height=0))
+    if len(mesh.vertices):
+        mesh.update_faces(mesh.nondegenerate_faces(height=0))
+    if not len(mesh.vertices) or not len(mesh.faces):
+        raise InputError(path, "has no triangles", "export the surface again")
     faces = np.asarray(mesh.faces, dtype=np.int64)
     open_edges = _open_edges(faces)
     if open_edges:
@@ -86,6 +94,26 @@ def read_surface(path: Path) -> Surface:
     if mesh.volume < 0:
         faces = faces[:, ::-1]
     return Surface(vertices, np.ascontiguousarray(faces))
+
+
+def _check_counts(path: Path) -> None:
+    """Refuse a mesh of more vertices or triangles than are read, from its header."""
+    remedy = f"reduce it to at most {MAX_FACES} triangles"
+    size = file_size(path, MAX_MESH_BYTES, remedy)
+    with path.open("rb") as file:
+        head = file.read(MAX_HEADER_BYTES)
+    if path.suffix.lower() == ".stl" and not head.lstrip().startswith(b"solid"):
+        counts = [int.from_bytes(head[80:84], "little")]
+        if counts[0] > MAX_FACES or 84 + 50 * counts[0] > size:
+            raise InputError(path, f"is not a readable mesh (its header promises {counts[0]} triangles)", remedy)
+    if path.suffix.lower() == ".ply":
+        end = head.find(b"end_header")
+        if not head.startswith(b"ply") or end < 0:
+            raise InputError(path, "is not a readable mesh (no PLY header)", "export it again as PLY, STL or OBJ")
+        counts = [int(number) for number in re.findall(rb"^element\s+\S+\s+(\d{1,18})\s*$", head[:end], re.MULTILINE)]
+        # A vertex or a face takes at least four bytes, in text as in binary.
+        if any(count > min(MAX_VERTICES, size // 4) for count in counts):
+            raise InputError(path, f"is not a readable mesh (its header promises {max(counts)} elements)", remedy)
 
 
 def check_subject(folder: Path, surfaces: Mapping[str, Surface]) -> None:

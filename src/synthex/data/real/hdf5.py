@@ -1,5 +1,6 @@
 """Reading datasets of other people's HDF5 files: whole and plausible, or an error of one line."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +8,11 @@ import h5py
 import numpy as np
 
 from synthex.core import InputError
-from synthex.core.limits import MAX_PIXELS
+from synthex.core.limits import MAX_PIXEL_BYTES, MAX_PIXELS, file_size
 from synthex.data.real.pictures import DAMAGE, told
+
+MAX_KEYS = 100_000
+"""Entries of one group that are looked at."""
 
 
 def open_h5(path: Path, remedy: str) -> h5py.File:
@@ -17,8 +21,7 @@ def open_h5(path: Path, remedy: str) -> h5py.File:
     Raises:
         InputError: It cannot be.
     """
-    if not path.is_file():
-        raise InputError(path, "there is no such file", remedy)
+    file_size(path, remedy=remedy)
     try:
         return h5py.File(path, "r")
     except DAMAGE as error:
@@ -26,18 +29,74 @@ def open_h5(path: Path, remedy: str) -> h5py.File:
 
 
 def node(file: h5py.File | h5py.Group, key: str, path: Path, remedy: str) -> h5py.Dataset:
-    """A dataset of an HDF5 file.
+    """A dataset of an HDF5 file, whose values lie in that file.
 
     Raises:
-        InputError: There is none by that key.
+        InputError: There is none by that key, it is reached by a link or lies in another file, or a part of it that
+            is read at once is too large.
     """
-    try:
-        found = file.get(key)
-    except DAMAGE as error:
-        raise InputError(path, f"{key} cannot be read ({told(error)})", remedy) from error
+    found = reached(file, key, path, remedy)
     if not isinstance(found, h5py.Dataset):
         raise InputError(path, f"has no {key}", remedy)
+    try:
+        if found.is_virtual or found.external:
+            raise InputError(path, f"{key} lies in another file", remedy)
+        chunk = found.dtype.itemsize * math.prod(found.chunks or (0,))
+        one = found.dtype.itemsize * math.prod(found.shape[1:])
+    except DAMAGE as error:
+        raise InputError(path, f"{key} cannot be read ({told(error)})", remedy) from error
+    if max(chunk, one) > MAX_PIXEL_BYTES:
+        raise InputError(path, f"{key} is of {' x '.join(map(str, found.shape))} values, which is too much", remedy)
     return found
+
+
+def reached(file: h5py.File | h5py.Group, key: str, path: Path, remedy: str) -> h5py.Dataset | h5py.Group | None:
+    """What an HDF5 file holds under ``key``, None where there is nothing.
+
+    Links are not followed: they may name other files, or themselves.
+
+    Raises:
+        InputError: A part of the key is a link, or the file is damaged.
+    """
+    place = file
+    try:
+        for part in key.split("/"):
+            if not isinstance(place, h5py.Group) or part not in place:
+                return None
+            if not isinstance(place.get(part, getlink=True), h5py.HardLink):
+                raise InputError(path, f"{key} is a link, and links are not followed", remedy)
+            place = place.get(part)
+    except DAMAGE as error:
+        raise InputError(path, f"{key} cannot be read ({told(error)})", remedy) from error
+    return place
+
+
+def keys(file: h5py.File | h5py.Group, path: Path, remedy: str) -> list[str]:
+    """Names in a group, sorted.
+
+    Raises:
+        InputError: The file is damaged, or there are too many.
+    """
+    try:
+        if len(file) > MAX_KEYS:
+            raise InputError(path, f"has a group of {len(file)} entries", remedy)
+        return sorted(str(key) for key in file)
+    except DAMAGE as error:
+        raise InputError(path, f"cannot be read ({told(error)})", remedy) from error
+
+
+def row(found: h5py.Dataset, index: int, path: Path, remedy: str) -> np.ndarray:
+    """One row of a dataset that :func:`node` gave: numbers, booleans, or bytes of text.
+
+    Raises:
+        InputError: It is damaged, or of another type.
+    """
+    if found.dtype.kind not in "biufSO" or (found.dtype.kind == "O" and h5py.check_string_dtype(found.dtype) is None):
+        raise InputError(path, f"{found.name} holds no numbers ({found.dtype})", remedy)
+    try:
+        return np.asarray(found[index])
+    except DAMAGE as error:
+        raise InputError(path, f"{found.name} cannot be read ({told(error)})", remedy) from error
 
 
 def numbers(
@@ -77,8 +136,9 @@ def text(file: h5py.File | h5py.Group, key: str, path: Path, remedy: str) -> str
     Raises:
         InputError: It is missing or no text.
     """
+    found = node(file, key, path, remedy)
     try:
-        value: Any = node(file, key, path, remedy)[()]
+        value: Any = found[()] if found.size == 1 else None
         value = value.item() if isinstance(value, np.ndarray) and value.size == 1 else value
         value = value.decode("utf-8") if isinstance(value, bytes) else value
     except DAMAGE as error:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from synthex.core import InputError
+from synthex.core.documents import read_text
 
 SUBJECTS_FILE = "subjects.csv"
 _REMEDY = "give a CSV with the columns case and subject"
@@ -17,14 +18,12 @@ def read_rows(path: Path, remedy: str) -> list[dict[str, str]]:
     Raises:
         InputError: It cannot be read, is empty or cut, or a line has more or fewer cells than names.
     """
+    content = read_text(path, remedy)
     try:
-        content = path.read_text(encoding="utf-8-sig")
         reader = csv.DictReader(io.StringIO(content, newline=""), strict=True)
         rows = list(reader)
         names = reader.fieldnames or []
-    except FileNotFoundError as error:
-        raise InputError(path, "there is no such file", remedy) from error
-    except (OSError, ValueError, csv.Error) as error:
+    except (ValueError, csv.Error) as error:
         # Only the kind of the error: its text may quote the file.
         raise InputError(path, f"cannot be read ({type(error).__name__})", remedy) from None
     if len(set(names)) != len(names) or not rows:

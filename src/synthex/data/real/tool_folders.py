@@ -1,22 +1,20 @@
 """The study's surgical tool images, and whatever has their layout, as a :class:`synthex.core.Reader`."""
 
-import csv
-import json
 import math
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
-import tifffile
-from PIL import Image as PILImage
 
 from synthex.core import ConfigError, Domain, InputError, Sample
 from synthex.core.arrays import Image, Landmarks2
-from synthex.data.real.files import check_mask
+from synthex.core.documents import read_json
+from synthex.data.real.files import as_image, check_mask
+from synthex.data.real.hdf5 import numbers, open_h5
+from synthex.data.real.pictures import decode
+from synthex.data.real.subjects import read_rows
 from synthex.data.real.tool_layout import SIDECAR, CaseFiles, Part, find_parts, list_cases
 
 NOT_ANNOTATED = -1.0
@@ -166,8 +164,9 @@ def _read_sidecar(part: Part) -> dict[str, Any]:
     path = part.folder / SIDECAR
     if not path.exists():
         return {}
+    remedy = "write the folder again with `synthex simulate`"
+    document: dict[str, Any] = read_json(path, remedy)
     try:
-        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         for key in ("structures", "landmarks"):
             if not all(isinstance(name, str) for name in document[key]):
                 raise ValueError(f"{key} are not names")
@@ -176,9 +175,9 @@ def _read_sidecar(part: Part) -> dict[str, Any]:
                 raise ValueError(f"case {name} has no ids")
             if case["domain"] not in ("log", "intensity") or not float(case["pixel_mm"]) > 0:
                 raise ValueError(f"case {name} has no domain or pixel pitch")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         problem = f"cannot be read ({' '.join(str(error).split()) or type(error).__name__})"
-        raise InputError(path, problem, "write the folder again with `synthex simulate`") from error
+        raise InputError(path, problem, remedy) from error
     return document
 
 
@@ -215,16 +214,9 @@ def _with_subjects(cases: list[_Case], root: Path, path: str | Path | None) -> l
 
 
 def _read_subjects(path: Path) -> dict[str, str]:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
-    except FileNotFoundError as error:
-        raise InputError(path, "there is no such file", "give a CSV with the columns case and subject") from error
-    except (OSError, ValueError, csv.Error) as error:
-        raise InputError(path, f"cannot be read ({error})", "give a CSV with the columns case and subject") from error
     subjects: dict[str, str] = {}
-    for row in rows:
-        case, subject = (row.get("case") or "").strip(), (row.get("subject") or "").strip()
+    for row in read_rows(path, "give a CSV with the columns case and subject"):
+        case, subject = row.get("case", ""), row.get("subject", "")
         if not case or not subject:
             raise InputError(path, "has a line without case or subject", "give the columns case and subject")
         if subjects.setdefault(case, subject) != subject:
@@ -233,56 +225,22 @@ def _read_subjects(path: Path) -> dict[str, str]:
 
 
 def _read_tiff(path: Path) -> Image:
-    """One grey channel as float32.
-
-    Raises:
-        InputError: It cannot be read, has several channels or holds NaN or infinity.
-    """
-    try:
-        pixels = _decode(path)
-    except (OSError, ValueError, KeyError, IndexError, TypeError, OverflowError, MemoryError, zlib.error) as error:
-        problem = f"is not a readable TIFF ({' '.join(str(error).split()) or type(error).__name__})"
-        raise InputError(path, problem, _RESTORE) from error
-    flat = pixels.reshape([size for size in pixels.shape if size != 1] or [1])
-    if pixels.ndim < 2 or 0 in pixels.shape or (pixels.ndim > 2 and flat.ndim != 2) or pixels.dtype.kind not in "biuf":
-        shape = " x ".join(map(str, pixels.shape))
-        raise InputError(path, f"is no grey image ({shape}, {pixels.dtype})", "save one grey channel")
-    with np.errstate(over="ignore"):  # what is beyond float32 becomes infinite and is refused
-        image = (pixels if pixels.ndim == 2 else flat).astype(np.float32)
-    if not np.isfinite(image).all():
-        raise InputError(path, "holds NaN or infinity", "export it again with finite values")
-    return image
-
-
-def _decode(path: Path) -> np.ndarray:
-    try:
-        return np.asarray(tifffile.imread(path))
-    except ValueError as error:
-        if "imagecodecs" not in str(error):
-            raise
-    # tifffile leaves some compressions to a package that we do not need otherwise; Pillow knows them.
-    with PILImage.open(path) as picture:
-        return np.asarray(picture)
+    """One grey channel as float32; masks may be of one bit."""
+    return as_image(path, decode(path), kinds="biuf")
 
 
 def _read_landmarks(path: Path, count: int) -> Landmarks2:
     """L x 2 (column, row) as they are in the file."""
     points = np.zeros((count, 2))
-    try:
-        with h5py.File(path, "r") as file:
-            for index in range(count):
-                key = f"ld{index + 1}"
-                if key not in file:
-                    raise InputError(path, f"has no {key}", f"it needs ld1 to ld{count}, each [column, row]")
-                values = np.asarray(file[key][()]).reshape(-1)
-                if values.dtype.kind not in "iuf" or values.shape != (2,) or not np.isfinite(values).all():
-                    raise InputError(
-                        path, f"{key} is not two finite numbers", "write [column, row], -1 where not annotated"
-                    )
-                points[index] = values
-    except (OSError, ValueError, TypeError, AttributeError, RuntimeError, KeyError) as error:
-        problem = f"is not a readable HDF5 file ({' '.join(str(error).split()) or type(error).__name__})"
-        raise InputError(path, problem, _RESTORE) from error
+    with open_h5(path, _RESTORE) as file:
+        for index in range(count):
+            key = f"ld{index + 1}"
+            values = numbers(file, key, None, path, f"it needs ld1 to ld{count}, each [column, row]")
+            if values.shape != (2,):
+                raise InputError(
+                    path, f"{key} is not two finite numbers", "write [column, row], -1 where not annotated"
+                )
+            points[index] = values
     return points
 
 
