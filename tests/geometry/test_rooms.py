@@ -139,3 +139,22 @@ def test_what_a_kind_may_do_beyond_its_ranges_changes_no_draw():
     sdd, behind = rng.uniform(1800, 1830), rng.uniform(120, 180)
     expected = replace(pose, source_isocenter_mm=sdd - behind, sdd_mm=sdd, source_side="posterior")
     assert view.to_record() == expected.to_record()
+
+
+def test_round_fields_come_in_their_share_and_hide_what_lies_outside():
+    kind = StandRanges("anterior", (1000, 1100), (100, 200), opening=(0.9, 1.1), opening_share=0.25)
+    views = [kind.sample(derive_rng(index), np.zeros(3)) for index in range(400)]
+    rounded = [view for view in views if view.opening is not None]
+    assert len(rounded) == pytest.approx(100, abs=4 * np.sqrt(75))
+    view = rounded[0]
+    assert View.from_record(json.loads(json.dumps(view.to_record()))).opening == view.opening
+    camera = ROOM.camera(replace(view, opening=1.0))
+    assert camera.opening_mm == pytest.approx(64 * 6.7)
+    points = np.array(((32.0, 32.0), (1.0, 1.0), (0.5, 32.0), (np.nan, 0)))
+    assert camera.contains(points).tolist() == [True, False, True, False]
+    opened = camera.open_pixels()
+    assert opened.mean() == pytest.approx(np.pi / 4, abs=0.01)
+    half = camera.resized(32, 32)
+    assert half.open_pixels().mean() == pytest.approx(np.pi / 4, abs=0.02)
+    assert ROOM.camera(replace(view, opening=1.5)).open_pixels() is None
+    assert type(camera).from_record(camera.to_record()).opening_mm == camera.opening_mm

@@ -14,6 +14,7 @@ Point3 = Float[np.ndarray, "3"]
 Points3 = Float[np.ndarray, "N 3"]
 Points2 = Float[np.ndarray, "N 2"]
 Image = Float32[np.ndarray, "H W"]
+PixelFlags = Bool[np.ndarray, "H W"]
 MaskStack = Bool[np.ndarray, "S H W"]
 LevelStack = UInt8[np.ndarray, "S H W"]
 PathStack = Float32[np.ndarray, "S H W"]
@@ -36,6 +37,7 @@ __all__ = [
     "Matrix3",
     "Matrix4",
     "PathStack",
+    "PixelFlags",
     "Point3",
     "Points2",
     "Points3",

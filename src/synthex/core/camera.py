@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from synthex.core.arrays import Flags, Matrix3, Point3, Points2, Points3
+from synthex.core.arrays import Flags, Matrix3, PixelFlags, Point3, Points2, Points3
 from synthex.core.transforms import Rigid
 
 
@@ -26,6 +26,8 @@ class Camera:
         height: Rows.
         width: Columns.
         pixel_mm: Pixel pitch on the detector in mm (square pixels).
+        opening_mm: Diameter on the detector, in mm, of a round field about the middle of the image (an image
+            intensifier's, or that of an iris): nothing is seen outside. None is the whole image.
     """
 
     intrinsics: Matrix3
@@ -33,6 +35,7 @@ class Camera:
     height: int
     width: int
     pixel_mm: float
+    opening_mm: float | None = None
 
     def __post_init__(self) -> None:
         intrinsics = np.array(self.intrinsics, dtype=np.float64)
@@ -42,6 +45,8 @@ class Camera:
             raise ValueError("camera intrinsics need fx other than 0, a positive fy and the last row 0 0 1")
         if self.height < 1 or self.width < 1 or self.pixel_mm <= 0:
             raise ValueError(f"bad detector: {self.height} x {self.width} pixels of {self.pixel_mm} mm")
+        if self.opening_mm is not None and not self.opening_mm > 0:
+            raise ValueError(f"a round field needs a positive opening_mm, got {self.opening_mm}")
         intrinsics.setflags(write=False)
         object.__setattr__(self, "intrinsics", intrinsics)
 
@@ -70,9 +75,22 @@ class Camera:
         return (camera / depth) @ self.intrinsics[:2].T
 
     def contains(self, points_px: Points2) -> Flags:
-        """Whether image points lie on the detector (NaN does not), shape (N,)."""
+        """Whether image points lie on the detector and in its opening (NaN does not), shape (N,)."""
         column, row = points_px[:, 0], points_px[:, 1]
-        return (column >= 0) & (column <= self.width) & (row >= 0) & (row <= self.height)
+        inside = (column >= 0) & (column <= self.width) & (row >= 0) & (row <= self.height)
+        if self.opening_mm is None:
+            return inside
+        from_middle = np.hypot(column - self.width / 2, row - self.height / 2)
+        return inside & (from_middle * self.pixel_mm <= self.opening_mm / 2)
+
+    def open_pixels(self) -> PixelFlags | None:
+        """Which pixels lie in the opening, H x W; None where all do."""
+        half_mm = self.pixel_mm * np.hypot(self.width, self.height) / 2
+        if self.opening_mm is None or self.opening_mm / 2 >= half_mm:
+            return None
+        column = (np.arange(self.width) + 0.5 - self.width / 2) * self.pixel_mm
+        row = (np.arange(self.height) + 0.5 - self.height / 2) * self.pixel_mm
+        return column[None, :] ** 2 + row[:, None] ** 2 <= (self.opening_mm / 2) ** 2
 
     @property
     def world_from_pixel(self) -> Matrix3:
@@ -98,16 +116,18 @@ class Camera:
 
     def to_record(self) -> dict[str, Any]:
         """Plain JSON values from which :meth:`from_record` makes the same camera again, exactly."""
-        return {
+        record = {
             "intrinsics": self.intrinsics.tolist(),
             "camera_from_world": self.camera_from_world.matrix.tolist(),
             "height": self.height,
             "width": self.width,
             "pixel_mm": self.pixel_mm,
         }
+        return record if self.opening_mm is None else {**record, "opening_mm": self.opening_mm}
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> "Camera":
         """The camera of :meth:`to_record`."""
         pose = Rigid(np.array(record["camera_from_world"]))
-        return cls(np.array(record["intrinsics"]), pose, record["height"], record["width"], record["pixel_mm"])
+        size = (record["height"], record["width"], record["pixel_mm"])
+        return cls(np.array(record["intrinsics"]), pose, *size, record.get("opening_mm"))

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from synthex.core import Anatomy, AnatomySource, Camera, ConfigError, Sample, Scene, Simulator, Task, derive_rng
-from synthex.core.arrays import Point3
+from synthex.core.arrays import Image, PixelFlags, Point3
 from synthex.data.splits import round_robin
 from synthex.geometry import CArm, Shot, Views
 
@@ -15,6 +15,10 @@ ENDLESS = 2**40
 REDRAWS = 50
 """Scenes and views drawn for one case before giving up: our choice. Where one in ten is of use, 50 fail together
 in one case of 200; then the ranges are at fault."""
+
+
+GREY_SURROUND = 0.2
+"""Share of round fields whose surround is not black: our choice."""
 
 
 class SyntheticReader:
@@ -141,12 +145,17 @@ class SyntheticReader:
         rng = derive_rng(self.seed, self.split, index, "simulation")
         rendering = self.simulator(scene, camera, label_ids, rng)
         targets = self.task.targets(scene, camera, rendering)
+        image, masks = rendering.radiograph.image, targets.masks
+        opened = camera.open_pixels()
+        if opened is not None:
+            image = surrounded(image, opened, derive_rng(self.seed, self.split, index, "surround"))
+            masks = masks & opened
         return Sample(
             case_id=self.case_id(index),
             subject_id=self.person(subject),
-            image=rendering.radiograph.image,
+            image=image,
             domain=rendering.radiograph.domain,
-            masks=targets.masks,
+            masks=masks,
             landmarks=targets.landmarks,
             visible=targets.visible,
             annotated=targets.annotated,
@@ -164,3 +173,18 @@ class SyntheticReader:
                 "targets": dict(targets.record),
             },
         )
+
+
+def surrounded(image: Image, opened: PixelFlags, rng: np.random.Generator) -> Image:
+    """The image with what displays show around a round field: black, or now and then one grey.
+
+    Black is the darkest value inside, in either domain: a display's surround does not turn with its polarity.
+
+    Args:
+        image: Either domain.
+        opened: The field.
+        rng: Draws the grey.
+    """
+    low, high = float(image[opened].min()), float(image[opened].max())
+    grey = low + (high - low) * float(rng.random()) if rng.random() < GREY_SURROUND else low
+    return np.where(opened, image, np.float32(grey))

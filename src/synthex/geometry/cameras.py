@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -66,7 +66,7 @@ class FixedCameras:
             sample's record) has it: ``intrinsics`` K, 3 x 3 in pixels, whose image covers [0, width] x [0, height]
             with pixel centres at +0.5; ``camera_from_world`` [R|t], 3 x 4 or 4 x 4, world in RAS mm, +z from the
             source to the detector; ``height``, ``width`` in pixels; ``pixel_mm``, pitch at the detector. A negative
-            fx is an image that was read out mirrored.
+            fx is an image that was read out mirrored. ``opening_mm`` may be given too.
         file: A JSON file with such a list, instead of ``cameras``.
         frame: What the world of [R|t] is: ``world``, that of the CT, or ``aim``: its origin is the scene's centre.
 
@@ -105,7 +105,7 @@ class FixedCameras:
         if self.frame == "aim":
             offset = Rigid.from_parts(np.eye(3), -np.asarray(center_world, dtype=np.float64))
             pose = Rigid(camera.camera_from_world.matrix @ offset.matrix)
-            camera = Camera(camera.intrinsics, pose, camera.height, camera.width, camera.pixel_mm)
+            camera = replace(camera, camera_from_world=pose)
         view = CameraView(camera, center_world)
         if view.source_isocenter_mm <= 0:
             raise ConfigError(
@@ -121,7 +121,7 @@ def camera_from_matrices(entry: Mapping[str, Any], name: str = "the camera") -> 
     Raises:
         ConfigError: A key is missing or unknown, or no camera has such values.
     """
-    unknown = sorted(set(entry) ^ set(_NEEDED)) if isinstance(entry, Mapping) else [repr(entry)]
+    unknown = sorted((set(entry) ^ set(_NEEDED)) - {"opening_mm"}) if isinstance(entry, Mapping) else [repr(entry)]
     if unknown:
         raise ConfigError(f"{name} needs {', '.join(_NEEDED)} and nothing else; see {', '.join(unknown)}")
     try:
@@ -132,7 +132,9 @@ def camera_from_matrices(entry: Mapping[str, Any], name: str = "the camera") -> 
         if intrinsics.shape != (3, 3) or pose.shape != (4, 4):
             raise ValueError(f"K is 3 x 3 and [R|t] 3 x 4 or 4 x 4, got shapes {intrinsics.shape} and {pose.shape}")
         height, width = int(entry["height"]), int(entry["width"])
-        return Camera(intrinsics, Rigid(pose), height, width, float(entry["pixel_mm"]))
+        opening = entry.get("opening_mm")
+        opening_mm = None if opening is None else float(opening)
+        return Camera(intrinsics, Rigid(pose), height, width, float(entry["pixel_mm"]), opening_mm)
     except (TypeError, ValueError, OverflowError) as error:
         raise ConfigError(f"{name} cannot be: {error}") from error
 

@@ -104,4 +104,5 @@ class CArm:
         translation = np.array((0, 0, view.source_isocenter_mm)) - rotation @ view.isocenter_world
         intrinsics = intrinsics_for(sdd_mm, pixel_mm, self.rows, self.columns, mirrored=mirrored)
         pose = Rigid.from_parts(rotation, translation)
-        return Camera(intrinsics, pose, self.rows, self.columns, pixel_mm)
+        opening_mm = None if view.opening is None else view.opening * pixel_mm * self.columns
+        return Camera(intrinsics, pose, self.rows, self.columns, pixel_mm, opening_mm)

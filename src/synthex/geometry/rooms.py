@@ -36,6 +36,8 @@ class StandRanges:
         aim: Name of the point of the scene that the view is about, or weights of several; None: the scene's centre.
         mirrored: Half of the views are of the patient's other side: LAO is RAO, a roll turns the other way, and the
             lateral jitter and ``left`` and ``right`` in the name of the aim are exchanged.
+        opening: Diameter of a round field over the width of the image; see :class:`View`.
+        opening_share: Share of the views that have it.
 
     Raises:
         ValueError: A number is impossible, or the isocentre is given twice or not at all.
@@ -53,21 +55,26 @@ class StandRanges:
     source_isocenter_mm: Range | None = None
     aim: Aim | None = None
     mirrored: bool = False
+    opening: Range | None = None
+    opening_share: Number = 1.0
 
     def __post_init__(self) -> None:
         if self.source_side not in _SIDES:
             raise ValueError(f"source_side is one of {', '.join(_SIDES)}, got {self.source_side!r}")
         if (self.isocenter_detector_mm is None) == (self.source_isocenter_mm is None):
             raise ValueError("give one of isocenter_detector_mm and source_isocenter_mm")
-        for name in ("sdd_mm", "isocenter_detector_mm", "source_isocenter_mm", "field_mm"):
+        for name in ("sdd_mm", "isocenter_detector_mm", "source_isocenter_mm", "field_mm", "opening"):
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, checked_range(name, getattr(self, name)))
         for name in ("isocenter_detector_mm", "source_isocenter_mm"):
             limits = getattr(self, name)
             if limits is not None and not 0 < limits[0] <= limits[1] < self.sdd_mm[0]:
                 raise ValueError(f"{name}={list(limits)} must lie between 0 and the shortest sdd_mm, {self.sdd_mm[0]}")
-        if self.field_mm is not None and not self.field_mm[0] > 0:
-            raise ValueError(f"field_mm={list(self.field_mm)} must be positive")
+        for name in ("field_mm", "opening"):
+            if getattr(self, name) is not None and not getattr(self, name)[0] > 0:
+                raise ValueError(f"{name}={list(getattr(self, name))} must be positive")
+        if not 0 <= self.opening_share <= 1:
+            raise ValueError(f"opening_share={self.opening_share} is a share, 0 to 1")
         if self.weight < 0:
             raise ValueError(f"weight={self.weight} must not be negative")
         _check_weights(self.aims())
@@ -85,13 +92,13 @@ class StandRanges:
     def sample(
         self, rng: np.random.Generator, center_world: Point3, aims: Mapping[str, Point3] = NO_AIMS, case: int = 0
     ) -> View:
-        """Draw a view about the aim, or else ``center_world`` (RAS mm), plus jitter; always 13 draws.
+        """Draw a view about the aim, or else ``center_world`` (RAS mm), plus jitter; always 15 draws.
 
         Raises:
             ConfigError: The scene does not offer the aim.
         """
         pose = self._pose().sample(rng, np.zeros(3))
-        share, close, field, tube, other_side, which = rng.random(6)
+        share, close, field, tube, other_side, which, is_round, diameter = rng.random(8)
         sdd = _between(self.sdd_mm, share)
         if self.source_isocenter_mm is not None:
             source_isocenter = _between(self.source_isocenter_mm, close)
@@ -116,6 +123,7 @@ class StandRanges:
             sdd_mm=sdd,
             source_side=side,
             field_mm=None if self.field_mm is None else _between(self.field_mm, field),
+            opening=_between(self.opening, diameter) if self.opening and is_round < self.opening_share else None,
         )
 
 
@@ -141,7 +149,7 @@ class MixedViews:
     def sample(
         self, rng: np.random.Generator, center_world: Point3, aims: Mapping[str, Point3] = NO_AIMS, case: int = 0
     ) -> View:
-        """Draw a kind and a view of it; always 14 draws."""
+        """Draw a kind and a view of it; always 16 draws."""
         kinds = {name: kind for name, kind in self.kinds.items() if kind is not None}
         name = _chosen({name: kind.weight for name, kind in kinds.items()}, rng.random())
         return kinds[name].sample(rng, center_world, aims, case)

@@ -64,6 +64,8 @@ class View:
         field_mm: Width of the field at the detector where it is not the whole detector: what is outside is closed by
             the collimator and cut off. The image keeps its number of pixels, which are that much smaller.
             A field beyond the detector is all of it.
+        opening: Diameter of a round field over the width of the image, where the image shows no more (an image
+            intensifier): 1 touches the sides, 1.42 and more hide nothing.
     """
 
     isocenter_world: Point3
@@ -74,6 +76,7 @@ class View:
     sdd_mm: Number | None = None
     source_side: SourceSide | None = None
     field_mm: Number | None = None
+    opening: Number | None = None
 
     def __post_init__(self) -> None:
         isocenter = np.array(self.isocenter_world, dtype=np.float64)
@@ -85,6 +88,8 @@ class View:
             raise ValueError(f"source_side is 'anterior' or 'posterior', got {self.source_side!r}")
         if self.field_mm is not None and not self.field_mm > 0:
             raise ValueError(f"field_mm must be positive, got {self.field_mm}")
+        if self.opening is not None and not self.opening > 0:
+            raise ValueError(f"opening must be positive, got {self.opening}")
         isocenter.setflags(write=False)
         object.__setattr__(self, "isocenter_world", isocenter)
 
@@ -109,7 +114,7 @@ class View:
             "roll_deg": float(self.roll_deg),
             "source_isocenter_mm": float(self.source_isocenter_mm),
         }
-        own = {"sdd_mm": self.sdd_mm, "source_side": self.source_side, "field_mm": self.field_mm}
+        own = {name: getattr(self, name) for name in ("sdd_mm", "source_side", "field_mm", "opening")}
         return record | {name: value for name, value in own.items() if value is not None}
 
     @classmethod

@@ -1,6 +1,7 @@
 """The realistic level: materials, spectrum, scatter, field and detector, each parameter a number or a range."""
 
 import dataclasses
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -11,7 +12,17 @@ from synthex.physics import transmit
 from synthex.projection import Projection, project
 from synthex.simulation.draws import Parameters, image_key
 from synthex.simulation.material_curve import Tissue
-from synthex.simulation.stages import Detector, Field, Scatter, Tube, area_densities, to_domain
+from synthex.simulation.stages import (
+    Detector,
+    Exposure,
+    Field,
+    Processing,
+    Scatter,
+    Table,
+    Tube,
+    area_densities,
+    to_domain,
+)
 from synthex.simulation.stages.detector import quantum_ratio
 
 
@@ -29,6 +40,10 @@ class Realistic:
         scatter: Scatter and grid.
         field: Heel effect, collimation, gain.
         detector: Blur, noise, read-out.
+        exposure: Automatic exposure control, which then sets the tube's ``kvp`` and ``mas`` and the detector's
+            ``saturation``; None: as they are drawn.
+        table: What the patient lies on; None: nothing.
+        processing: A C-arm's processing to a displayed frame, whose domain is its own; None: the detector's image.
         domain: ``log`` gives ``-ln(I / I0)``, ``intensity`` gives ``I / I0``; I0 is the centre of the open field
             behind the grid.
         energy_groups: Groups that the spectrum is reduced to; 24 are exact to 0.15 %.
@@ -41,6 +56,9 @@ class Realistic:
     scatter: Scatter = dataclasses.field(default_factory=Scatter)
     field: Field = dataclasses.field(default_factory=Field)
     detector: Detector = dataclasses.field(default_factory=Detector)
+    exposure: Exposure | None = None
+    table: Table | None = None
+    processing: Processing | None = None
     domain: Domain = "log"
     energy_groups: int = 24
     threads: int | None = None
@@ -53,8 +71,9 @@ class Realistic:
             raise ConfigError(f"simulation.energy_groups must be 12 or more, got {self.energy_groups}")
 
     def groups(self) -> dict[str, Parameters]:
-        """The groups of parameters by name."""
-        return {name: getattr(self, name) for name in ("tissue", "tube", "scatter", "field", "detector")}
+        """The groups of parameters by name; those that are left out are missing."""
+        names = ("tissue", "tube", "scatter", "field", "detector", "exposure", "table", "processing")
+        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
     def __call__(self, scene: Scene, camera: Camera, label_ids: Sequence[int], rng: np.random.Generator) -> Rendering:
         """Image ``scene``; takes one number from ``rng``, from which every stream of the image follows."""
@@ -71,6 +90,10 @@ class Realistic:
             threads=self.threads,
         )
         area, materials = area_densities(projection, self.tissue.materials(), scene.solids)
+        if self.table is not None:
+            area, materials = self.table.add(area, materials, camera, scene.aim_world, drawn["table"], key)
+        if self.exposure is not None:
+            drawn["tube"]["kvp"] = self.exposure.voltage(projection.water_path_mm, drawn["exposure"])
         beam = self.detector.beam(self.tube.spectrum(drawn["tube"], self.energy_groups), drawn["detector"])
         primary = transmit(area, materials, beam.spectrum, beam.weights, beam.squared_weights)
         heel = self.field.beam(camera, drawn["tube"])
@@ -85,20 +108,31 @@ class Realistic:
             drawn["scatter"],
             drawn["tube"],
         )
+        grid_primary = drawn["scatter"]["grid_primary"]
+        if self.exposure is not None:
+            drawn["tube"]["mas"], drawn["detector"]["saturation"] = self.exposure.charge(
+                signal, beam.spectrum, grid_primary, camera, drawn["exposure"]
+            )
+        doses = 1.0 if self.processing is None else self.processing.doses(drawn["processing"])
         image, floor = self.detector.expose(
             signal,
             quantum_ratio(primary.signal, primary.variance_factor),
             beam,
             camera,
             magnification,
-            drawn["detector"],
-            {**drawn["tube"], "mas": drawn["tube"]["mas"] * drawn["scatter"]["grid_primary"]},
+            # Frames averaged are one of more quanta, whose electronic noise grows with the root of their number.
+            {**drawn["detector"], "electronic_quanta": drawn["detector"]["electronic_quanta"] * math.sqrt(doses)},
+            {**drawn["tube"], "mas": drawn["tube"]["mas"] * grid_primary * doses},
             key,
         )
         image = self.field.flat_fielded(image, heel, camera, drawn["field"], key)
         record = {"level": "realistic", "metal": self.tissue.metal, **drawn, "collimated": shutters is not None}
+        if self.processing is None:
+            radiograph = Radiograph(to_domain(image, self.domain, floor), self.domain, camera)
+        else:
+            radiograph = Radiograph(*self.processing.display(image, floor, camera, drawn["processing"], key), camera)
         return Rendering(
-            Radiograph(to_domain(image, self.domain, floor), self.domain, camera),
+            radiograph,
             projection.label_path_mm,
             record,
             projection.solid_path_mm,
