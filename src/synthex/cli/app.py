@@ -15,14 +15,14 @@ from typing import Any, NoReturn
 import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.errors import HydraException, InstantiationException
-from omegaconf import DictConfig
+from omegaconf import DictConfig, ListConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from synthex.cli.compose import compose, conf_folders, prepare_hydra
 from synthex.cli.parent import end_with_parent
 from synthex.cli.processes import help_other_node, is_other_node
 from synthex.cli.settings import check_settings
-from synthex.core import ConfigError, InputError, UserError, nearest
+from synthex.core import ConfigError, InputError, UserError, nearest, trust
 
 MODULES = {
     "train": "synthex.cli.train",
@@ -162,6 +162,7 @@ class _Job:
             end_with_parent()
         try:
             check_settings(cfg)
+            trust(*trusted_by(cfg))
             result = importlib.import_module(self.module).main(cfg)
         except Exception as error:
             mistake = user_error(error)
@@ -180,6 +181,20 @@ class _Job:
     def _note(self, code: int) -> None:
         with contextlib.suppress(OSError), self.ledger.open("a") as file:  # on another machine it is not there
             file.write(f"{code}\n")
+
+
+def trusted_by(cfg: DictConfig) -> list[str]:
+    """The names that a command's ``trust=`` gives, for files that it reads.
+
+    Raises:
+        ConfigError: They are no names.
+    """
+    given = cfg.get("trust")
+    names = [] if given is None else [given] if isinstance(given, str) else given
+    names = list(names) if isinstance(names, list | ListConfig) else [None]
+    if not all(isinstance(name, str) for name in names):
+        raise ConfigError(f"trust={given}: give names of classes or functions: trust=[my_package.MyNetwork]")
+    return names
 
 
 def user_error(error: BaseException | None) -> UserError | None:

@@ -16,8 +16,7 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-import synthex
-from synthex.core import ConfigError, nearest
+from synthex.core import ConfigError, installed_conf, nearest
 
 
 def conf_folders() -> list[Path]:
@@ -25,9 +24,7 @@ def conf_folders() -> list[Path]:
 
     A local ``conf`` may hold only what it changes or adds; the rest comes from the package.
     """
-    package = Path(synthex.__file__).parent / "conf"
-    if not package.is_dir():  # an editable install: conf/ lies at the top of the checkout
-        package = Path(synthex.__file__).parents[2] / "conf"
+    package = installed_conf()
     local = Path.cwd() / "conf"
     if local.is_dir() and local.resolve() != package.resolve():
         return [local, package]

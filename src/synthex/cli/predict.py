@@ -1,6 +1,7 @@
 """``synthex predict``: a trained run applied to cases, as a prediction set."""
 
 import hashlib
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,6 @@ import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from torch.utils.data import DataLoader
-from yaml import YAMLError
 
 from synthex.cli.build import (
     build_reader,
@@ -26,6 +26,7 @@ from synthex.cli.build import (
 )
 from synthex.cli.identity import config_hash
 from synthex.cli.settings import choose, input_size
+from synthex.cli.stored import check_values, read_stored, usable
 from synthex.cli.subjects import check_subjects, fingerprints, read_subjects
 from synthex.cli.terminal import console, quiet_libraries, track
 from synthex.core import ConfigError, InputError, Prediction, Reader, Task, write_text
@@ -36,6 +37,8 @@ from synthex.nn import MirrorAveraged
 
 CONFIG_FILE, CASES_FILE = "config.yaml", "cases.yaml"
 BASELINE_FILE, BASELINE_FOLDER = "baseline.npz", "baseline"
+
+RESTORE = "restore it from a copy, or train again"
 
 MAKE_CASES = ("task", "region", "carm", "views", "simulation", "seed")
 """Settings that decide simulated cases, beside ``data``."""
@@ -51,13 +54,15 @@ def main(cfg: DictConfig) -> None:
         raise ConfigError("no run given; say which: synthex predict outputs/quickstart")
     run, weights = locate_run(Path(cfg.run).expanduser())
     trained = load_config(run)
-    cases = cases_config(cfg, trained, read_subjects(run))
+    with usable(run / CONFIG_FILE, RESTORE):
+        cases = cases_config(cfg, trained, read_subjects(run))
     output = Path(cfg.output).expanduser() if cfg.output else run / "predictions" / cases.name
-    task = build_task(trained)
-    reader = open_cases(cases, task, trained.paths.cache_dir)
     if cfg.mirror_averaged is not None:
         trained = OmegaConf.merge(trained, {"mirror_averaged": bool(cfg.mirror_averaged)})
-    network = load_network(trained, task, weights)
+    with usable(run / CONFIG_FILE, RESTORE):
+        task = build_task(trained)
+        network = load_network(trained, task, weights)
+        reader = open_cases(cases, task, cfg.paths.cache_dir)
     write_predictions(
         output,
         network,
@@ -91,27 +96,19 @@ def locate_run(path: Path) -> tuple[Path, Path]:
 
 
 def load_config(run: Path) -> DictConfig:
-    """The resolved config a run was trained with."""
-    cfg = read_yaml(run / CONFIG_FILE, "restore it from a copy, or train again")
+    """The resolved config a run was trained with.
+
+    Raises:
+        InputError: It is damaged, or names code that is not trusted.
+    """
+    cfg = read_stored(run / CONFIG_FILE, RESTORE)
     missing = [key for key in ("task", "model", "data", "seed", "paths") if key not in cfg]
     if missing:
         raise InputError(run / CONFIG_FILE, f"is not a run's config (no {', '.join(missing)})", "train again")
-    return cfg
-
-
-def read_yaml(path: Path, remedy: str) -> DictConfig:
-    """A YAML file with a mapping.
-
-    Raises:
-        InputError: It cannot be read.
-    """
-    try:
-        cfg = OmegaConf.load(path)
-    except (OSError, ValueError, YAMLError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(path, f"cannot be read ({reason})", remedy) from error
-    if not isinstance(cfg, DictConfig):
-        raise InputError(path, "is damaged (no settings in it)", remedy)
+    wrong = [key for key in ("task", "model", "data", "paths") if not isinstance(cfg[key], DictConfig)]
+    if wrong:
+        raise InputError(run / CONFIG_FILE, f"is damaged ({wrong[0]} holds no settings)", RESTORE)
+    check_values(run / CONFIG_FILE, cfg, RESTORE)
     return cfg
 
 
@@ -253,7 +250,9 @@ def write_predictions(
     shapes: dict[str, tuple[int, int]] = {}
 
     def watched() -> Iterator[Prediction]:
-        for prediction in predict(network, task, dataset, device, batch_size, int(data.workers)):
+        # The number is the run's, and its cores may be other ones.
+        workers = min(int(data.workers), os.cpu_count() or 1)
+        for prediction in predict(network, task, dataset, device, batch_size, workers):
             height, width = prediction.masks.shape[1:]
             shapes[prediction.case_id] = (height, width)
             if kept and prediction.probabilities is None:

@@ -8,7 +8,8 @@ from omegaconf import DictConfig
 
 from synthex.cli.build import build_task, plain
 from synthex.cli.compose import compose, options
-from synthex.cli.predict import BASELINE_FOLDER, CASES_FILE, read_yaml
+from synthex.cli.predict import BASELINE_FOLDER, CASES_FILE
+from synthex.cli.stored import check_values, read_stored, usable
 from synthex.cli.terminal import console
 from synthex.core import ConfigError, EvalProtocol, InputError, Task
 from synthex.evaluation import JSON_NAME, PredictionSet, pool, read_prediction_set, task_of
@@ -50,10 +51,12 @@ def read_cases(folder: Path) -> DictConfig:
         if not folder.exists():
             raise InputError(folder, "does not exist", "give a folder that `synthex predict` wrote")
         raise InputError(path, "is missing", "copy it from a set of `synthex predict`, or give on_disk=<folder>")
-    cases = read_yaml(path, "predict again")
+    cases = read_stored(path, "predict again")
     missing = [key for key in ("kind", "split", "count", "name", "config") if key not in cases]
     if missing:
         raise InputError(path, f"does not describe cases (no {', '.join(missing)})", "predict again")
+    with usable(path, "predict again"):
+        check_values(path, cases.config, "predict again")
     return cases
 
 

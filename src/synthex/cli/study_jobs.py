@@ -12,6 +12,7 @@ from omegaconf import OmegaConf, open_dict
 from synthex.cli.commands import process, quoted
 from synthex.cli.compose import compose
 from synthex.cli.identity import identity
+from synthex.cli.study_gate import check_overrides, check_preparation
 from synthex.core import InputError, write_json
 from synthex.studies import (
     JOB_FILE,
@@ -39,6 +40,7 @@ class _Composer:
 
     path: Path
     settings: str
+    source: Path
     hashes: dict[str, str] = field(default_factory=dict)
     known: int = 0
 
@@ -50,6 +52,7 @@ class _Composer:
 
     def hash(self, command: str, overrides: Sequence[str]) -> str:
         """Hash of what decides a command's result: all its settings as resolved, but for where things lie."""
+        check_overrides(self.source, overrides)
         key = json.dumps([command, *overrides])
         if key not in self.hashes:
             self.hashes[key] = content_hash(_resolved(command, overrides))
@@ -87,7 +90,7 @@ class JobBuilder:
         self, study: Study, size: str, folder: Path, roots: Mapping[str, str], versions: tuple[str, str], any_code: bool
     ) -> None:
         self.study, self.size, self.folder, self.roots, self.versions = study, size, folder, roots, versions
-        self.composer = _Composer(folder / COMPOSED_FILE, content_hash(versions))
+        self.composer = _Composer(folder / COMPOSED_FILE, content_hash(versions), study.path)
         self.prepared: dict[str, Job] = {}
         self.other = self._finished() if any_code else {}
 
@@ -161,6 +164,7 @@ class JobBuilder:
         }
 
     def _preparation(self, name: str, one: Preparation, cell: Cell, made: Mapping[str, Job]) -> Job:
+        check_preparation(self.study.path, one.command, one.output)
         names = set(named_tokens(one.overrides, "root"))
         needs = {need: made[need] for need in named_tokens(one.overrides, "prepared")}
         roots = {name: f"root-{name}" for name in names}

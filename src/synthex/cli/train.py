@@ -28,7 +28,7 @@ from synthex.cli.subjects import keep_subjects, read_subjects
 from synthex.cli.terminal import quiet_libraries, track
 from synthex.cli.tracking import track_scores, tracked
 from synthex.cli.translation import read_translator
-from synthex.core import ConfigError, Reader, Task, write_text
+from synthex.core import ConfigError, Reader, Task, targets_in, trust, write_text
 from synthex.data import SyntheticReader
 from synthex.evaluation import TrivialPredictor
 from synthex.learning import (
@@ -56,6 +56,7 @@ def main(cfg: DictConfig) -> float | None:
     silence_lightning()
     choose("resume", cfg.resume, ("auto", "never"))
     cfg = with_devices(cfg)
+    trust(*(str(name) for _, name in targets_in(plain(cfg))))  # the user's own, and read back from the run's folder
     if rendered_on_device(cfg):  # a missing GPU shows now, not after volumes have been prepared
         cuda_device()
     if cfg.compile:

@@ -3,7 +3,7 @@
 from synthex.core.anatomy import Anatomy, Scene, Volume
 from synthex.core.camera import Camera
 from synthex.core.errors import ConfigError, InputError, MissingExtraError, UserError
-from synthex.core.files import atomic_path, write_json, write_text
+from synthex.core.files import atomic_path, check_name, inside, write_json, write_text
 from synthex.core.kernel_cache import follow
 from synthex.core.nearest import nearest
 from synthex.core.optional import optional_import
@@ -23,6 +23,7 @@ from synthex.core.sample import Domain, Prediction, Radiograph, Sample, to_log
 from synthex.core.seeds import derive_rng, derive_seed
 from synthex.core.solid import Solid
 from synthex.core.transforms import Affine, Rigid
+from synthex.core.trusted import check_stored, check_target, installed_conf, targets_in, trust, trust_file
 
 __all__ = [
     "Affine",
@@ -51,12 +52,20 @@ __all__ = [
     "Vocabulary",
     "Volume",
     "atomic_path",
+    "check_name",
+    "check_stored",
+    "check_target",
     "derive_rng",
     "derive_seed",
     "follow",
+    "inside",
+    "installed_conf",
     "nearest",
     "optional_import",
+    "targets_in",
     "to_log",
+    "trust",
+    "trust_file",
     "write_json",
     "write_text",
 ]

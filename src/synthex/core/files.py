@@ -1,4 +1,4 @@
-"""Writing files so that nobody ever sees half of one."""
+"""Writing files so that nobody ever sees half of one, and only where they belong."""
 
 import contextlib
 import json
@@ -8,6 +8,53 @@ from pathlib import Path
 from typing import Any
 
 from synthex.core.errors import InputError
+
+_NAME_BYTES = 200
+"""Longest name of a file without its suffix and what marks it unfinished; file systems take 255 bytes."""
+
+
+def check_name(source: str | Path, name: Any, what: str = "case id") -> str:
+    """A name read from a file that will name a file itself: one within its folder, on any system.
+
+    Args:
+        source: The file that it was read from, for the message.
+        name: The name.
+        what: What it names.
+
+    Raises:
+        InputError: It is empty or too long, leads to another folder, or has characters that file names cannot have.
+    """
+    problem = "is no text"
+    if isinstance(name, str):
+        size = len(name.encode("utf-8", "replace"))
+        strange = not name.isprintable() or any(sign in name for sign in '/\\:*?"<>|')
+        problem = "is empty" if not name.strip(" .") else "is too long" if size > _NAME_BYTES else ""
+        problem = problem or ("has characters that a file name cannot have" if strange else "")
+        if not problem:
+            return name
+    # Not quoted: it may be the name of a person.
+    raise InputError(source, f"holds a {what} that {problem}", "give plain names: letters, digits, - and _")
+
+
+def inside(folder: str | Path, name: Any, source: str | Path) -> Path:
+    """The file that a name read from a file means, which must lie in a folder; links are followed.
+
+    Args:
+        folder: Where it must lie.
+        name: Its path, relative to the folder.
+        source: The file that names it, for the message.
+
+    Raises:
+        InputError: It leads out of the folder, or is no path.
+    """
+    folder = Path(folder)
+    remedy = f"name files below {folder}, relative to it"
+    if not isinstance(name, str) or not name or "\0" in name:
+        raise InputError(source, "names a file by what is no path", remedy)
+    path = Path(name.replace("\\", "/"))
+    if path.is_absolute() or ".." in path.parts or not (folder / path).resolve().is_relative_to(folder.resolve()):
+        raise InputError(source, "names a file that lies outside its folder", remedy)
+    return folder / path
 
 
 @contextlib.contextmanager

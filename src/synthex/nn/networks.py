@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import segmentation_models_pytorch as smp
+import timm
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -82,7 +83,9 @@ def _build(architecture: str, encoder: str, weights: str | None, classes: int, o
     architectures = sorted(smp.MODEL_ARCHITECTURES_MAPPING)
     if architecture.lower() not in architectures:
         raise ConfigError(f"unknown architecture {architecture!r}; choose one of {', '.join(architectures)}")
-    if not encoder.startswith("tu-") and encoder not in smp.encoders.get_encoder_names():
+    # timm would also take hf_hub:… and local-dir:…, which fetch and read what anybody has written.
+    known = timm.is_model(encoder[3:]) if encoder.startswith("tu-") else encoder in smp.encoders.get_encoder_names()
+    if not known:
         raise ConfigError(
             f"unknown encoder {encoder!r}; choose a name like resnet18 or efficientnet-b0, or tu-<timm name>"
         )

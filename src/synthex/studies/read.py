@@ -4,9 +4,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from synthex.core import InputError, nearest
+from synthex.core import InputError, check_name, nearest
+from synthex.core.documents import read_yaml
 from synthex.studies.expand import ALL_FOLDS
 from synthex.studies.schema import (
     KEEP,
@@ -60,6 +59,7 @@ def read_study(folder: str | Path) -> Study:
         exclude=exclude,
         source=source,
         published=published,
+        path=folder / STUDY_FILE,
     )
 
 
@@ -74,13 +74,7 @@ class _Node:
 
     @classmethod
     def load(cls, path: Path) -> "_Node":
-        try:
-            value = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise InputError(path, f"cannot be read ({error.strerror})", "see `synthex study list`") from error
-        except (yaml.YAMLError, ValueError) as error:
-            raise InputError(path, f"is no YAML ({' '.join(str(error).split())})", "mend the file") from error
-        return cls(path, "", value)
+        return cls(path, "", read_yaml(path, "mend it, or see `synthex study list`"))
 
     def error(self, problem: str, remedy: str) -> InputError:
         return InputError(self.path, f"{self.where} {problem}".strip(), remedy)
@@ -186,6 +180,8 @@ def _size(node: _Node, axes: Mapping[str, Mapping[str, AxisValue]]) -> Size:
             node.known(name, axes[axis], f"value of {axis}")
         chosen[axis] = names
     tests = _optional(node, "tests", _test)
+    for name in tests:
+        check_name(node.path, name, "test")
     if not tests:
         raise node.error("has no tests", "name at least one, such as simulated: []")
     return Size(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 KEEP = ("all", "weights", "figures")
 """What is left of a finished job: everything; no checkpoints but the best; tables and settings only."""
@@ -130,6 +131,7 @@ class Study:
         exclude: Combinations that are not run: axis to the values that meet in them.
         source: Who published numbers, and where; empty if there are none.
         published: What was.
+        path: Its file.
     """
 
     name: str
@@ -141,6 +143,7 @@ class Study:
     exclude: tuple[Mapping[str, tuple[str, ...]], ...] = ()
     source: str = ""
     published: tuple["Published", ...] = ()
+    path: Path = Path("study.yaml")
 
 
 @dataclass(frozen=True)
