@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from synthex.core import InputError, atomic_path, write_json, write_text
+from synthex.core import InputError, atomic_path, check_name, inside, write_json, write_text
 
 
 def test_a_file_appears_whole(tmp_path):
@@ -55,3 +55,29 @@ def test_json_has_no_nan(tmp_path):
     with pytest.raises(ValueError, match="JSON"):
         write_json(tmp_path / "b.json", {"x": float("nan")})
     assert not (tmp_path / "b.json").exists()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", ".", "..", " ", "../x", "a/b", "a\\b", "/etc/x", "C:x", "a\0b", "a\nb", "x" * 201, "\ud800", "?", 3, None],
+)
+def test_a_name_that_cannot_be_one_in_its_folder_is_refused_without_being_quoted(name):
+    with pytest.raises(InputError, match="case id") as error:
+        check_name("set/predictions.json", name)
+    assert "\n" not in str(error.value)
+    assert not name or not str(name).strip(". /") or str(name) not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["train-000001", "01-0003", "Größe 3", "a.b", "..a", "x" * 200])
+def test_plain_names_are_let_through(name):
+    assert check_name("a.json", name) == name
+
+
+@pytest.mark.parametrize("name", ["", "../x", "a/../../x", "/etc/passwd", "..", "C:/x", "a\0", 3, "..\\x"])
+def test_a_file_outside_its_folder_is_refused(name, tmp_path):
+    with pytest.raises(InputError, match=r"a\.json"):
+        inside(tmp_path, name, tmp_path / "a.json")
+
+
+def test_a_file_in_its_folder_is_found(tmp_path):
+    assert inside(tmp_path, "images/a.tiff", "a.json") == tmp_path / "images" / "a.tiff"

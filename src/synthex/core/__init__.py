@@ -2,6 +2,7 @@
 
 from synthex.core.anatomy import Anatomy, Scene, Volume
 from synthex.core.camera import Camera
+from synthex.core.cells import safe_cell, text_of_cell
 from synthex.core.errors import ConfigError, InputError, MissingExtraError, UserError
 from synthex.core.files import atomic_path, check_name, inside, write_json, write_text
 from synthex.core.kernel_cache import follow
@@ -62,7 +63,9 @@ __all__ = [
     "installed_conf",
     "nearest",
     "optional_import",
+    "safe_cell",
     "targets_in",
+    "text_of_cell",
     "to_log",
     "trust",
     "trust_file",

@@ -17,7 +17,7 @@ import numpy as np
 import tifffile
 from PIL import Image as PILImage
 
-from synthex.core import InputError, Sample, Vocabulary, atomic_path, write_json
+from synthex.core import InputError, Sample, Vocabulary, atomic_path, check_name, write_json
 from synthex.core.documents import parse_json, read_arrays, read_json
 from synthex.data.encoding import encode_rle, exclusive_labels
 
@@ -95,6 +95,7 @@ class Staging:
         stored = read_arrays(self.file(index), remedy)
         try:
             meta = parse_json(self.file(index), str(stored["meta"]), remedy, "meta")
+            check_name(self.file(index), meta["case_id"])
             shape = tuple(int(side) for side in stored["shape"])
             if len(shape) != 3 or min(shape) < 0 or shape[1:] != stored["image"].shape:
                 raise ValueError("the masks do not fit the image")
@@ -183,7 +184,7 @@ def write_folder(folder: str | Path, samples: Iterable[Sample], vocabulary: Voca
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     for number, sample in enumerate(samples, 1):
-        name = sample.case_id
+        name = check_name(folder, sample.case_id)
         with atomic_path(folder / "images" / f"{name}.tiff") as path:
             tifffile.imwrite(path, sample.image, compression="zlib")
         _write_png(folder / "png" / f"{name}.png", _to_display(sample))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from synthex.core import ConfigError, derive_rng
+from synthex.core import ConfigError, derive_rng, safe_cell, text_of_cell
 
 SIDES = ("train", "val", "test")
 """Sides of a fold, in the order of the files."""
@@ -181,7 +181,12 @@ def folds_to_csv(folds: Sequence[Fold]) -> str:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(_HEADER)
-    writer.writerows((fold.name, subject, side) for fold in folds for side in SIDES for subject in getattr(fold, side))
+    writer.writerows(
+        (safe_cell(fold.name), safe_cell(subject), side)
+        for fold in folds
+        for side in SIDES
+        for subject in getattr(fold, side)
+    )
     return buffer.getvalue()
 
 
@@ -201,7 +206,8 @@ def folds_from_csv(text: str) -> tuple[Fold, ...]:
     for number, row in enumerate(rows[1:], start=2):
         if len(row) != len(_HEADER) or row[2] not in SIDES:
             raise ConfigError(f"row {number} of the folds is not fold,subject_id and one of {', '.join(SIDES)}")
-        members.setdefault(row[0], {side: [] for side in SIDES})[row[2]].append(row[1])
+        fold, subject = text_of_cell(row[0]), text_of_cell(row[1])
+        members.setdefault(fold, {side: [] for side in SIDES})[row[2]].append(subject)
     return tuple(Fold(name, *(tuple(sides[side]) for side in SIDES)) for name, sides in members.items())
 
 

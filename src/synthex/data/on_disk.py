@@ -7,7 +7,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from synthex.core import InputError, Reader, Sample
+from synthex.core import InputError, Reader, Sample, check_name, inside
 from synthex.core.documents import parse_json, read_json
 from synthex.core.limits import MAX_CASES, MAX_PIXELS, MAX_POINTS
 from synthex.data.encoding import decode_rle, split_labels
@@ -84,6 +84,8 @@ class Hdf5Reader:
                     self._cases += self._listed(file, label_file, group)
                 if len(self._cases) > MAX_CASES:
                     raise InputError(self._images_path, f"has more than {MAX_CASES} images", _REMEDY)
+            for _, _, case_id in self._cases:
+                check_name(self._labels_path, case_id)
 
     def case_ids(self) -> tuple[str, ...]:
         """All cases, group by group."""
@@ -207,7 +209,8 @@ class FolderReader:
             self.landmarks = tuple(map(str, document["categories"][0]["keypoints"]))
             self._images: tuple[dict[str, Any], ...] = tuple(document["images"])
             self._annotations = {entry["image_id"]: entry for entry in document["annotations"]}
-            self._case_ids = tuple(Path(entry["file_name"]).stem for entry in self._images)
+            self._paths = [inside(self._folder, entry["file_name"], path) for entry in self._images]
+            self._case_ids = tuple(check_name(path, file.stem) for file in self._paths)
         except DAMAGE as error:
             raise InputError(path, f"is not a synthex COCO file ({type(error).__name__})", _REMEDY) from error
 
@@ -220,7 +223,7 @@ class FolderReader:
 
     def __getitem__(self, index: int) -> Sample:
         entry = self._images[index]
-        image = read_image(self._folder / entry["file_name"])
+        image = read_image(self._paths[index])
         try:
             labels, meta = self._annotations[entry["id"]], entry["synthex"]
             rows = [decode_rle(labels["segmentations"][name]) for name in self.structures]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from synthex.core import ConfigError, InputError, atomic_path, write_json, write_text
+from synthex.core import ConfigError, InputError, atomic_path, check_name, write_json, write_text
 from synthex.evaluation.compare_tables import comparison_csv, comparison_latex
 from synthex.evaluation.comparison_table import ComparisonTable
 from synthex.evaluation.overlays import draw_overlay
@@ -57,6 +57,8 @@ def write_evaluation(
         write_text(folder / name, text)
         tables.append(folder / name)
     unit = "mm" if evaluation.scores.landmarks else "1 - Dice"
+    for picture in evaluation.pictures:
+        check_name(folder, picture.case_id)
     images = {
         f"{picture.rank}_{picture.case_id}.png": draw_overlay(picture, evaluation.scores.landmarks, unit)
         for picture in evaluation.pictures

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from synthex.core import InputError, derive_rng
+from synthex.core import InputError, derive_rng, text_of_cell
 from synthex.core.documents import read_text
 from synthex.metrics import describe
 from synthex.studies.expand import Cell, combinations, folds_of, pending
@@ -177,6 +177,9 @@ def _rows(path: Path) -> list[dict[str, str]]:
         return []
     remedy = "evaluate the run again"
     try:
-        return list(csv.DictReader(io.StringIO(read_text(path, remedy), newline="")))
+        rows = csv.DictReader(io.StringIO(read_text(path, remedy), newline=""))
+        return [
+            {key: text_of_cell(cell) if isinstance(cell, str) else cell for key, cell in row.items()} for row in rows
+        ]
     except csv.Error as error:
         raise InputError(path, "is no table", remedy) from error

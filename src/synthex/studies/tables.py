@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from synthex.core import safe_cell
 from synthex.evaluation.compare_tables import escape_latex
 from synthex.evaluation.methods import LABELS
 from synthex.evaluation.wording import number
@@ -28,7 +29,7 @@ def study_csv(study: Study, found: Sequence[Found]) -> str:
     """One row a combination, test and figure; what others published is in columns of its own."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow((*study.axes, *_HEADER))
+    writer.writerow((*map(safe_cell, study.axes), *_HEADER))
     for one in found:
         seeds = one.seed_means
         writer.writerow(
@@ -46,7 +47,7 @@ def study_csv(study: Study, found: Sequence[Found]) -> str:
 def _plain(value: Any) -> Any:
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return ""
-    return f"{value:.6g}" if isinstance(value, float) else value
+    return f"{value:.6g}" if isinstance(value, float) else safe_cell(value)
 
 
 def study_markdown(study: Study, size_name: str, size: Size, found: Sequence[Found]) -> str:
