@@ -20,6 +20,7 @@ import xxhash
 from synthex.anatomy.resampling import resample_labels, resample_linear
 from synthex.core import Affine, Anatomy, AnatomySource, ConfigError, InputError, Volume
 from synthex.core.documents import read_json
+from synthex.core.parent import end_with_parent
 
 log = logging.getLogger(__name__)
 
@@ -116,7 +117,7 @@ class PreparedAnatomies:
             return
         # Spawned, not forked: the parent may already run threads of ITK or torch.
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(min(workers, len(todo)), mp_context=context) as pool:
+        with ProcessPoolExecutor(min(workers, len(todo)), context, end_with_parent) as pool:
             futures = {pool.submit(_prepare_one, self, name): name for name in todo}
             try:
                 for done, future in enumerate(as_completed(futures), start=1):

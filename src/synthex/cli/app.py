@@ -19,10 +19,10 @@ from omegaconf import DictConfig, ListConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from synthex.cli.compose import compose, conf_folders, prepare_hydra
-from synthex.cli.parent import end_with_parent
 from synthex.cli.processes import help_other_node, is_other_node
 from synthex.cli.settings import check_settings
 from synthex.core import ConfigError, InputError, UserError, nearest, trust
+from synthex.core.parent import end_with_parent, worker_killed
 
 MODULES = {
     "train": "synthex.cli.train",
@@ -210,11 +210,16 @@ def user_error(error: BaseException | None) -> UserError | None:
             return UserError(in_worker[-1])
         if isinstance(seen, UserError):
             return seen
-        if isinstance(seen, OSError) and seen.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+        if isinstance(seen, OSError) and seen.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG):
             path = seen.filename2 or seen.filename or "the output folder"
             return InputError(path, f"cannot be written ({seen.strerror})", "free some space or choose another folder")
         if isinstance(seen, InstantiationException) and isinstance(seen.__cause__, TypeError | ValueError):
             return ConfigError(" ".join(f"{seen.__cause__} (while building {_key(seen)})".split()))
+        if worker_killed(seen):
+            return UserError(
+                "a process that loads or prepares data was killed, as happens where memory runs out; with fewer of "
+                "them (data.workers, workers) call the same command again, it goes on"
+            )
         if type(seen).__name__ == "MisconfigurationException":  # Lightning's, by name: importing it takes seconds
             return ConfigError(" ".join(f"trainer: {seen}".split()))
         if isinstance(seen, HydraException | OmegaConfBaseException) and not isinstance(seen, InstantiationException):

@@ -24,7 +24,8 @@ from synthex.cli.processes import trainer_options
 from synthex.cli.settings import input_size
 from synthex.cli.tracking import track_settings
 from synthex.cli.translation import read_translator
-from synthex.core import Augmentation, ConfigError, Reader, Task, derive_seed
+from synthex.core import Augmentation, ConfigError, Reader, Task, UserError, derive_seed
+from synthex.core.parent import worker_killed
 from synthex.data import LearningDataset, SyntheticReader, collate
 from synthex.learning import (
     Company,
@@ -37,6 +38,8 @@ from synthex.learning import (
     score_batch,
     with_projector,
 )
+from synthex.learning.callbacks import StopIfNotFinite
+from synthex.nn import check_batch
 
 log = logging.getLogger(__name__)
 
@@ -65,12 +68,13 @@ def fit(
         load_network_weights(weights, network, task=task.name)
         log.info("starting from %s", weights)
     size, side = int(data.size), input_size(data)
+    name = "size" if data.get("input_size") is None else "input_size"
     if hasattr(network, "input_size") and (fitting := network.input_size(side, side)) != (side, side):
-        name = "size" if data.get("input_size") is None else "input_size"
         raise ConfigError(
             f"data.{name}={side}: this network takes multiples of {network.multiple}; "
             f"give another size, or pad with data.input_size={fitting[0]}"
         )
+    check_batch(network, int(data.batch_size), side, f"data.{name}")
     prepared: dict[str, Any] = {"normalization": data.normalization, "input_size": side}
     augment: Augmentation = instantiate(cfg.augment)
     translator = read_translator(cfg)
@@ -111,7 +115,8 @@ def fit(
         extra={"task": task.name, "config": config_hash(cfg)},
         validation_images=None if company is None else int(data.batch_size),
     )
-    callbacks = [instantiate(node) for node in cfg.callbacks.values() if node is not None]
+    # Before what writes checkpoints: weights that have gone wrong are not kept.
+    callbacks = [StopIfNotFinite(run), *(instantiate(node) for node in cfg.callbacks.values() if node is not None)]
     loggers = [instantiate(node) for node in cfg.logger.values() if node is not None]
     if company is None or company.rank.number == 0:
         track_settings(loggers, cfg)
@@ -129,6 +134,13 @@ def fit(
     except SystemExit as stop:  # how Lightning answers Ctrl-C, and SIGTERM: without an exit code
         log.info("stopped; to go on: %s", continuing(run))
         raise SystemExit(TERMINATED if stop.code is None else stop.code) from None
+    except RuntimeError as error:
+        if worker_killed(error):
+            raise UserError(
+                "a process that loads data was killed, as happens where memory runs out: fewer data.workers need "
+                f"less; to go on: {continuing(run)}"
+            ) from error
+        raise
 
 
 def on_cluster(cfg: DictConfig) -> dict[str, Any]:

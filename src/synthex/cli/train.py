@@ -7,7 +7,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from synthex.adaptation.translation import load_translator
-from synthex.cli.adaptation import build_adaptation
+from synthex.cli.adaptation import Adaptation, build_adaptation
 from synthex.cli.build import build_readers, build_task, map_paths, plain, prepare
 from synthex.cli.evaluate import score
 from synthex.cli.finished import done_in_sweep, forget_finished, keep_finished
@@ -23,7 +23,9 @@ from synthex.cli.predict import (
     write_predictions,
 )
 from synthex.cli.processes import team_of, with_devices
+from synthex.cli.run_lock import alone_in, listed
 from synthex.cli.settings import choose
+from synthex.cli.stored import read_stored
 from synthex.cli.subjects import keep_subjects, read_subjects
 from synthex.cli.terminal import quiet_libraries, track
 from synthex.cli.tracking import track_scores, tracked
@@ -68,6 +70,12 @@ def main(cfg: DictConfig) -> float | None:
     task = build_task(cfg)
     adaptation = build_adaptation(cfg)  # bad settings show before anything is made
     read_translator(cfg)  # a mistake shows before the run has a folder
+    with alone_in(run, lambda: changed_settings(run, run_config(cfg))):
+        return _train(cfg, task, adaptation, run)
+
+
+def _train(cfg: DictConfig, task: Task, adaptation: Adaptation | None, run: Path) -> float | None:
+    """Train and test in a folder that is this process's alone."""
     checkpoint = enter_run(run, cfg, task)
     forget_finished(run)
     readers = build_readers(cfg, task)
@@ -94,13 +102,12 @@ def enter_run(run: Path, cfg: DictConfig, task: Task) -> Path | None:
     """
     wanted = run_config(cfg)
     checkpoint = find_resume_checkpoint(run, task.name) if cfg.resume == "auto" else None
-    if checkpoint is not None and (run / CONFIG_FILE).exists():
-        changed = differences(plain(identity(load_config(run))), plain(identity(wanted)))
-        if changed:
-            raise ConfigError(
-                f"{run} holds a run with other settings ({', '.join(changed[:4])}{', …' if len(changed) > 4 else ''}); "
-                "choose another paths.run_dir, or resume=never to start anew in it"
-            )
+    if cfg.resume == "auto" and (changed := changed_settings(run, wanted)):
+        raise ConfigError(
+            f"{run} holds a run with other settings ({listed(changed)}); "
+            "choose another paths.run_dir, or resume=never to start anew in it"
+        )
+    if checkpoint is not None:
         log.info("going on from %s", checkpoint)
     if cfg.resume == "never":
         for path in (*(run / "checkpoints").glob("*.ckpt"), *(run / one for one in STALE)):
@@ -109,6 +116,15 @@ def enter_run(run: Path, cfg: DictConfig, task: Task) -> Path | None:
         (run / BASELINE_FILE).unlink(missing_ok=True)
     write_text(run / CONFIG_FILE, OmegaConf.to_yaml(wanted, resolve=True))
     return checkpoint
+
+
+def changed_settings(run: Path, wanted: DictConfig) -> list[str]:
+    """Settings in which the run in a folder, begun or finished, differs from the one that is wanted there."""
+    path = run / CONFIG_FILE
+    if not path.exists():
+        return []
+    stored = read_stored(path, "choose another paths.run_dir, or resume=never to start anew in it")
+    return differences(plain(identity(stored)), plain(identity(wanted)))
 
 
 def run_config(cfg: DictConfig) -> DictConfig:

@@ -22,13 +22,15 @@ from synthex.adaptation.translation import (
 from synthex.cli.build import build_readers, build_task, open_any_real, plain, prepare
 from synthex.cli.fit import on_cluster
 from synthex.cli.identity import config_hash
+from synthex.cli.run_lock import alone_in
 from synthex.cli.settings import check_integer, choose
 from synthex.cli.subjects import keep_subjects
 from synthex.cli.terminal import quiet_libraries
-from synthex.cli.train import enter_run
+from synthex.cli.train import changed_settings, enter_run, run_config
 from synthex.core import ConfigError, Reader, Task, atomic_path, derive_seed
 from synthex.data import SyntheticReader, normalize, open_export, to_log
 from synthex.learning import DataModule, silence_lightning
+from synthex.learning.callbacks import StopIfNotFinite
 from synthex.nn import PatchDiscriminator, ResNetGenerator
 
 log = logging.getLogger(__name__)
@@ -45,6 +47,12 @@ def main(cfg: DictConfig) -> None:
     run = Path(cfg.paths.output_dir)
     task = build_task(cfg)
     real = open_target(cfg)
+    with alone_in(run, lambda: changed_settings(run, run_config(cfg))):
+        _train(cfg, task, real, run)
+
+
+def _train(cfg: DictConfig, task: Task, real: Reader, run: Path) -> None:
+    """Train and export in a folder that is this process's alone."""
     checkpoint = enter_run(run, cfg, task)
     simulated = build_readers(cfg, task)["train"]
     keep_subjects(run, cfg, {"train": simulated}, resumed=checkpoint is not None)
@@ -141,7 +149,8 @@ def fit(cfg: DictConfig, task: Task, pairs: UnpairedDataset, run: Path, checkpoi
         endless=isinstance(pairs.simulated, SyntheticReader),
         seed=seed,
     )
-    callbacks = [instantiate(node) for node in cfg.callbacks.values() if node is not None]
+    made = [instantiate(node) for node in cfg.callbacks.values() if node is not None]
+    callbacks = [StopIfNotFinite(run), *made]
     loggers = [instantiate(node) for node in cfg.logger.values() if node is not None]
     trainer: pl.Trainer = instantiate(cfg.trainer, callbacks=callbacks, logger=loggers, **on_cluster(cfg))
     describe(pairs, module, trainer, run)

@@ -5,6 +5,7 @@ from synthex.nn.losses import DiceHeatmapLoss
 from synthex.nn.mirrored import MirrorAveraged
 from synthex.nn.networks import SegmentationNetwork
 from synthex.nn.pixel_discriminator import PixelDiscriminator
+from synthex.nn.probe import check_batch
 from synthex.nn.translation import PatchDiscriminator, ResNetGenerator
 from synthex.nn.transunet import TransUNet
 
@@ -16,6 +17,7 @@ __all__ = [
     "ResNetGenerator",
     "SegmentationNetwork",
     "TransUNet",
+    "check_batch",
     "read_heatmaps",
     "render_heatmaps",
 ]
