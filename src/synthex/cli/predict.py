@@ -58,7 +58,7 @@ def main(cfg: DictConfig) -> None:
         cases = cases_config(cfg, trained, read_subjects(run))
     output = Path(cfg.output).expanduser() if cfg.output else run / "predictions" / cases.name
     if cfg.mirror_averaged is not None:
-        trained = OmegaConf.merge(trained, {"mirror_averaged": bool(cfg.mirror_averaged)})
+        trained = OmegaConf.create(plain(trained) | {"mirror_averaged": bool(cfg.mirror_averaged)})
     with usable(run / CONFIG_FILE, RESTORE):
         task = build_task(trained)
         network = load_network(trained, task, weights)

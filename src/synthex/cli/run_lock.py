@@ -37,7 +37,8 @@ def alone_in(run: Path, differing: Callable[[], list[str]]) -> Iterator[None]:
         try:
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except (BlockingIOError, PermissionError):
-            raise ConfigError(_busy(run, file.seek(0) or file.read(), differing())) from None
+            file.seek(0)
+            raise ConfigError(_busy(run, file.read(1000), differing())) from None
         except OSError:  # no locks here
             yield
             return
