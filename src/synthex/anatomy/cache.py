@@ -11,12 +11,14 @@ import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xxhash
 
+from synthex.anatomy.continuation import continued
 from synthex.anatomy.resampling import resample_labels, resample_linear
 from synthex.core import Affine, Anatomy, AnatomySource, ConfigError, InputError, Volume
 from synthex.core.documents import read_json
@@ -51,17 +53,27 @@ class PreparedAnatomies:
         spacing_mm: Isotropic voxel edge: linear HU (blurred first where it gets coarser), labels of
             the largest share of each voxel.
             None keeps the native grid.
+        continued_mm: How far bodies go on beyond their scans (:func:`synthex.anatomy.continuation.continued`), mm.
 
     Raises:
-        ConfigError: A spacing that is not positive.
+        ConfigError: A spacing that is not positive, or a continuation that is negative.
     """
 
-    def __init__(self, source: AnatomySource, cache_dir: str | Path, spacing_mm: float | int | None = None) -> None:
+    def __init__(
+        self,
+        source: AnatomySource,
+        cache_dir: str | Path,
+        spacing_mm: float | int | None = None,
+        continued_mm: float | int = 0,
+    ) -> None:
         if spacing_mm is not None and not 0.05 <= spacing_mm <= 20:
             raise ConfigError(f"spacing_mm={spacing_mm} is out of range; choose 0.05 to 20 mm, or null for native")
         self.source = source
         self.cache_dir = Path(cache_dir)
+        if not 0 <= continued_mm <= 1000:
+            raise ConfigError(f"continued_mm={continued_mm} is out of range; choose 0 to 1000 mm")
         self.spacing_mm = None if spacing_mm is None else float(spacing_mm)
+        self.continued_mm = float(continued_mm)
         self._loaded: dict[str, Anatomy] = {}
         self._proven: dict[str, _State] = {}
 
@@ -71,7 +83,8 @@ class PreparedAnatomies:
 
     def fingerprint(self, subject_id: str) -> str:
         """The key of the subject's entry."""
-        parts = (VERSION, self.source.fingerprint(subject_id), self.spacing_mm)
+        parts: tuple[object, ...] = (VERSION, self.source.fingerprint(subject_id), self.spacing_mm)
+        parts += (("continued", self.continued_mm),) if self.continued_mm else ()
         return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
 
     def load(self, subject_id: str) -> Anatomy:
@@ -148,6 +161,8 @@ class PreparedAnatomies:
         ct, labels = anatomy.ct, anatomy.labels
         if self.spacing_mm is not None:
             ct, labels = resample_linear(ct, self.spacing_mm), resample_labels(labels, self.spacing_mm)
+        longer = continued(replace(anatomy, ct=ct, labels=labels), self.continued_mm)
+        ct, labels = longer.ct, longer.labels
         try:
             self.cache_dir.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(prefix=".part-", dir=self.cache_dir, ignore_cleanup_errors=True) as folder:

@@ -58,7 +58,7 @@ def build_sources(cfg: DictConfig) -> dict[str, AnatomySource]:
     """
     data = cfg.data
     cache = Path(cfg.paths.cache_dir).expanduser()
-    spacing = float(data.spacing_mm)
+    spacing, beyond = float(data.spacing_mm), float(data.get("continued_mm", 0))
     phantoms: dict[str, AnatomySource] = {
         split: instantiate(cfg.region.phantoms)(
             count=int(data.phantoms[split]),
@@ -69,12 +69,12 @@ def build_sources(cfg: DictConfig) -> dict[str, AnatomySource]:
         for split in SPLITS
     }
     if data.ct is None and data.meshes is None:
-        return {split: PreparedAnatomies(source, cache, spacing) for split, source in phantoms.items()}
+        return {split: PreparedAnatomies(source, cache, spacing, beyond) for split, source in phantoms.items()}
     source = real_source(cfg, ct=data.ct, meshes=data.meshes)
     people = sorted({base_subject(subject) for subject in source.subject_ids()})
     if len(people) < len(SPLITS):
         sides: dict[str, AnatomySource] = {"train": source}
-        sides |= {split: PreparedAnatomies(phantoms[split], cache, spacing) for split in ("val", "test")}
+        sides |= {split: PreparedAnatomies(phantoms[split], cache, spacing, beyond) for split in ("val", "test")}
     else:
         dealt = split_subjects(
             source.subject_ids(), tuple(data.fractions), seed=int(data.split_seed), group=base_subject
@@ -107,7 +107,9 @@ def real_source(cfg: DictConfig, *, ct: str | None = None, meshes: str | None = 
         source = MeshFolder(Path(meshes).expanduser(), spacing_mm=spacing)
     else:
         raise ConfigError("neither a folder of CTs nor one of meshes was given")
-    return PreparedAnatomies(source, Path(cfg.paths.cache_dir).expanduser(), spacing)
+    return PreparedAnatomies(
+        source, Path(cfg.paths.cache_dir).expanduser(), spacing, float(cfg.data.get("continued_mm", 0))
+    )
 
 
 def build_reader(
