@@ -88,6 +88,7 @@ def write_dicom_series(
     affine: np.ndarray,
     modality: str = "CT",
     series: str | None = None,
+    study: str | None = None,
     skip: tuple[int, ...] = (),
     prefix: str = "im",
 ) -> Path:
@@ -101,6 +102,7 @@ def write_dicom_series(
         if k in skip:
             continue
         data = _dataset(CTImageStorage, modality, series)
+        data.StudyInstanceUID = study or series
         data.ImagePositionPatient = [f"{x:.6f}" for x in (lps @ (0, 0, k, 1))[:3]]
         data.ImageOrientationPatient = [f"{x:.9f}" for x in (lps[:3, :2] / spacing[:2]).T.ravel()]
         data.PixelSpacing = [float(spacing[1]), float(spacing[0])]

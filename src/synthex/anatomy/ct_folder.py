@@ -1,6 +1,7 @@
 """Subjects from a folder of CTs, with labels and landmarks where there are any."""
 
 import hashlib
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,7 +18,9 @@ from synthex.anatomy.io.names import HIP_GROUPS, SYNTHEX_HIP, NamesOption, choos
 from synthex.anatomy.landmark_names import check_landmark_names
 from synthex.core import Affine, Anatomy, ConfigError, InputError, UserError, Volume
 
-VERSION = 4
+log = logging.getLogger(__name__)
+
+VERSION = 5
 """Part of every fingerprint: raise it when the same files would give other arrays."""
 
 SIX_BONES = frozenset(SYNTHEX_HIP)
@@ -66,6 +69,8 @@ class CtFolder:
         keep_names: Use folder or file names as subject ids. By default they are ``ct-01``, ``ct-02``, … in
             sorted order, because names of DICOM exports often identify the patient.
         find_landmarks: Find hip landmarks automatically where there is no landmark file but all six bones.
+        series: Number of the series to read where a subject's DICOM files hold several, from 1; the error about
+            them lists them.
 
     Raises:
         InputError: No CT found, or the folder is ambiguous.
@@ -79,9 +84,13 @@ class CtFolder:
         label_names: NamesOption = None,
         keep_names: bool = False,
         find_landmarks: bool = True,
+        series: int | None = None,
     ) -> None:
+        if series is not None and (isinstance(series, bool) or series < 1):
+            raise ConfigError(f"series={series}: give the number of a series, from 1, or null")
         self.root = Path(root)
         self.structures, self.label_names, self.find_landmarks = structures, label_names, find_landmarks
+        self.series = series
         choose_groups(structures)
         subjects = find_subjects(self.root)
         width = max(2, len(str(len(subjects))))
@@ -123,7 +132,7 @@ class CtFolder:
             InputError: A file of the subject cannot be used.
         """
         files = self.files(subject_id)
-        ct = read_ct(files.ct)
+        ct = read_ct(files.ct, self.series)
         if files.labels is None:
             empty = Volume(np.zeros(ct.shape, dtype=np.uint8), ct.world_from_ijk)
             labels = LabelMap(empty, {}, "")
@@ -137,6 +146,7 @@ class CtFolder:
         """Hash of paths, sizes and times of the subject's files, the options and the code version."""
         files = self.files(subject_id)
         parts: list[Any] = [VERSION, subject_id, str(self.structures), str(self.label_names), self.find_landmarks]
+        parts.append(self.series)
         yaml_files = [Path(o) for o in (self.structures, self.label_names) if isinstance(o, (str, Path))]
         for file in (*files.all_files(), *(path for path in yaml_files if path.is_file())):
             try:
@@ -158,9 +168,12 @@ class CtFolder:
             InputError: The first bad file, and how many further subjects are bad.
         """
         errors: list[InputError] = []
-        for files in self._files.values() if subject_id is None else [self.files(subject_id)]:
+        for name in self._files if subject_id is None else (subject_id,):
+            files = self.files(name)
             try:
-                grid = read_ct_grid(files.ct)
+                grid = read_ct_grid(files.ct, self.series)
+                for note in grid.notes:
+                    log.warning("%s: %s", name, note)
                 if files.labels is not None:
                     check_labels(files.labels, grid, self._names(files))
                 if files.landmarks is not None:

@@ -98,7 +98,12 @@ def real_source(cfg: DictConfig, *, ct: str | None = None, meshes: str | None = 
     spacing = float(cfg.data.spacing_mm)
     source: AnatomySource
     if ct is not None:
-        folder = CtFolder(Path(ct).expanduser(), label_names=cfg.data.label_names, structures=cfg.region.structures)
+        folder = CtFolder(
+            Path(ct).expanduser(),
+            label_names=cfg.data.label_names,
+            structures=cfg.region.structures,
+            series=cfg.data.get("series"),
+        )
         folder.check()
         source = folder
     elif meshes is not None:

@@ -34,7 +34,7 @@ class Finding:
     note: str = ""
 
 
-def inspect(path: Path, output: Path, label_names: str | Path | None = None) -> str:
+def inspect(path: Path, output: Path, label_names: str | Path | None = None, series: int | None = None) -> str:
     """Read ``path`` as training would, say what was understood, and draw it.
 
     Args:
@@ -42,6 +42,7 @@ def inspect(path: Path, output: Path, label_names: str | Path | None = None) -> 
             and the first that can be read is shown in full.
         output: PNG to write: three slices and a frontal DRR, with structures and landmarks.
         label_names: Numbering of the label ids, as ``CtFolder`` takes it.
+        series: Number of the DICOM series, as ``CtFolder`` takes it.
 
     Returns:
         Tables as text.
@@ -49,7 +50,7 @@ def inspect(path: Path, output: Path, label_names: str | Path | None = None) -> 
     Raises:
         InputError: No subject can be read, or the picture cannot be written.
     """
-    source = CtFolder(path, structures="all", label_names=label_names)
+    source = CtFolder(path, structures="all", label_names=label_names, series=series)
     problems: dict[str, InputError] = {}
     finding = None
     for subject_id in source.subject_ids():
@@ -61,7 +62,7 @@ def inspect(path: Path, output: Path, label_names: str | Path | None = None) -> 
     if finding is None:
         raise next(iter(problems.values()))
     parts = [_overview(source, problems)] if len(source.subject_ids()) > 1 else []
-    parts += [_image_table(finding), _structure_table(finding), _landmark_table(finding)]
+    parts += [_image_table(finding, series), _structure_table(finding), _landmark_table(finding)]
     draw_anatomy(finding.anatomy, output, focus(finding.anatomy))
     return "\n".join(part for part in parts if part)
 
@@ -110,7 +111,7 @@ def _overview(source: CtFolder, problems: Mapping[str, InputError]) -> str:
             if subject_id in problems:
                 raise problems[subject_id]
             source.check(subject_id)
-            grid = read_ct_grid(files.ct)
+            grid = read_ct_grid(files.ct, source.series)
             state = " x ".join(map(str, grid.shape))
         except InputError as error:
             state = f"BAD: {error.path.name}: {error.problem}; {error.remedy}"
@@ -122,10 +123,10 @@ def _name(path: Path | None) -> str:
     return "none" if path is None else path.name
 
 
-def _image_table(finding: Finding) -> str:
+def _image_table(finding: Finding, series: int | None) -> str:
     files, anatomy = finding.reading.files, finding.reading.anatomy
     ct = anatomy.ct
-    stored = read_ct_grid(files.ct)
+    stored = read_ct_grid(files.ct, series)
     # Every third voxel is plenty for percentiles, and quick on a large CT.
     levels = np.percentile(ct.data[::3, ::3, ::3], (0.5, 5, 50, 95, 99.5))
     matrix = ct.world_from_ijk.linear / ct.spacing_mm
@@ -138,6 +139,7 @@ def _image_table(finding: Finding) -> str:
         ("stored as", f"{axis_codes(stored.world_from_ijk)}, read as RAS, {tilt:.1f} degrees oblique"),
         ("HU", f"{int(ct.data.min())} to {int(ct.data.max())}"),
         ("HU at 0.5, 5, 50, 95, 99.5 %", ", ".join(f"{level:.0f}" for level in levels)),
+        *(("note", note) for note in stored.notes),
         ("labels", _name(files.labels)),
         ("label names", finding.reading.numbering or "none"),
         *(("label check", check) for check in finding.reading.label_checks),

@@ -24,5 +24,5 @@ def main(cfg: DictConfig) -> None:
     elif is_tool_folder(path):
         console.print(inspect_tool_folders(path, output))
     else:
-        console.print(inspect(path, output, label_names=cfg.label_names))
+        console.print(inspect(path, output, label_names=cfg.label_names, series=cfg.series))
     console.print(f"picture: {output}")

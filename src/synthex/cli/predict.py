@@ -137,6 +137,8 @@ def cases_config(
     if kind in ("ct", "meshes") and data["kind"] != "synthetic":
         raise ConfigError(f"{kind}= needs a run trained with data=synthetic, which says how views are simulated")
     count = cfg.cases if cfg.cases is not None else data.get("cases", {}).get("test")
+    if kind == "ct" and (data.get("series") or cfg.get("series")):
+        data["series"] = cfg.get("series")
     if kind == "ct" and cfg.label_names is not None:
         data["label_names"] = cfg.label_names
     for name in LOADING:

@@ -6,7 +6,7 @@ the pixels' layout and geometry and the codes of modalities that the standard li
 """
 
 from synthex.dicom.files import DicomFile, is_dicom, open_dicom
-from synthex.dicom.header import functional, holds_image, integer, modality, number, numbers, what_it_is, word
+from synthex.dicom.header import functional, holds_image, integer, modality, number, numbers, sequence, what_it_is, word
 from synthex.dicom.pixels import Layout, StoredFrame, pixel_layout, stored_frames
 from synthex.dicom.tables import LookupTable, lookup_table
 
@@ -25,6 +25,7 @@ __all__ = [
     "numbers",
     "open_dicom",
     "pixel_layout",
+    "sequence",
     "stored_frames",
     "what_it_is",
     "word",

@@ -276,7 +276,7 @@ def test_incomplete_and_mixed_dicom_folders_are_refused(tmp_path: Path) -> None:
     _refused(write_dicom_series(tmp_path / "gap", stored, affine, skip=(3, 4)), "2 slices are missing")
     _refused(write_dicom_series(tmp_path / "mr", stored, affine, modality="MR"), "MR, not CT")
     mixed = write_dicom_series(tmp_path / "mixed", stored, affine)
-    _refused(write_dicom_series(mixed, stored, affine, prefix="other"), "2 series are mixed")
+    _refused(write_dicom_series(mixed, stored, affine, prefix="other"), "2 CT series", "data.series=1 to 2")
     double = write_dicom_series(tmp_path / "double", stored, affine, series="1.2.9")
     _refused(write_dicom_series(double, stored, affine, series="1.2.9", prefix="again"), "two slices at one position")
     tilted = affine.copy()

@@ -6,9 +6,10 @@ import numpy as np
 
 from synthex.anatomy.io.dicom import read_dicom
 from synthex.anatomy.io.grid import RawVolume, to_ras
-from synthex.anatomy.io.images import is_dicom, read_raw, require_readable, volume_suffix
+from synthex.anatomy.io.images import read_raw, require_readable, volume_suffix
 from synthex.core import InputError, Volume
 from synthex.core.arrays import HuArray, VoxelArray
+from synthex.dicom import is_dicom
 
 HU_MIN, HU_MAX = -1024, 32767
 """Values kept: below the air of a 12-bit scanner lies only padding; above, what int16 holds (metal reaches 30000)."""
@@ -21,11 +22,15 @@ and stored values without the rescale intercept have nothing at or below -100.
 """
 
 
-def read_ct(path: str | Path) -> Volume:
-    """Read a CT from NIfTI, NRRD, MetaImage, a DICOM series folder or an enhanced DICOM file.
+def read_ct(path: str | Path, series: int | None = None) -> Volume:
+    """Read a CT from NIfTI, NRRD, MetaImage, a folder of DICOM files or an enhanced DICOM file.
 
     Axes are reordered and flipped to the closest RAS orientation; an oblique rotation stays in the
     affine. Padding below -1024 HU becomes -1024.
+
+    Args:
+        path: File or folder.
+        series: Number of the DICOM series where a folder holds several, from 1.
 
     Returns:
         int16 HU, indexed [right, anterior, superior]; a voxel's centre is at its integer index.
@@ -33,26 +38,30 @@ def read_ct(path: str | Path) -> Volume:
     Raises:
         InputError: The file cannot be used; the message names it, the problem and the remedy.
     """
-    raw = read_any(Path(path), hu=True)
+    raw = read_any(Path(path), hu=True, series=series)
     assert raw.data is not None  # read in full
     data, affine = to_ras(_hounsfield(Path(path), raw.data), raw.world_from_ijk)
     return Volume(np.ascontiguousarray(data), affine)
 
 
-def read_ct_grid(path: str | Path) -> RawVolume:
+def read_ct_grid(path: str | Path, series: int | None = None) -> RawVolume:
     """Shape and affine of a CT in the file's own voxel order, from headers and file sizes alone.
+
+    Args:
+        path: File or folder.
+        series: As in :func:`read_ct`.
 
     Raises:
         InputError: As :func:`read_ct`, for all that shows without reading voxels.
     """
-    return read_any(Path(path), header_only=True, hu=True)
+    return read_any(Path(path), header_only=True, hu=True, series=series)
 
 
-def read_any(path: Path, header_only: bool = False, hu: bool = False) -> RawVolume:
-    """Read a volume file or DICOM by content; ``hu`` as for :func:`read_raw`."""
+def read_any(path: Path, header_only: bool = False, hu: bool = False, series: int | None = None) -> RawVolume:
+    """Read a volume file or DICOM by content; ``hu`` as for :func:`read_raw`, ``series`` as for :func:`read_ct`."""
     require_readable(path)
     if path.is_dir() or (volume_suffix(path) is None and is_dicom(path)):
-        return read_dicom(path, header_only)
+        return read_dicom(path, header_only, series)
     return read_raw(path, header_only, hu)
 
 

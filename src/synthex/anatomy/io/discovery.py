@@ -10,18 +10,22 @@
 3. A folder with several CTs is several subjects: ``<name>.nii.gz`` with ``<name>_labels.nii.gz`` (or
    any other label ending, or the mask folder ``<name>_segmentations``), ``<name>.mrk.json``,
    ``<name>.fcsv``, ``<name>.csv``, with or without ``_landmarks``; ``labels.yaml`` holds for all.
-4. A folder without volume files but with DICOM files is one subject; so is one whose only DICOM files
-   lie in one folder below it.
-5. Any other folder is searched one level down: each folder in it must be a subject by rules 2 to 4.
+4. A folder without volume files but with DICOM files of one study or patient, in it or at any depth below it, is
+   one subject; of several series one is chosen (:mod:`synthex.anatomy.io.dicom_series`). Folders side by side
+   in the searched one are subjects of their own if their studies differ, whoever the patient is.
+5. Any other folder is searched one level down: each folder in it must be a subject by rules 2 to 4, or hold the
+   DICOM files of several patients, each in a folder of its own.
 """
 
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from synthex.anatomy.io.dicom_series import MAX_LEVELS
 from synthex.anatomy.io.headers import detached_voxels
-from synthex.anatomy.io.images import is_dicom, require_readable, volume_stem, volume_suffix
+from synthex.anatomy.io.images import require_readable, volume_stem, volume_suffix
 from synthex.core import InputError
+from synthex.dicom import is_dicom, open_dicom, word
 
 LAYOUT = "put ct.nii.gz (or a DICOM series) with labels.nii.gz and landmarks.csv into one folder per subject"
 _LABEL_STEM = re.compile(r"(?:^|[_\-.])(labels?|segmentations?|seg|mask)$", re.IGNORECASE)
@@ -49,11 +53,11 @@ class SubjectFiles:
     label_names: Path | None = None
 
     def all_files(self) -> list[Path]:
-        """Every file the subject is read from, folders expanded one level."""
+        """Every file the subject is read from, and all files of its folders."""
         files: list[Path] = []
         for entry in (self.ct, self.labels, self.landmarks, self.label_names):
             if entry is not None:
-                files.extend(sorted(p for p in entry.iterdir() if p.is_file()) if entry.is_dir() else [entry])
+                files.extend(sorted(p for p in entry.rglob("*") if p.is_file()) if entry.is_dir() else [entry])
         files.extend(raw for file in tuple(files) for raw in _detached_voxels(file))
         return files
 
@@ -71,23 +75,27 @@ def find_subjects(root: str | Path) -> list[SubjectFiles]:
     require_readable(root)
     if root.is_file():
         return [_with_siblings(root, [root])]
-    found = _subjects_here(root)
-    if found:
-        return found
-    folders = _folders(root)
-    subjects = [subject for folder in folders for subject in _subjects_here(folder)]
-    silent = [folder for folder in folders if not _subjects_here(folder)]
-    if not subjects:
-        dicom = _only_dicom_below(root)
-        if dicom is None:
+    found = _subjects_here(root, searched=True)
+    if not found:
+        below = {folder: _subjects_below(folder) for folder in _folders(root)}
+        found = [subject for subjects in below.values() for subject in subjects]
+        silent = [folder for folder, subjects in below.items() if not subjects]
+        if not found:
             raise InputError(root, "no CT found", LAYOUT)
-        return [SubjectFiles(root.name, dicom, None, _landmarks(root), _label_names(root))]
-    if silent:
-        raise InputError(silent[0], "no CT found in this folder", f"move it elsewhere, or {LAYOUT}")
-    return sorted(subjects, key=lambda subject: subject.name)
+        if silent:
+            raise InputError(silent[0], "no CT found in this folder", f"move it elsewhere, or {LAYOUT}")
+    return sorted(found, key=lambda subject: subject.name)
 
 
-def _subjects_here(folder: Path) -> list[SubjectFiles]:
+def _subjects_below(folder: Path, level: int = 0) -> list[SubjectFiles]:
+    """Rules 2 to 4 for one folder, or for the folders in it where it holds DICOM files of several patients."""
+    found = _subjects_here(folder)
+    if found or level == MAX_LEVELS or not _dicom_folders(folder):
+        return found
+    return [subject for child in _folders(folder) for subject in _subjects_below(child, level + 1)]
+
+
+def _subjects_here(folder: Path, searched: bool = False) -> list[SubjectFiles]:
     """Rules 2 to 4 for one folder; empty where it holds no CT."""
     require_readable(folder)
     volumes = [entry for entry in _files(folder) if volume_suffix(entry)]
@@ -99,8 +107,10 @@ def _subjects_here(folder: Path) -> list[SubjectFiles]:
         return [_with_siblings(ct, cts) for ct in cts]
     if named or cts:
         return [_one_subject(folder, (named or cts)[0])]
-    dicom = folder if any(is_dicom(entry) for entry in _files(folder)) else _only_dicom_below(folder)
-    return [_one_subject(folder, dicom)] if dicom is not None else []
+    dicom = _dicom_folders(folder)
+    if not dicom or (len(dicom) > 1 and folder not in dicom and not _of_one(folder, dicom, searched)):
+        return []
+    return [_one_subject(folder, dicom[0] if len(dicom) == 1 else folder)]
 
 
 def _one_subject(folder: Path, ct: Path) -> SubjectFiles:
@@ -158,12 +168,24 @@ def _label_names(folder: Path) -> Path | None:
     return next((folder / name for name in _NAME_FILES if (folder / name).is_file()), None)
 
 
-def _only_dicom_below(folder: Path) -> Path | None:
-    """The one folder, at most two levels down, that holds DICOM files."""
+def _dicom_folders(folder: Path, level: int = 0) -> list[Path]:
+    """The folder and those at any depth below it that hold DICOM files."""
+    here = [folder] if any(is_dicom(file) for file in _files(folder)[:50]) else []
+    if level == MAX_LEVELS:
+        return here
     below = [child for child in _folders(folder) if child.name.lower() not in _MASK_FOLDERS]
-    below += [grandchild for child in below for grandchild in _folders(child)]
-    found = [entry for entry in below if any(is_dicom(file) for file in _files(entry)[:50])]
-    return found[0] if len(found) == 1 else None
+    return here + [entry for child in below for entry in _dicom_folders(child, level + 1)]
+
+
+def _of_one(root: Path, folders: list[Path], searched: bool) -> bool:
+    """Whether the DICOM files of all folders, of each the first, are of one study or, deeper down, of one patient."""
+    first = [open_dicom(next(file for file in _files(folder) if is_dicom(file))) for folder in folders]
+    if len({word(file, "StudyInstanceUID") for file in first}) == 1:
+        return True
+    if searched and len({folder.relative_to(root).parts[0] for folder in folders}) > 1:
+        return False
+    patients = {word(file, "PatientID") for file in first}  # compared and forgotten
+    return len(patients) == 1 and "" not in patients
 
 
 def _files(folder: Path) -> list[Path]:
@@ -173,7 +195,8 @@ def _files(folder: Path) -> list[Path]:
 
 def _folders(folder: Path) -> list[Path]:
     require_readable(folder)
-    return [entry for entry in sorted(folder.iterdir()) if entry.is_dir() and not entry.name.startswith(".")]
+    links = (entry for entry in sorted(folder.iterdir()) if not entry.name.startswith("."))
+    return [entry for entry in links if entry.is_dir()]
 
 
 def _detached_voxels(header: Path) -> list[Path]:

@@ -31,11 +31,13 @@ class RawVolume:
         data: Voxels [i, j, k] of the file's own dtype, or None where only the header was read.
         shape: Voxels along i, j, k.
         world_from_ijk: RAS mm.
+        notes: What a person should know of the reading: objects that were passed over, a tilted gantry.
     """
 
     data: VoxelArray | None
     shape: tuple[int, int, int]
     world_from_ijk: Affine
+    notes: tuple[str, ...] = ()
 
 
 def checked_affine(path: Path, matrix: Matrix4) -> Affine:

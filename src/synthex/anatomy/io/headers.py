@@ -206,6 +206,8 @@ def _check_nrrd(path: Path, fields: dict[str, str]) -> None:
         raise InputError(
             path, "no orientation: no 'space' in the header, so left and right are unknown", "export it again"
         )
+    if "space origin" in fields:
+        _check_origin(path, fields["space origin"])
 
 
 def _check_metaimage(path: Path, fields: dict[str, str]) -> None:
@@ -231,6 +233,18 @@ def _check_metaimage(path: Path, fields: dict[str, str]) -> None:
             "no orientation: no 'TransformMatrix' in the header, so left and right are unknown",
             "export it again",
         )
+    if fields["ndims"] != "2":
+        _check_origin(path, next((fields[key] for key in ("offset", "position", "origin") if key in fields), ""))
+
+
+def _check_origin(path: Path, origin: str) -> None:
+    """Refuse a missing or damaged place of the first voxel, for which ITK takes 0 without a word."""
+    try:
+        place = [float(part) for part in origin.replace("(", " ").replace(")", " ").replace(",", " ").split()]
+    except ValueError:
+        place = []
+    if len(place) < 3 or not all(map(math.isfinite, place)):
+        raise InputError(path, "no origin: the header does not say where its first voxel lies", "export it again")
 
 
 def _fields(path: Path, nrrd: bool) -> tuple[dict[str, str], int]:

@@ -27,17 +27,6 @@ def volume_stem(path: Path) -> str:
     return path.name[: len(path.name) - len(volume_suffix(path) or "")]
 
 
-def is_dicom(path: Path) -> bool:
-    """Whether a file has the DICOM preamble (part 10 file) and is no ``DICOMDIR``, an index without pixels."""
-    if path.name.upper() == "DICOMDIR":
-        return False
-    try:
-        with path.open("rb") as file:
-            return file.read(132)[128:] == b"DICM"
-    except OSError:
-        return False
-
-
 def require_readable(path: Path) -> None:
     """Refuse what does not exist, may not be read, or is empty.
 
