@@ -79,7 +79,7 @@ def ct_series(path: Path) -> tuple[list[Series], tuple[str, ...]]:
     if volumes and len(volumes) < len(series):
         others["series of one slice"] += len(series) - len(volumes)
         series = volumes
-    notes = ()
+    notes: tuple[str, ...] = ()
     if others:
         listed = ", ".join(f"{count} x {kind}" for kind, count in sorted(others.items()))
         notes = (f"passed over beside the slices: {listed}",)
@@ -114,7 +114,8 @@ def chosen_series(path: Path, series: list[Series], number: int | None) -> Serie
 
 def _dicom_files(folder: Path, level: int = 0) -> Iterator[Path]:
     """DICOM files below a folder by path; what pretends to be one comes along, for opening it says what is wrong."""
-    files, folders = [], []
+    files: list[Path] = []
+    folders: list[Path] = []
     for entry in sorted(folder.iterdir()):
         if not entry.name.startswith("."):
             (folders if entry.is_dir() else files).append(entry)
