@@ -12,8 +12,9 @@ from generators.ct_subjects import write_ct_folder, write_ct_subject
 from generators.meshes import write_toy_pelvis
 
 from synthex.anatomy.variants import base_subject
-from synthex.cli.build import build_readers, build_sources, build_task
+from synthex.cli.build import build_readers, build_task
 from synthex.cli.compose import compose
+from synthex.cli.sources import build_sources
 
 ON_DISK = (
     "data=on_disk",

@@ -13,8 +13,8 @@ _VERSION = 1
 
 
 def base_subject(subject_id: str) -> str:
-    """The subject of whom ``subject_id`` is a variant; splits are by this, or variants would leak."""
-    return subject_id.rsplit(SEPARATOR, 1)[0]
+    """The person of whom ``subject_id`` is a painting or variant; splits are by this, or they would leak."""
+    return subject_id.split(SEPARATOR, 1)[0]
 
 
 class VariedAnatomies:

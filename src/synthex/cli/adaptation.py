@@ -9,7 +9,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from synthex.adaptation.alignment import Alignment, AlignmentModule, PairedDataset, TwoEncoderModule, Unlabelled
-from synthex.cli.build import plain
+from synthex.cli.compose import plain
 from synthex.core import ConfigError, Reader
 from synthex.data import LearningDataset, open_export
 

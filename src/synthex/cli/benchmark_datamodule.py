@@ -19,8 +19,10 @@ from synthex.cli.benchmark_memory import Memory, available, memory_of
 from synthex.cli.benchmark_stages import STAGES, stages_in_worker
 from synthex.cli.benchmark_table import machine, print_rows, write_rows
 from synthex.cli.benchmark_volumes import MappedVolumes
-from synthex.cli.build import build_reader, build_sources, build_task, plain, prepare
+from synthex.cli.build import build_reader, build_task, prepare
+from synthex.cli.compose import plain
 from synthex.cli.settings import input_size
+from synthex.cli.sources import build_sources
 from synthex.cli.terminal import console, quiet_libraries, track
 from synthex.core import ConfigError, Task
 from synthex.data import LearningDataset, SyntheticReader, collate

@@ -20,7 +20,7 @@ from synthex.cli.benchmark_memory import available, memory_of, peak_mib, reset_p
 from synthex.cli.benchmark_peers import EXTRA, Shot, choose_peers, load_peer, prepare_peer
 from synthex.cli.benchmark_scene import BenchmarkScene, make_scene
 from synthex.cli.benchmark_table import machine, print_rows, write_rows
-from synthex.cli.build import plain
+from synthex.cli.compose import plain
 from synthex.cli.terminal import console, quiet_libraries, track
 from synthex.core import Camera, ConfigError, Volume
 from synthex.core.arrays import Image

@@ -1,7 +1,7 @@
 """From a composed config to objects: the one place where ``_target_`` becomes an instance."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,23 +9,15 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from synthex.anatomy.cache import PreparedAnatomies
-from synthex.anatomy.ct_folder import CtFolder
-from synthex.anatomy.variants import ShapeVariation, VariedAnatomies, base_subject
+from synthex.anatomy.variants import base_subject
+from synthex.cli.compose import plain
+from synthex.cli.sources import build_sources
 from synthex.cli.terminal import progress
 from synthex.core import AnatomySource, ConfigError, Reader, Task, derive_rng
-from synthex.data import SPLITS, SomeCases, Subset, SyntheticReader, open_export, split_subjects
-
-PHANTOM_FIRST = {"train": 0, "val": 100_000, "test": 200_000}
-"""First phantom of each split, far apart: a subject is on one side whatever the counts."""
-
+from synthex.data import SPLITS, Mix, SomeCases, Subset, SyntheticReader, open_export
 
 MAX_PREPARING = 4
 """Processes that prepare volumes; each holds one subject at native resolution in memory."""
-
-
-def plain(cfg: Any) -> Any:
-    """A config node as plain resolved Python values."""
-    return OmegaConf.to_container(cfg, resolve=True) if OmegaConf.is_config(cfg) else cfg
 
 
 def map_paths(node: Any, change: Callable[[Path], str]) -> Any:
@@ -46,75 +38,6 @@ def build_task(cfg: DictConfig) -> Task:
     if not isinstance(task, Task):
         raise ConfigError(f"task._target_ made a {type(task).__name__}, not a Task")
     return task
-
-
-def build_sources(cfg: DictConfig) -> dict[str, AnatomySource]:
-    """The subjects of train, val and test, prepared on disk.
-
-    CTs and mesh folders (``data.ct``, ``data.meshes``) are split by subject when there are at least
-    three; with fewer, all of them train, and phantoms that no training ever sees validate and test, so
-    that no subject is on two sides. Without either, phantoms do everything. Training subjects from CTs
-    and meshes get ``data.variants`` shape variants each.
-    """
-    data = cfg.data
-    cache = Path(cfg.paths.cache_dir).expanduser()
-    spacing, beyond = float(data.spacing_mm), float(data.get("continued_mm", 0))
-    phantoms: dict[str, AnatomySource] = {
-        split: instantiate(cfg.region.phantoms)(
-            count=int(data.phantoms[split]),
-            seed=int(data.phantoms.seed),
-            spacing_mm=spacing,
-            first=PHANTOM_FIRST[split],
-        )
-        for split in SPLITS
-    }
-    if data.ct is None and data.meshes is None:
-        return {split: PreparedAnatomies(source, cache, spacing, beyond) for split, source in phantoms.items()}
-    source = real_source(cfg, ct=data.ct, meshes=data.meshes)
-    people = sorted({base_subject(subject) for subject in source.subject_ids()})
-    if len(people) < len(SPLITS):
-        sides: dict[str, AnatomySource] = {"train": source}
-        sides |= {split: PreparedAnatomies(phantoms[split], cache, spacing, beyond) for split in ("val", "test")}
-    else:
-        dealt = split_subjects(
-            source.subject_ids(), tuple(data.fractions), seed=int(data.split_seed), group=base_subject
-        )
-        sides = {split: Subset(source, ids) for split, ids in dealt.items()}
-    if int(data.variants) > 1:
-        varied = VariedAnatomies(
-            sides["train"],
-            variants=int(data.variants),
-            settings=ShapeVariation(**plain(data.variation)),
-            seed=int(cfg.seed),
-        )
-        sides["train"] = PreparedAnatomies(varied, cache, spacing)
-    return sides
-
-
-def real_source(cfg: DictConfig, *, ct: str | None = None, meshes: str | None = None) -> AnatomySource:
-    """All subjects of a folder of CTs or of meshes, checked and prepared on disk."""
-    if ct is not None and meshes is not None:
-        raise ConfigError("data.ct and data.meshes are both set; give one of them")
-    spacing = float(cfg.data.spacing_mm)
-    source: AnatomySource
-    if ct is not None:
-        folder = CtFolder(
-            Path(ct).expanduser(),
-            label_names=cfg.data.label_names,
-            structures=cfg.region.structures,
-            series=cfg.data.get("series"),
-        )
-        folder.check()
-        source = folder
-    elif meshes is not None:
-        from synthex.anatomy.meshes import MeshFolder
-
-        source = MeshFolder(Path(meshes).expanduser(), spacing_mm=spacing)
-    else:
-        raise ConfigError("neither a folder of CTs nor one of meshes was given")
-    return PreparedAnatomies(
-        source, Path(cfg.paths.cache_dir).expanduser(), spacing, float(cfg.data.get("continued_mm", 0))
-    )
 
 
 def build_reader(
@@ -271,13 +194,26 @@ def prepare(reader: SyntheticReader) -> SyntheticReader:
 
     Instant the second time.
     """
-    source = reader.anatomies
-    base = source.source if isinstance(source, Subset) else source
-    if isinstance(base, PreparedAnatomies):
-        with progress() as bar:
-            task = bar.add_task(f"preparing {reader.split} subjects", total=len(base.subject_ids()))
-            workers = min(MAX_PREPARING, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
-            base.prepare(progress=lambda done, total, name: bar.update(task, completed=done), workers=workers)
-    for subject in source.subject_ids():
+    prepared = list(_prepared(reader.anatomies))
+    with progress() as bar:
+        subjects = sum(len(source.subject_ids()) for source in prepared)
+        task = bar.add_task(f"preparing {reader.split} subjects", total=subjects)
+        workers = min(MAX_PREPARING, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
+        before = 0
+        for source in prepared:
+            source.prepare(progress=lambda done, *_, to=before: bar.update(task, completed=to + done), workers=workers)
+            before += len(source.subject_ids())
+    for subject in reader.anatomies.subject_ids():
         reader.subject(subject)
     return reader
+
+
+def _prepared(source: AnatomySource) -> Iterator[PreparedAnatomies]:
+    """The caches in a composition of sources."""
+    if isinstance(source, PreparedAnatomies):
+        yield source
+    elif isinstance(source, Subset):
+        yield from _prepared(source.source)
+    elif isinstance(source, Mix):
+        for part in source.sources.values():
+            yield from _prepared(part)

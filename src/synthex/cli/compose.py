@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
@@ -146,3 +147,8 @@ def _flatten(node: object, prefix: str = "") -> list[str]:
         path = f"{prefix}{name}"
         keys += [path, *_flatten(value, f"{path}.")]
     return keys
+
+
+def plain(cfg: Any) -> Any:
+    """A config node as plain resolved Python values."""
+    return OmegaConf.to_container(cfg, resolve=True) if OmegaConf.is_config(cfg) else cfg

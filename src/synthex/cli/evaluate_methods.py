@@ -5,7 +5,8 @@ from pathlib import Path
 from omegaconf import DictConfig
 from rich.table import Table
 
-from synthex.cli.build import build_task, open_checked, open_real, plain
+from synthex.cli.build import build_task, open_checked, open_real
+from synthex.cli.compose import plain
 from synthex.cli.gate import with_gate
 from synthex.cli.predict import open_cases
 from synthex.cli.sets import baselines_of, folders_of, has_cases, origin, pool_folders, read_cases, task_of_set

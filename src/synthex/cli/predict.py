@@ -13,19 +13,18 @@ from torch.utils.data import DataLoader
 
 from synthex.cli.build import (
     build_reader,
-    build_sources,
     build_task,
     described_real,
     open_checked,
     open_on_disk,
     open_real,
     open_real_split,
-    plain,
     prepare,
-    real_source,
 )
+from synthex.cli.compose import plain
 from synthex.cli.identity import config_hash
 from synthex.cli.settings import choose, input_size
+from synthex.cli.sources import PEOPLE, build_sources, real_source
 from synthex.cli.stored import check_values, read_stored, usable
 from synthex.cli.subjects import check_subjects, fingerprints, read_subjects
 from synthex.cli.terminal import console, quiet_libraries, track
@@ -145,7 +144,7 @@ def cases_config(
         data.pop(name, None)
     unused = SPLITS if kind in ("on_disk", "real") else tuple(split for split in SPLITS if split != cfg.split)
     if kind != "split" and data["kind"] == "synthetic":
-        data["ct"] = data["meshes"] = None
+        data |= dict.fromkeys((*PEOPLE, "mix", "mix_eval"))
     if kind in ("meshes", "on_disk", "real") and "label_names" in data:
         data["label_names"] = None
     for name in unused if data["kind"] == "on_disk" else ():
@@ -170,7 +169,7 @@ def open_cases(cases: DictConfig, task: Task, cache_dir: str) -> Reader:
     """The reader that :func:`cases_config` describes; prepared volumes are kept in ``cache_dir``.
 
     Raises:
-        ConfigError: The split's CTs or meshes are not those of the training.
+        ConfigError: The split's CTs, meshes or label maps are not those of the training.
     """
     count = None if cases.count is None else int(cases.count)
     cfg = OmegaConf.create(plain(cases.config) | {"paths": {"cache_dir": cache_dir}})

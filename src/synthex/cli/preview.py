@@ -8,9 +8,10 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from synthex.adaptation.translation import TranslatedFirst
-from synthex.cli.build import build_reader, build_sources, build_task
+from synthex.cli.build import build_reader, build_task
 from synthex.cli.preview_grid import preview_grid
 from synthex.cli.settings import choose
+from synthex.cli.sources import build_sources
 from synthex.cli.terminal import console, quiet_libraries, track
 from synthex.cli.translation import read_translator
 from synthex.core import Augmentation, ConfigError, Sample, atomic_path, derive_rng

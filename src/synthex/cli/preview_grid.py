@@ -12,8 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from scipy.ndimage import convolve
 
 from synthex.cli.benchmark_table import print_rows
-from synthex.cli.build import plain
-from synthex.cli.compose import compose, options
+from synthex.cli.compose import compose, options, plain
 from synthex.cli.terminal import console, track
 from synthex.core import Camera, ConfigError, Rendering, Scene, Simulator, atomic_path, derive_rng, nearest
 from synthex.core.arrays import Image

@@ -6,8 +6,8 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from synthex.cli.build import build_task, plain
-from synthex.cli.compose import compose, options
+from synthex.cli.build import build_task
+from synthex.cli.compose import compose, options, plain
 from synthex.cli.predict import BASELINE_FOLDER, CASES_FILE
 from synthex.cli.stored import check_values, read_stored, usable
 from synthex.cli.terminal import console

@@ -8,9 +8,11 @@ from typing import Any
 from omegaconf import DictConfig
 from torch.utils.data import DataLoader, Dataset
 
-from synthex.cli.build import build_reader, build_sources, build_task, map_paths, plain, prepare
+from synthex.cli.build import build_reader, build_task, map_paths, prepare
+from synthex.cli.compose import plain
 from synthex.cli.predict import LOADING, MAKE_CASES
 from synthex.cli.settings import choose
+from synthex.cli.sources import PEOPLE, build_sources
 from synthex.cli.subjects import fingerprints, from_files
 from synthex.cli.terminal import console, quiet_libraries, track
 from synthex.core import (
@@ -130,9 +132,9 @@ def write_export(
 def request(cfg: DictConfig, source: AnatomySource, seed: int) -> dict[str, Any]:
     """What is exported, complete but for the user's folders: exports are passed on."""
     data = {key: value for key, value in plain(cfg.data).items() if key not in (*LOADING, "normalization")}
-    for key in ("ct", "meshes", "label_names"):
+    for key in (*PEOPLE, "label_names"):
         # The names of known numberings are no folders of anybody's.
-        if data[key] is not None and Path(data[key]).expanduser().exists():
+        if data.get(key) is not None and Path(data[key]).expanduser().exists():
             data[key] = short_hash(str(Path(data[key]).expanduser().resolve()))
     if from_files(cfg):
         data["subjects"] = short_hash(json.dumps(fingerprints(source), sort_keys=True))

@@ -1,10 +1,11 @@
-"""Who was on which side: subjects of CTs and meshes, remembered so that none moves from train to test."""
+"""Who was on which side: subjects of CTs, meshes and label maps, remembered so that none moves from train to test."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
 from omegaconf import DictConfig
 
+from synthex.cli.sources import PEOPLE
 from synthex.core import AnatomySource, ConfigError, InputError, Reader, write_json
 from synthex.core.documents import read_json
 from synthex.data import SyntheticReader
@@ -14,7 +15,7 @@ SUBJECTS_FILE = "subjects.json"
 
 def from_files(cfg: DictConfig) -> bool:
     """Whether a config's subjects are files of the user's, which may change between two commands."""
-    return cfg.data.kind == "synthetic" and (cfg.data.ct is not None or cfg.data.meshes is not None)
+    return cfg.data.kind == "synthetic" and any(cfg.data.get(kind) is not None for kind in PEOPLE)
 
 
 def fingerprints(source: AnatomySource) -> dict[str, str]:
@@ -26,7 +27,7 @@ def keep_subjects(run: Path, cfg: DictConfig, readers: Mapping[str, Reader], *, 
     """Write down who is on which side of a new run; compare, where a run goes on.
 
     Raises:
-        ConfigError: The folder of CTs or meshes is not what it was when the run began.
+        ConfigError: A folder of people (CTs, meshes, label maps) is not what it was when the run began.
     """
     path = run / SUBJECTS_FILE
     if not from_files(cfg):
@@ -69,6 +70,6 @@ def check_subjects(found: Mapping[str, str], wanted: Mapping[str, str], remedy: 
     if changed:
         listed = ", ".join(changed[:4]) + (", …" if len(changed) > 4 else "")
         raise ConfigError(
-            f"the run's CTs or meshes have changed since it began (new, gone or other: {listed}), "
+            f"the run's CTs, meshes or label maps have changed since it began (new, gone or other: {listed}), "
             f"so its splits hold no more; restore them, or {remedy}"
         )

@@ -20,8 +20,20 @@ HIDDEN = "(not sent)"
 
 PLACES = frozenset(
     (
-        *("ct", "meshes", "train", "val", "test_ct", "root", "path", "subjects", "label_names", "initial_weights"),
-        *("encoder_weights", "save_dir", "run_dir", "default_root_dir", "output", "cache_dir"),
+        *(
+            "ct",
+            "meshes",
+            "label_maps",
+            "train",
+            "val",
+            "test_ct",
+            "root",
+            "path",
+            "subjects",
+            "label_names",
+            "initial_weights",
+        ),
+        *("initial_weights", "encoder_weights", "save_dir", "run_dir", "default_root_dir", "output", "cache_dir"),
     )
 )
 """Settings that may hold a folder or file, whose name may be a patient's."""

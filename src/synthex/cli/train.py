@@ -8,7 +8,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from synthex.adaptation.translation import load_translator
 from synthex.cli.adaptation import Adaptation, build_adaptation
-from synthex.cli.build import build_readers, build_task, map_paths, plain, prepare
+from synthex.cli.build import build_readers, build_task, map_paths, prepare
+from synthex.cli.compose import plain
 from synthex.cli.evaluate import score
 from synthex.cli.finished import done_in_sweep, forget_finished, keep_finished
 from synthex.cli.fit import fit, rendered_on_device, training_device

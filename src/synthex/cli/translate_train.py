@@ -19,7 +19,8 @@ from synthex.adaptation.translation import (
     load_translator,
     save_translator,
 )
-from synthex.cli.build import build_readers, build_task, open_any_real, plain, prepare
+from synthex.cli.build import build_readers, build_task, open_any_real, prepare
+from synthex.cli.compose import plain
 from synthex.cli.fit import on_cluster
 from synthex.cli.identity import config_hash
 from synthex.cli.run_lock import alone_in

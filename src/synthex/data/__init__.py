@@ -15,6 +15,7 @@ from synthex.data.folds import (
     with_validation,
 )
 from synthex.data.mirror import mirror, mirrored_order
+from synthex.data.mix import Mix, choose_subject
 from synthex.data.on_disk import FolderReader, Hdf5Reader, open_export
 from synthex.data.preprocess import PixelMap, fit, normalize, preprocess
 from synthex.data.shards import Parts, Shard, find_shards, finish_shard, open_shards, shard_request
@@ -31,6 +32,7 @@ __all__ = [
     "FolderReader",
     "Hdf5Reader",
     "LearningDataset",
+    "Mix",
     "Parts",
     "PixelMap",
     "Shard",
@@ -38,6 +40,7 @@ __all__ = [
     "Staging",
     "Subset",
     "SyntheticReader",
+    "choose_subject",
     "collate",
     "find_shards",
     "finish_shard",

@@ -6,7 +6,7 @@ import numpy as np
 
 from synthex.core import Anatomy, AnatomySource, Camera, ConfigError, Sample, Scene, Simulator, Task, derive_rng
 from synthex.core.arrays import Image, PixelFlags, Point3
-from synthex.data.splits import round_robin
+from synthex.data.mix import choose_subject
 from synthex.geometry import CArm, Shot, Views
 
 ENDLESS = 2**40
@@ -85,7 +85,7 @@ class SyntheticReader:
 
     def anatomy(self, index: int) -> Anatomy:
         """The subject of case ``index`` (kept open: prepared volumes are memory maps)."""
-        return self.subject(round_robin(self._subjects, index, self.seed))
+        return self.subject(choose_subject(self.anatomies, index, self.seed))
 
     def subject(self, subject_id: str) -> Anatomy:
         """A subject that has the task's structures.

@@ -108,6 +108,35 @@ def read_labels(
     return LabelMap(volume, structures, wanted.source, (note, *checks) if note else checks)
 
 
+def read_label_map(path: str | Path, names: NamesOption = None) -> tuple[Volume, Numbering]:
+    """Read a label map that has no CT, on its own grid.
+
+    Args:
+        path: Label file, or 3D Slicer segmentation.
+        names: Numbering, see :func:`~synthex.anatomy.io.names.given_numbering`.
+
+    Returns:
+        Ids of the file in RAS order, and their names.
+
+    Raises:
+        InputError: Unreadable, values that are no ids, ids without a name, names that contradict anatomy.
+    """
+    path = Path(path)
+    require_readable(path)
+    raw, known = read_segments(path) if is_segmentation(path) else (read_any(path), given_numbering(names))
+    assert raw.data is not None  # read in full
+    ids, affine = to_ras(_as_ids(path, raw.data), raw.world_from_ijk)
+    volume = Volume(ids, affine)
+    used = _used_ids(ids)
+    if not used:
+        raise InputError(path, "the label map is empty", "segment the CT again")
+    parts = measure_parts(volume)
+    numbering = recognise_numbering(path, used, parts) if known is None else known
+    _require_names(path, used, numbering)
+    check_anatomy(path, named_parts(parts, {n: i for n, i in numbering.ids.items() if set(i).intersection(used)}))
+    return volume, numbering
+
+
 def _require_names(path: Path, used: Iterable[int], numbering: Numbering) -> None:
     known = {number for numbers in numbering.ids.values() for number in numbers}
     unknown = [value for value in used if value not in known]

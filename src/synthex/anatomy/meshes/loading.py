@@ -30,6 +30,12 @@ class Surface:
     faces: Int[np.ndarray, "F 3"]
 
 
+def extent(surfaces: Mapping[str, Surface]) -> Float[np.ndarray, "2 3"]:
+    """Lower and upper corner of the bounding box of surfaces, mm."""
+    points = np.concatenate([surface.vertices for surface in surfaces.values()])
+    return np.stack([points.min(axis=0), points.max(axis=0)])
+
+
 def bone_files(folder: Path) -> dict[str, Path]:
     """Canonical bone name to file, for the meshes of one folder.
 

@@ -8,10 +8,10 @@ import numpy as np
 from jaxtyping import Float, Float32
 from scipy import ndimage
 
-from synthex.anatomy.meshes.grid import Box, Grid
 from synthex.anatomy.meshes.loading import Surface
 from synthex.anatomy.meshes.names import bone_kind, spine_order, structure_id
 from synthex.anatomy.meshes.voxelise import signed_distance
+from synthex.anatomy.voxel_grid import Box, Grid
 
 BAND_MM = 9.0
 """Distances are exact to here and cut off beyond; deeper than any cortex, wider than any joint gap."""

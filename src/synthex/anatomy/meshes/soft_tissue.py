@@ -7,8 +7,8 @@ import numpy as np
 from jaxtyping import Float, Float32
 from scipy import ndimage
 
-from synthex.anatomy.meshes.grid import Grid, extent, upsample
-from synthex.anatomy.meshes.loading import Surface
+from synthex.anatomy.meshes.loading import Surface, extent
+from synthex.anatomy.voxel_grid import Grid, upsample
 
 COARSE_MM = 6.0
 # HU of tissues at 120 kVp: fat -100, muscle 50, skin 20-40, water-like urine 10 (Hofer, CT Teaching Manual).

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from synthex.anatomy.meshes.grid import Grid, extent
-from synthex.anatomy.meshes.loading import SUFFIXES, Surface, bone_files, check_subject, read_surface
+from synthex.anatomy.meshes.loading import SUFFIXES, Surface, bone_files, check_subject, extent, read_surface
 from synthex.anatomy.meshes.names import STRUCTURES
 from synthex.anatomy.meshes.skeleton import DISC_HU, discs, label_map, render_bones, solid_bones
 from synthex.anatomy.meshes.soft_tissue import BodyHabitus, Frame, body_margin_mm, soft_tissue
+from synthex.anatomy.voxel_grid import Grid
 from synthex.core import Anatomy, ConfigError, InputError, Volume, derive_rng
 from synthex.core.arrays import Point3
 

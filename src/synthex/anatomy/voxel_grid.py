@@ -1,12 +1,10 @@
-"""The voxel grid of a subject made from surfaces, and boxes in it."""
+"""Axis-aligned grids of cubic voxels, and boxes in them."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 
-from synthex.anatomy.meshes.loading import Surface
 from synthex.core import Affine
 from synthex.core.arrays import Point3
 
@@ -105,9 +103,3 @@ def upsample(coarse: Float[np.ndarray, "A B C"], factor: int, shape: tuple[int, 
         weight = (position - low).astype(np.float32).reshape([-1 if a == axis else 1 for a in range(3)])
         result = result.take(low, axis) * (1 - weight) + result.take(high, axis) * weight
     return result
-
-
-def extent(surfaces: Mapping[str, Surface]) -> Float[np.ndarray, "2 3"]:
-    """Lower and upper corner of the bounding box of surfaces, mm."""
-    points = np.concatenate([surface.vertices for surface in surfaces.values()])
-    return np.stack([points.min(axis=0), points.max(axis=0)])
