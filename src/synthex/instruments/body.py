@@ -28,6 +28,8 @@ class InstrumentBody:
         shaft: Q x 3, along the shaft from its far end to the base; at least two points.
         radius_mm: Largest radius of the inserted part about its centre line: what a drilled tunnel must hold.
         record: JSON values of the joints.
+        attachments: What goes along without being it (a drill sleeve, a chuck): it hides and displaces as metal does,
+            and belongs to no mask. Its names begin otherwise than ``<name>/``.
     """
 
     name: str
@@ -37,6 +39,7 @@ class InstrumentBody:
     shaft: Float[np.ndarray, "Q 3"]
     radius_mm: float
     record: Mapping[str, Any] = field(default_factory=dict)
+    attachments: tuple[Solid, ...] = ()
 
     def __post_init__(self) -> None:
         points = {name: np.array(point, dtype=np.float64) for name, point in self.landmarks.items()}
@@ -49,6 +52,7 @@ class InstrumentBody:
         return replace(
             self,
             solids=tuple(solid.moved(world_from_instrument) for solid in self.solids),
+            attachments=tuple(solid.moved(world_from_instrument) for solid in self.attachments),
             landmarks=dict(zip(names, world_from_instrument.apply(points), strict=True)),
             centerline=world_from_instrument.apply(self.centerline),
             shaft=world_from_instrument.apply(self.shaft),

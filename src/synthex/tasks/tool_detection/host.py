@@ -1,7 +1,7 @@
 """The femurs of a subject as an instrument meets them: heads, necks, and the bone around them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -84,6 +84,23 @@ def femurs_of(anatomy: Anatomy) -> tuple[Femur, ...]:
         if femur is not None:
             found.append(femur)
     return tuple(found)
+
+
+@lru_cache(maxsize=64)
+def bare(anatomy: Anatomy, side: str) -> Anatomy:
+    """A subject of whom nothing but one femur is left, in air: voxels labelled so, and one around them."""
+    label = anatomy.structures[f"femur_{side}"]
+    found = ndimage.find_objects((np.asarray(anatomy.labels.data) == label).astype(np.uint8))[0]
+    box = tuple(
+        slice(max(part.start - 2, 0), min(part.stop + 2, size))
+        for part, size in zip(found, anatomy.ct.shape, strict=True)
+    )
+    start = np.array([part.start for part in box], dtype=np.float64)
+    labels = np.where(anatomy.labels.data[box] == label, np.uint8(label), np.uint8(0))
+    near = ndimage.binary_dilation(labels > 0)
+    ct = np.where(near, anatomy.ct.data[box], np.int16(-1000))
+    world_from_box = anatomy.ct.world_from_ijk @ Affine.from_parts(np.eye(3), start)
+    return replace(anatomy, ct=Volume(ct, world_from_box), labels=Volume(labels, world_from_box))
 
 
 def skin_front(ct: Volume, point: Point3, inner: Point3) -> Point3:

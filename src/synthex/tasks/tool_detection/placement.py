@@ -15,8 +15,9 @@ Number = float | int
 Range = Sequence[Number]
 """(low, high); configs hand over lists of integers too."""
 
-MODES = ("tunnel", "front", "behind", "air")
-"""In a drilled tunnel of the femoral neck; in front of the bone or behind it, inside the body; before the body."""
+MODES = ("tunnel", "drilled", "front", "behind", "air")
+"""In a wide tunnel of the femoral neck; drilled into the proximal femur without one, as wires are; inside the body
+in front of the bone or behind it; before the body."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +39,15 @@ class Placement:
         front_mm: Distance from the middle of the head's front to the instrument, for ``front``.
         behind_mm: The same from its back, for ``behind``.
         air_mm: Distance from the skin of the front to the nearest point of the inserted part, for ``air``.
+        drill_tilt_deg: For ``drilled``: of the way in from the axis of the neck.
+        drill_any: Share of the ways in that come from any side instead.
+        drill_beside_mm: Shift, along each axis of the world, of the point that the way in aims at, which lies on the
+            axis of the neck between the head's centre and a little outside of the lateral cortex.
+        drill_gap_mm: From the base (the mouth of the sleeve) to the bone, where the instrument has attachments.
+        bare_probability: Share of the scenes with nothing but the one femur, as on a bench in a laboratory.
         beside_mm: Shift towards R and towards S from a point between head and lateral cortex (without a femur:
-            from the centre of the CT), for all but ``tunnel``.
-        elevation_deg: How far the tip points forward out of the frontal plane, for all but ``tunnel``; in ``air``
+            from the centre of the CT), for the places outside of bone.
+        elevation_deg: How far the tip points forward out of the frontal plane, for the same; in ``air``
             it points backward by as much, lest the shaft run through the body.
         distractor_probability: Of each distractor's being there.
         most_distractors: More than so many are never there.
@@ -66,6 +73,11 @@ class Placement:
     behind_mm: Range = (10.0, 60.0)
     air_mm: Range = (5.0, 60.0)
     beside_mm: Range = (-30.0, 30.0)
+    drill_tilt_deg: Range = (0.0, 35.0)
+    drill_any: Number = 0.2
+    drill_beside_mm: Range = (-12.0, 12.0)
+    drill_gap_mm: Range = (0.0, 12.0)
+    bare_probability: Number = 0.0
     elevation_deg: Range = (-45.0, 45.0)
     distractor_probability: Number = 0.15
     most_distractors: int = 2
@@ -81,16 +93,18 @@ class Placement:
             object.__setattr__(self, name, _checked_weights(name, getattr(self, name), known))
         for material in self.tunnel_materials:
             get_material(material)
-        for name in ("axis_tilt_deg", "axis_offset_mm", "distractor_mm"):
+        for name in ("axis_tilt_deg", "axis_offset_mm", "distractor_mm", "drill_tilt_deg", "drill_gap_mm"):
             if getattr(self, name)[0] < 0:
                 raise ConfigError(f"task.placement.{name}={list(getattr(self, name))} must not be negative")
         if self.clearance_mm[0] <= 0:  # faces of tool and tunnel that coincide would flicker
             raise ConfigError(f"task.placement.clearance_mm={list(self.clearance_mm)} must be above 0")
         if not (is_number(self.margin_mm) and self.margin_mm >= 0):
             raise ConfigError(f"task.placement.margin_mm={self.margin_mm!r} must be a number of at least 0")
-        probability, most = self.distractor_probability, self.most_distractors
-        if not (is_number(probability) and 0 <= probability <= 1):
-            raise ConfigError(f"task.placement.distractor_probability={probability!r} must be a number in 0 to 1")
+        most = self.most_distractors
+        for name in ("distractor_probability", "drill_any", "bare_probability"):
+            value = getattr(self, name)
+            if not (is_number(value) and 0 <= value <= 1):
+                raise ConfigError(f"task.placement.{name}={value!r} must be a number in 0 to 1")
         if not isinstance(most, int) or isinstance(most, bool) or most < 0:
             raise ConfigError(f"task.placement.most_distractors={most!r} must be a whole number of at least 0")
         if isinstance(self.on_skin, str) or not isinstance(self.on_skin, Sequence):

@@ -8,7 +8,8 @@ from synthex.core import Anatomy, ConfigError, Rigid, Scene, Solid
 from synthex.core.arrays import Point3
 from synthex.instruments import Instrument, InstrumentBody
 from synthex.tasks.tool_detection.around import place_distractor, place_free
-from synthex.tasks.tool_detection.host import Femur, femurs_of
+from synthex.tasks.tool_detection.drilled import drill
+from synthex.tasks.tool_detection.host import Femur, bare, femurs_of
 from synthex.tasks.tool_detection.placement import Placement, draw_weighted
 from synthex.tasks.tool_detection.targets import CENTERLINE
 from synthex.tasks.tool_detection.tunnel import insert
@@ -48,17 +49,24 @@ def make_scenes(
             solids.append(insertion.tunnel)
         else:
             rest = instrument.body(instrument.draw(rng))
-            world_from_instrument = place_free(mode, rest, anatomy, femur, placement, rng)
+            if mode == "drilled" and femur is not None:
+                world_from_instrument = drill(rest, anatomy, femur, placement, rng)
+            else:
+                world_from_instrument = place_free(mode, rest, anatomy, femur, placement, rng)
         record["instrument"] = _record(rest, world_from_instrument)
         body = rest.moved(world_from_instrument)
         center = body.centerline.mean(axis=0)
         around = _draw_distractors(distractors, center, anatomy, placement, rng)
         record["distractors"] = [_record(other, pose) for other, pose in around]
-        solids += [solid for other, pose in around for solid in other.moved(pose).solids]
+        for other in (other.moved(pose) for other, pose in around):
+            solids += [*other.attachments, *other.solids]
+        if femur is not None and placement.bare_probability > 0:
+            record["bare"] = bool(rng.random() < placement.bare_probability)
+        shown = bare(anatomy, femur.side) if femur is not None and record.get("bare") else anatomy
         return Scene(
-            anatomy,
+            shown,
             record,
-            (*solids, *body.solids),
+            (*solids, *body.attachments, *body.solids),
             center_world=center,
             landmarks=body.landmarks,
             polylines={CENTERLINE: body.centerline},
@@ -77,10 +85,11 @@ def _possible(anatomy: Anatomy, femur: Femur | None, placement: Placement) -> di
     weights = {mode: float(weight) for mode, weight in placement.where.items() if weight > 0}
     if femur is None:
         weights.pop("tunnel", None)
+        weights.pop("drilled", None)
     if not weights:
         raise ConfigError(
             f"subject {anatomy.subject_id} has no femur whose head and neck lie in the scan (labels "
-            "femur_left, femur_right), so no tunnel can be drilled; give task.placement.where front, behind or air too"
+            "femur_left, femur_right), so nothing can be drilled; give task.placement.where front, behind or air too"
         )
     return weights
 
