@@ -250,7 +250,7 @@ def test_uneven_blur_and_contrast_vary_over_the_image(sample_of):
     assert np.abs(np.diff(field)).max() < 0.05
 
 
-FRAMING = ("line_integral", "resize", "crop")
+FRAMING = ("line_integral", "as_shown", "resize", "crop")
 """What changes the size or the domain of a sample, and its labels with it."""
 
 

@@ -9,8 +9,9 @@ import pytest
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
-from synthex.core import ConfigError
+from synthex.core import ConfigError, Rigid
 from synthex.instruments import Instrument, library
+from synthex.instruments.library.guide import PARTS
 from synthex.instruments.library.retractor import ribbon
 from synthex.instruments.library.twist import with_helix
 from synthex.instruments.sweep import enclosed_volume, lathe
@@ -177,3 +178,48 @@ def test_a_hips_head_is_at_its_offset_in_its_cup():
     # Corners of polygons of a circle's area lie 0.5 % outside.
     assert distances.max() == pytest.approx(16 + liner + shell, rel=0.01)
     assert part(body, "stem").vertices_world[:, 2].max() == pytest.approx(body.record["stem_mm"])
+
+
+def test_a_guide_wire_stands_out_of_its_sleeve_by_what_is_inserted():
+    guide = library.GuideWire(parts=dict.fromkeys(PARTS, 1))
+    rng = np.random.default_rng(3)
+    for _ in range(20):
+        joints = guide.draw(rng)
+        body = guide.body(joints)
+        assert joints["parts"] == list(PARTS)
+        found = {solid.name.split("/")[1]: solid for solid in body.attachments}
+        assert set(found) == {*PARTS, "drive"}
+        for solid in body.attachments:
+            assert not solid.name.startswith("k_wire/")
+            assert volume(solid) > 0
+            assert solid.vertices_world[:, 2].max() <= 1e-9 or solid.name.endswith("plate")
+        assert found["sleeve"].vertices_world[:, 2].max() == 0
+        assert body.landmarks["tip"][2] == joints["inserted_mm"]
+        assert body.solids[0].vertices_world[:, 2].max() == pytest.approx(joints["inserted_mm"])
+        across = np.hypot(*found["sleeve"].vertices_world.T[:2])
+        assert across.min() > joints["diameter_mm"] / 2
+
+
+def test_short_ends_are_the_most_frequent_and_parts_come_as_often_as_asked():
+    guide, rng = library.GuideWire(parts={"sleeve": 0.5, "outer": 0.5}), np.random.default_rng(0)
+    draws = [guide.draw(rng) for _ in range(2000)]
+    # The square of a uniform number is below a quarter half of the time.
+    assert np.mean([draw["inserted_mm"] < 0.5 + 0.25 * 79.5 for draw in draws]) == pytest.approx(0.5, abs=0.05)
+    assert np.mean(["sleeve" in draw["parts"] for draw in draws]) == pytest.approx(0.5, abs=0.05)
+    assert np.mean(["outer" in draw["parts"] for draw in draws]) == pytest.approx(0.25, abs=0.05)
+
+
+def test_attachments_move_along():
+    body = library.GuideWire().body({"parts": ["sleeve"]})
+    there = body.moved(Rigid.from_parts(np.eye(3), np.array((1.0, 2, 3))))
+    moved = there.attachments[0].vertices_world - body.attachments[0].vertices_world
+    np.testing.assert_allclose(moved, np.tile((1, 2, 3), (len(moved), 1)), atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [({"sleeves": 1}, "has no 'sleeves'; choose from sleeve"), ({"chuck": 2}, "parts.chuck=2 of k_wire must be")],
+)
+def test_mistakes_in_the_parts_of_a_guide(parts, message):
+    with pytest.raises(ConfigError, match=message):
+        library.GuideWire(parts=parts)

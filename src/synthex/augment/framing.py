@@ -30,6 +30,16 @@ class LineIntegral(SampleOperation):
         return replace(sample, image=to_log(sample), domain="log")
 
 
+class AsShown(SampleOperation):
+    """Grey levels are taken as a picture file has them: bone dark stays dark in the domain ``log``."""
+
+    name = "as_shown"
+
+    def apply(self, sample: Sample) -> Sample:
+        """The same pixels in the domain ``log``."""
+        return replace(sample, domain="log")
+
+
 class Resize(SampleOperation):
     """The longer side becomes ``size`` pixels, by the filter of :func:`synthex.data.preprocess`.
 

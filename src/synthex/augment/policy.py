@@ -77,6 +77,7 @@ _OPERATIONS: Mapping[str, A.BasicTransform | SampleOperation] = {
         encoding.Resample(),
         encoding.LetterPlate(),
         framing.LineIntegral(),
+        framing.AsShown(),
         framing.Resize(),
         framing.Crop(),
         screen.RoundField(),

@@ -66,10 +66,10 @@ def radiograph(
 ) -> Policy:
     """Displays, frames and files of radiographs, then what strong does to pixels.
 
-    Order: uneven exposure; range compression, detail processing, a window (always), a tone curve; a field stop before
-    or after inversion; a window of the picture or the picture on a sheet, turned; masked corners, writing,
-    annotations; a photograph of the screen; resampling, then JPEG or plain grey levels (always); noise; strong without
-    its pose and inversion.
+    Order: intensities are undone or left dark, one as often as the other; uneven exposure; range compression, detail
+    processing, a window (always), a tone curve; a field stop before or after inversion; a window of the picture or the
+    picture on a sheet, turned; masked corners, writing, annotations; a photograph of the screen; resampling, then JPEG
+    or plain grey levels (always); noise; strong without its pose and inversion.
 
     Args:
         size: Pixels of the network's longer side, to which samples are resampled first; None augments native pixels,
@@ -203,5 +203,7 @@ def radiograph(
         ),
         strong(gate=strong_gate, p=strong_p, without=_STRONG_ELSEWHERE).root,
     )
-    first = (Op("line_integral", {}), *(() if size is None else (resized(size),)))
+    # A fluoroscope's dark bone reaches networks both ways: as intensities of a DICOM file, or as a picture's greys.
+    grey = Either(0.5, Op("line_integral", {}), Op("as_shown", {}))
+    first = (grey, *(() if size is None else (resized(size),)))
     return policy_of("radiograph", Chain((*first, *processing, *frame, *file)), without)

@@ -11,6 +11,7 @@ from synthex.anatomy.ct_folder import CtFolder
 from synthex.anatomy.phantom import PelvisPhantoms
 from synthex.core import ConfigError, Rigid, derive_rng
 from synthex.geometry import CArm
+from synthex.instruments.library import GuideWire
 from synthex.simulation import Naive
 from synthex.tasks.tool_detection.host import femurs_of, in_bone, skin_front
 from synthex.tasks.tool_detection.placement import Placement
@@ -77,6 +78,40 @@ def test_the_tip_is_as_deep_as_the_range_says(anatomy):
         assert (femur.head_center - tip) @ femur.axis == pytest.approx(5.0, abs=1e-6)
         matrix = np.array(scene.record["instrument"]["world_from_instrument"])
         np.testing.assert_allclose(matrix[:3, 2], -femur.axis, atol=1e-9)
+
+
+def test_drilled_wires_enter_at_the_bone_or_stand_off_by_the_gap_of_their_sleeve(anatomy):
+    steep = {"where": {"drilled": 1}, "drill_any": 0.0, "drill_tilt_deg": (0, 10), "drill_beside_mm": (-3, 3)}
+    for sleeve, gap in ((0, 0.0), (1, 4.0)):
+        for scene in scenes(anatomy, 15, GuideWire(parts={"sleeve": sleeve}), drill_gap_mm=(4, 4), **steep):
+            line, femur = scene.polylines["centerline"], femur_of(scene)
+            way = (line[1] - line[0]) / np.linalg.norm(line[1] - line[0])
+            before, behind = femur.depth_mm(np.stack([line[0] + (gap - 1) * way, line[0] + (gap + 1.5) * way]))
+            assert before <= 0 < behind
+            assert [solid.name for solid in scene.solids] == ["k_wire_guide/sleeve"] * sleeve + ["k_wire/wire"]
+
+
+def test_ways_in_come_along_the_neck_unless_from_any_side(anatomy):
+    along = scenes(anatomy, 20, GuideWire(), where={"drilled": 1}, drill_any=0.0, drill_tilt_deg=(0, 10))
+    tilts = []
+    for scene in along:
+        line = scene.polylines["centerline"]
+        tilts.append(float((line[0] - line[1]) @ femur_of(scene).axis / np.linalg.norm(line[1] - line[0])))
+    assert min(tilts) > np.cos(np.deg2rad(10.01))
+
+
+def test_on_a_bench_there_is_nothing_but_the_femur(anatomy):
+    (scene,) = scenes(anatomy, 1, GuideWire(), where={"drilled": 1}, bare_probability=1)
+    assert scene.record["bare"]
+    ct, labels = scene.anatomy.ct, scene.anatomy.labels
+    label = anatomy.structures[f"femur_{scene.record['side']}"]
+    assert set(np.unique(labels.data)) == {0, label}
+    assert (labels.data == label).sum() == (anatomy.labels.data == label).sum()
+    inside = ct.world_from_ijk.apply(np.argwhere(labels.data == label).astype(float))
+    index = np.rint(anatomy.ct.world_from_ijk.inverse().apply(inside)).astype(int)
+    np.testing.assert_array_equal(ct.data[labels.data == label], anatomy.ct.data[tuple(index.T)])
+    assert (ct.data[[0, -1]] == -1000).all()
+    assert "bare" not in scenes(anatomy, 1, GuideWire(), where={"drilled": 1})[0].record
 
 
 @pytest.mark.parametrize("mode", ["front", "behind", "air"])

@@ -101,6 +101,7 @@ class GuideWire(Sized):
                 raise ConfigError(f"parts of {self.name} has no {part!r}; choose from {', '.join(PARTS)}")
             if not is_number(share) or not 0 <= share <= 1:
                 raise ConfigError(f"parts.{part}={share!r} of {self.name} must be a probability between 0 and 1")
+        object.__setattr__(self, "parts", dict(self.parts))
 
     def draw(self, rng: np.random.Generator) -> dict[str, Any]:
         """Every size, uniform within its range except the length that stands out, and the parts that are there."""
