@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from hydra.core.hydra_config import HydraConfig
@@ -42,6 +43,9 @@ from synthex.learning.callbacks import StopIfNotFinite
 from synthex.nn import check_batch
 
 log = logging.getLogger(__name__)
+
+_VIEWS = 8
+"""Simulated images that the pitch of heatmaps is taken from: mixed views zoom, and one of them is no measure."""
 
 TERMINATED = 143
 """Exit code of a process that SIGTERM has stopped, as in shells: 0 would mean that the run is done."""
@@ -104,7 +108,7 @@ def fit(
     )
     module = module_class(
         network,
-        task.loss(float(train[0]["pixel_mm"])),
+        task.loss(_pitch(train, _VIEWS if endless else 1)),
         decode=task.decode,
         score=score_batch,
         optimizer=instantiate(cfg.optimizer),
@@ -176,6 +180,11 @@ def projections(cfg: DictConfig, train: LearningDataset, device: torch.device) -
     with ProjectionServer(int(cfg.data.workers), DeviceRenderer(device)) as server:
         train.reader = with_projector(train.reader, server.projector)
         yield
+
+
+def _pitch(train: LearningDataset, count: int) -> float:
+    """Median pixel pitch of the first ``count`` samples, mm at the detector: what widths in mm are drawn for."""
+    return float(np.median([float(train[index]["pixel_mm"]) for index in range(count)]))
 
 
 def describe(task: Task, readers: dict[str, Reader], network: torch.nn.Module, trainer: pl.Trainer, run: Path) -> None:
