@@ -58,6 +58,9 @@ POSITIONAL = {
 }
 """The setting that a bare argument (without ``=``) means."""
 
+MORE = {"predict": "pictures"}
+"""The setting that further bare arguments make a list for."""
+
 
 def run(command: str, arguments: Sequence[str]) -> int:
     """Run ``command`` with Hydra arguments; returns the exit code.
@@ -65,7 +68,7 @@ def run(command: str, arguments: Sequence[str]) -> int:
     Every override is checked before anything starts, so that a misspelt name costs a second, not a night.
     """
     config_name = command.replace(" ", "_")
-    arguments = [named(command, argument) for argument in arguments]
+    arguments = gathered(command, [named(command, argument) for argument in arguments])
     try:
         flags = _parse_flags(command, arguments)
         # Hydra reads flags only before or after all overrides.
@@ -141,6 +144,17 @@ def named(command: str, argument: str) -> str:
         quoted = argument.replace("\\", "\\\\").replace("'", "\\'")
         return f"{POSITIONAL[command]}='{quoted}'"
     return argument
+
+
+def gathered(command: str, arguments: Sequence[str]) -> list[str]:
+    """``synthex predict model one two`` means ``run=model pictures=[one,two]``: further bare arguments make a list."""
+    if command not in MORE:
+        return list(arguments)
+    first = f"{POSITIONAL[command]}='"
+    bare = [argument for argument in arguments if argument.startswith(first)]
+    more = [argument.removeprefix(first[:-1]) for argument in bare[1:]]
+    kept = [argument for argument in arguments if argument not in bare[1:]]
+    return [*kept, f"{MORE[command]}=[{','.join(more)}]"] if more else kept
 
 
 class _Job:

@@ -11,6 +11,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from torch.utils.data import DataLoader
 
+from synthex.cli import predict_pictures
 from synthex.cli.build import (
     build_reader,
     build_task,
@@ -29,10 +30,10 @@ from synthex.cli.stored import check_values, read_stored, usable
 from synthex.cli.subjects import check_subjects, fingerprints, read_subjects
 from synthex.cli.terminal import console, quiet_libraries, track
 from synthex.core import ConfigError, InputError, Prediction, Reader, Task, write_text
-from synthex.data import SPLITS, LearningDataset, collate, mirrored_order
+from synthex.data import SPLITS, LearningDataset, collate
 from synthex.evaluation import TrivialPredictor, write_prediction_set
 from synthex.learning import find_weights, limit_worker_threads, load_network_weights
-from synthex.nn import MirrorAveraged
+from synthex.runs import mirror_averaged
 
 CONFIG_FILE, CASES_FILE = "config.yaml", "cases.yaml"
 BASELINE_FILE, BASELINE_FOLDER = "baseline.npz", "baseline"
@@ -51,6 +52,9 @@ def main(cfg: DictConfig) -> None:
     quiet_libraries()
     if cfg.run is None:
         raise ConfigError("no run given; say which: synthex predict outputs/quickstart")
+    if cfg.pictures is not None:
+        predict_pictures.main(cfg)
+        return
     run, weights = locate_run(Path(cfg.run).expanduser())
     trained = load_config(run)
     with usable(run / CONFIG_FILE, RESTORE):
@@ -210,12 +214,7 @@ def load_network(trained: DictConfig, task: Task, weights: Path) -> torch.nn.Mod
     network = network.eval()
     if not trained.get("mirror_averaged", False):
         return network
-    names = task.vocabulary
-    return MirrorAveraged(
-        network,
-        mirrored_order(names.structures, names.structure_pairs),
-        mirrored_order(names.landmarks, names.landmark_pairs),
-    ).eval()
+    return mirror_averaged(network, task.vocabulary)
 
 
 def write_predictions(

@@ -7,7 +7,13 @@ from synthex.data.real.hip_folders import HipFolders
 from synthex.data.real.hip_study import HipStudy
 from synthex.data.real.plain_folder import PlainFolder
 from synthex.data.real.qata import QataCov19
-from synthex.data.real.radiographs import RadiographFile, read_radiographs
+from synthex.data.real.radiographs import (
+    RadiographFile,
+    known_meaning,
+    radiograph_count,
+    radiograph_files,
+    read_radiographs,
+)
 from synthex.data.real.tool_export import write_tool_folders
 from synthex.data.real.tool_folders import ToolFolders
 from synthex.data.real.tool_layout import is_tool_folder
@@ -23,6 +29,9 @@ __all__ = [
     "ToolFolders",
     "camera_of",
     "is_tool_folder",
+    "known_meaning",
+    "radiograph_count",
+    "radiograph_files",
     "read_radiographs",
     "write_tool_folders",
 ]

@@ -1,0 +1,158 @@
+"""A trained model that answers: loaded from a run, a checkpoint or a package, asked about radiographs."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from synthex.core import ConfigError, Domain, InputError, Sample, Task, Vocabulary
+from synthex.data import collate, mirrored_order, preprocess
+from synthex.data.preprocess import Normalization
+from synthex.data.real import RadiographFile, known_meaning, read_radiographs
+from synthex.nn import MirrorAveraged
+from synthex.runs.answer import Answer, landmarks_of
+from synthex.runs.package import find_model
+
+FIELD_MM = 350.0
+"""Longer side at the detector of a radiograph that does not say its pitch: between a C-arm's field (230 to 300 mm) and
+a film of the pelvis (430 mm). It decides only how wide a peak of a heatmap is expected to be. Our choice."""
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A network and all that is needed to ask it.
+
+    Attributes:
+        task: What it is for: names, decoding.
+        network: Takes (B, 1, N, N) images, in evaluation mode.
+        size: Pixels of the resampled image along its longer side.
+        normalization: See :func:`synthex.data.preprocess.preprocess`.
+        input_size: Side of the network input.
+        name: Of the run or package.
+        version: Digest of its weights, short.
+    """
+
+    task: Task
+    network: torch.nn.Module
+    size: int
+    normalization: Normalization
+    input_size: int
+    name: str
+    version: str
+
+    def predict(
+        self, radiograph: np.ndarray | str | Path, *, pixel_mm: float | None = None, meaning: str | None = None
+    ) -> Answer:
+        """The answer to one radiograph.
+
+        Args:
+            radiograph: H x W values, or the path of a file with one radiograph.
+            pixel_mm: Pitch at the detector, mm, where the file does not say it; None: unknown.
+            meaning: What the values mean, ``log`` (bone bright), ``intensity`` (linear, bone dark) or ``inverted``
+                (bone dark); None: as a DICOM file says, else bone bright.
+
+        Raises:
+            InputError: The file cannot be read or holds several radiographs.
+            ConfigError: ``meaning`` is none of these, or the array is no grey image.
+        """
+        if isinstance(radiograph, np.ndarray):
+            return self._answer(_from_array(radiograph, meaning), pixel_mm)
+        path = Path(radiograph).expanduser()
+        found = self.predict_all(path, pixel_mm=pixel_mm, meaning=meaning)
+        first = next(found)
+        if next(found, None) is not None:
+            raise InputError(path, "holds several radiographs", "use predict_all, which answers each of them")
+        return first
+
+    def predict_all(
+        self, path: str | Path, *, pixel_mm: float | None = None, meaning: str | None = None
+    ) -> Iterator[Answer]:
+        """Answers to all radiographs of a file (frames, pages), or of the files below a folder, one at a time.
+
+        Raises:
+            InputError: A file cannot be read, or there is none.
+        """
+        for found in read_radiographs(path, meaning):
+            yield self._answer(found, pixel_mm)
+
+    def _answer(self, found: RadiographFile, pixel_mm: float | None) -> Answer:
+        height, width = found.image.shape
+        pitch = found.pixel_mm or pixel_mm
+        sample = Sample(
+            case_id="radiograph",
+            subject_id="unknown",
+            image=found.image,
+            domain=found.domain,
+            masks=np.zeros((0, height, width), dtype=bool),
+            landmarks=np.zeros((0, 2)),
+            visible=np.zeros(0, dtype=bool),
+            annotated=np.zeros(0, dtype=bool),
+            pixel_mm=pitch or FIELD_MM / max(height, width),
+        )
+        tensors, where = preprocess(sample, self.size, self.normalization, self.input_size)
+        batch = collate([tensors | {"case_id": sample.case_id, "native": where}])
+        device = next(self.network.parameters()).device
+        with torch.inference_mode():
+            outputs = self.network(batch["image"].to(device))
+        (said,) = self.task.decode({name: value.float().cpu() for name, value in outputs.items()}, batch)
+        names = self.task.vocabulary
+        return Answer(
+            landmarks=landmarks_of(names.landmarks, said.landmarks, said.confidence, said.present),
+            masks=dict(zip(names.structures, said.masks, strict=True)),
+            image=found.image,
+            pixel_mm=pitch,
+            file=None if found.path == _ARRAY else found.path,
+            frame=found.frame,
+        )
+
+
+def load(source: str | Path, device: str = "cpu") -> Model:
+    """The model of a run's folder, of a checkpoint in one, of a package, or of the zoo by its name.
+
+    Nothing in the files is executed; they name only code that is trusted (:mod:`synthex.core.trusted`).
+
+    Raises:
+        InputError: There is no such model, or it is damaged.
+    """
+    files = find_model(source)
+    task = files.task()
+    network = files.network(task)
+    if files.mirror_averaged:
+        network = mirror_averaged(network, task.vocabulary)
+    data = files.data
+    return Model(
+        task=task,
+        network=network.to(torch.device(device)).eval(),
+        size=int(data["size"]),
+        normalization=data["normalization"],
+        input_size=int(data.get("input_size") or data["size"]),
+        name=files.name,
+        version=files.version,
+    )
+
+
+def mirror_averaged(network: torch.nn.Module, names: Vocabulary) -> torch.nn.Module:
+    """The network asked about the mirror image too; see :class:`synthex.nn.MirrorAveraged`."""
+    return MirrorAveraged(
+        network,
+        mirrored_order(names.structures, names.structure_pairs),
+        mirrored_order(names.landmarks, names.landmark_pairs),
+    ).eval()
+
+
+_ARRAY = Path()
+
+
+def _from_array(image: np.ndarray, meaning: str | None) -> RadiographFile:
+    if image.ndim != 2 or min(image.shape) < 2 or not (np.issubdtype(image.dtype, np.number) or image.dtype == bool):
+        raise ConfigError(f"a radiograph is an array of rows and columns of numbers, got {image.dtype} {image.shape}")
+    values = image.astype(np.float32)
+    if not np.isfinite(values).all():
+        raise ConfigError("the radiograph has values that are not finite")
+    chosen = known_meaning(meaning)
+    if chosen == "inverted":
+        values = np.float32(values.min() + values.max()) - values
+    domain: Domain = "intensity" if chosen == "intensity" else "log"
+    return RadiographFile(_ARRAY, 0, values, domain, None)

@@ -1,0 +1,220 @@
+"""Where models lie: runs with their checkpoints, and packages, which are what is passed on.
+
+A package is a folder of
+
+- ``model.json``: the settings of the task and the network, what images are prepared to, and the digest of the weights;
+- ``weights.safetensors``: the weights, in half precision, in a format that can hold nothing but arrays;
+- ``card.md``: what the model was trained on, what it is for and not, and how well it does.
+
+It holds no code and no path, so it can be opened whoever made it.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from hydra.utils import instantiate
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+import synthex
+from synthex.core import InputError, Task, atomic_path, check_stored, nearest, write_json
+from synthex.core.documents import read_json, read_yaml
+from synthex.learning import find_weights, load_network_weights
+
+MODEL_FILE, WEIGHTS_FILE, CARD_FILE = "model.json", "weights.safetensors", "card.md"
+CONFIG_FILE = "config.yaml"
+PACKAGE_FORMAT = 1
+
+_NEEDED = ("task", "model", "data")
+_RETRAIN = "restore it from a copy, or train again"
+_EXPORT = "export it again, or take another copy of the package"
+_GIVE = "give the folder of a training run, a checkpoint in one, a package, or the name of a model"
+
+
+@dataclass(frozen=True, eq=False)
+class ModelFiles:
+    """A trained network on disk, and the settings to build it with.
+
+    Attributes:
+        settings: The file with the settings.
+        config: Its content: ``task``, ``model``, ``data`` and what else a run keeps.
+        weights: The file with the weights.
+    """
+
+    settings: Path
+    config: Mapping[str, Any]
+    weights: Path
+
+    @property
+    def name(self) -> str:
+        """Of the run or package."""
+        return str(self.config.get("name") or self.settings.parent.name)
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        """How images are prepared."""
+        found: Mapping[str, Any] = self.config["data"]
+        return found
+
+    @property
+    def mirror_averaged(self) -> bool:
+        """Whether answers are averaged over the mirror image."""
+        return bool(self.config.get("mirror_averaged", False))
+
+    @property
+    def version(self) -> str:
+        """First 16 digits of the SHA-256 of the weights' file."""
+        return _digest(self.weights)[:16]
+
+    def task(self) -> Task:
+        """The task.
+
+        Raises:
+            InputError: The settings cannot be used.
+        """
+        task = self._make("task")
+        if not isinstance(task, Task):
+            raise InputError(self.settings, f"task makes a {type(task).__name__}, not a task", _RETRAIN)
+        return task
+
+    def network(self, task: Task) -> torch.nn.Module:
+        """The network with its weights.
+
+        Raises:
+            InputError: The settings cannot be used, or the weights are damaged or another network's.
+        """
+        counts = {"structures": len(task.vocabulary.structures), "landmarks": len(task.vocabulary.landmarks)}
+        # The weights are about to be replaced; pretrained ones would be fetched for nothing.
+        own = {"encoder_weights": None} if "encoder_weights" in self.config["model"] else {}
+        network: torch.nn.Module = self._make("model", **counts, **own)
+        if self.weights.name == WEIGHTS_FILE:
+            _fill(network, self.weights, str(self.config.get("weights_sha256")))
+        else:
+            load_network_weights(self.weights, network, task=task.name)
+        return network.eval()
+
+    def _make(self, key: str, **more: Any) -> Any:
+        try:
+            return instantiate(dict(self.config[key]), **more, _convert_="all")
+        except Exception as error:
+            cause = error.__cause__ or error
+            if isinstance(cause, synthex.core.UserError):
+                raise cause from error
+            reason = " ".join(f"{type(cause).__name__}: {cause}".split())[:200]
+            raise InputError(self.settings, f"{key} cannot be made ({reason})", _RETRAIN) from error
+
+
+def find_model(source: str | Path) -> ModelFiles:
+    """The files of a model: see :func:`synthex.runs.load`.
+
+    Raises:
+        InputError: There is none, or its settings are damaged or name code that is not trusted.
+    """
+    path = Path(source).expanduser()
+    if not path.exists():
+        zoo = zoo_models()
+        if str(source) not in zoo:
+            known = f"; {nearest(str(source), list(zoo))}" if zoo else ""
+            raise InputError(path, f"there is no such file, folder or model{known}", _GIVE)
+        path = zoo[str(source)]
+    if (path / MODEL_FILE).exists():
+        return _package(path)
+    run = path if path.is_dir() else next((one for one in path.parents if (one / CONFIG_FILE).exists()), path.parent)
+    if not (run / CONFIG_FILE).exists():
+        raise InputError(path, f"is no model (neither {MODEL_FILE} nor {CONFIG_FILE} in it)", _GIVE)
+    weights = find_weights(run) if path.is_dir() else path
+    settings = run / CONFIG_FILE
+    return ModelFiles(settings, _checked(settings, read_yaml(settings, _RETRAIN), _RETRAIN), weights)
+
+
+def zoo_models() -> dict[str, Path]:
+    """Models that came with this installation, by name."""
+    package = Path(__file__).parents[1] / "models"
+    # In an editable install models/ lies at the top of the checkout.
+    folder = package if package.is_dir() else Path(__file__).parents[3] / "models"
+    return {path.parent.name: path.parent for path in sorted(folder.glob(f"*/{MODEL_FILE}"))}
+
+
+def write_package(source: str | Path, folder: str | Path, card: str) -> Path:
+    """Make a package of a model.
+
+    Args:
+        source: A run, checkpoint or package.
+        folder: The package, made or overwritten.
+        card: Markdown: what the model is.
+
+    Raises:
+        InputError: The model is damaged, or it is made with files of the user's, which a package cannot name.
+    """
+    files = find_model(source)
+    own = [value for value in _texts(files.config["task"]) if Path(value).is_absolute()]
+    if own:
+        raise InputError(files.settings, "task names a file of yours, which a package does not hold", "describe it")
+    network = files.network(files.task())
+    half = {name: value.half() if value.is_floating_point() else value for name, value in network.state_dict().items()}
+    folder = Path(folder)
+    with atomic_path(folder / WEIGHTS_FILE) as path:
+        save_file({name: value.contiguous() for name, value in half.items()}, path)
+    data = {key: files.data.get(key) for key in ("size", "input_size", "normalization")}
+    content = {
+        "format": PACKAGE_FORMAT,
+        "name": folder.name,
+        "task": dict(files.config["task"]),
+        "model": dict(files.config["model"]) | {"encoder_weights": None},
+        "data": data,
+        "mirror_averaged": files.mirror_averaged,
+        "weights_sha256": _digest(folder / WEIGHTS_FILE),
+        "made_with": f"synthex {synthex.__version__}",
+    }
+    with atomic_path(folder / CARD_FILE) as path:
+        path.write_text(card, encoding="utf-8")
+    write_json(folder / MODEL_FILE, content)
+    return folder
+
+
+def _package(folder: Path) -> ModelFiles:
+    settings = folder / MODEL_FILE
+    config = _checked(settings, read_json(settings, _EXPORT), _EXPORT)
+    if config.get("format") != PACKAGE_FORMAT:
+        raise InputError(settings, f"has format {config.get('format')!r}, this synthex reads {PACKAGE_FORMAT}", _EXPORT)
+    if not (folder / WEIGHTS_FILE).is_file():
+        raise InputError(folder / WEIGHTS_FILE, "is missing", _EXPORT)
+    return ModelFiles(settings, config, folder / WEIGHTS_FILE)
+
+
+def _checked(path: Path, config: Any, remedy: str) -> Mapping[str, Any]:
+    """The settings of a model, which name only code that is trusted."""
+    if not isinstance(config, dict):
+        raise InputError(path, "is damaged (no settings in it)", remedy)
+    missing = [key for key in _NEEDED if not isinstance(config.get(key), dict)]
+    if missing:
+        raise InputError(path, f"is no model's settings (no {', '.join(missing)})", remedy)
+    if not isinstance(config["data"].get("size"), int) or config["data"].get("normalization") is None:
+        raise InputError(path, "does not say how images are prepared (data.size, data.normalization)", remedy)
+    check_stored(path, config)
+    return config
+
+
+def _fill(network: torch.nn.Module, weights: Path, wanted: str) -> None:
+    if _digest(weights) != wanted:
+        raise InputError(weights, f"is not the file that {MODEL_FILE} was written with", _EXPORT)
+    try:
+        network.load_state_dict(load_file(weights))  # half precision becomes what the network has
+    except (SafetensorError, OSError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:120]
+        raise InputError(weights, f"does not hold this network's weights ({reason})", _EXPORT) from error
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _texts(node: Any) -> list[str]:
+    if isinstance(node, dict | list):
+        return [text for value in (node.values() if isinstance(node, dict) else node) for text in _texts(value)]
+    return [node] if isinstance(node, str) else []
