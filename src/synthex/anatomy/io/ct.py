@@ -21,6 +21,12 @@ A CT whose outside was masked to 0 or to -1024 still has fat inside; MR, 8-bit a
 and stored values without the rescale intercept have nothing at or below -100.
 """
 
+OFFSET_HU, WATER_BAND_HU, LUNG_HU = 1024, 150, -850
+"""Offset of stored values of CTs, half the width of what is soft tissue, and what is denser than lung."""
+
+FEW, LEAST_TISSUE = 0.05, 0.12
+"""Shares of voxels: less than the first is no tissue; less soft tissue than the second is in no CT."""
+
 
 def read_ct(path: str | Path, series: int | None = None) -> Volume:
     """Read a CT from NIfTI, NRRD, MetaImage, a folder of DICOM files or an enhanced DICOM file.
@@ -82,6 +88,11 @@ def _hounsfield(path: Path, data: VoxelArray) -> HuArray:
         raise InputError(
             path, f"{seen} are not HU (MR, or a CT without its offset)", "apply rescale slope and intercept"
         )
+    doubt = _doubt(data)
+    if doubt:
+        raise InputError(
+            path, f"{seen} are not HU: {doubt}", "export it again, with its rescale intercept applied once"
+        )
     if low > FAT_HU or high < TISSUE_HU or high > 1e5:
         raise InputError(path, f"{seen} are not HU (air or fat and soft tissue must be in it)", remedy)
     if data.dtype.kind == "f":
@@ -89,3 +100,31 @@ def _hounsfield(path: Path, data: VoxelArray) -> HuArray:
     if low < HU_MIN or high > HU_MAX:
         data = np.clip(data, HU_MIN, HU_MAX)
     return data.astype(np.int16, copy=False)
+
+
+def _doubt(data: VoxelArray) -> str:
+    """Why values can be no HU although their range could be: where soft tissue lies; empty if nothing speaks against.
+
+    Padding is left out. Among six real CTs of head to thigh, 65 to 88 % of what is denser than lung lies within 150 HU
+    of water (98 % where all but bone was masked); with the offset applied twice it is 1 to 9 %. Where air was not cut
+    then, fat lies below any air.
+    """
+    step = max(1, round((data.size / 1e6) ** (1 / 3)))
+    values = data[::step, ::step, ::step].astype(np.float64).ravel()
+
+    def share(low: float, high: float, among: np.ndarray) -> float:
+        return float(((among > low) & (among < high)).mean()) if among.size else 0.0
+
+    width = WATER_BAND_HU
+    lowest = values.min()
+    constant = (values == lowest).mean() > 0.005
+    kept = values[(values > -1100) & (values > lowest if constant else True)]
+    offset = share(OFFSET_HU - width, OFFSET_HU + width, kept)
+    if kept.size and np.quantile(kept, 0.001) > FAT_HU and offset > FEW:
+        return f"air lies at 0 and soft tissue near {OFFSET_HU}, so the rescale intercept was never applied"
+    tissue, shifted = share(-width, width, values), share(-OFFSET_HU - width, -OFFSET_HU + width, values)
+    fat = share(-1300, -1060, values[values > lowest])
+    none = share(-width, width, values[values > LUNG_HU]) < LEAST_TISSUE
+    if shifted > FEW and (none or (fat > FEW and tissue < 0.3 * shifted)):
+        return f"soft tissue lies near -{OFFSET_HU}, so the rescale intercept was applied twice"
+    return ""
