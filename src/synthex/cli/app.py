@@ -18,7 +18,7 @@ from hydra.errors import HydraException, InstantiationException
 from omegaconf import DictConfig, ListConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from synthex.cli.compose import compose, conf_folders, prepare_hydra
+from synthex.cli.compose import compose, conf_folders, prepare_hydra, quoted, readable
 from synthex.cli.processes import help_other_node, is_other_node
 from synthex.cli.settings import check_settings
 from synthex.core import ConfigError, InputError, UserError, nearest, trust
@@ -72,7 +72,9 @@ def run(command: str, arguments: Sequence[str]) -> int:
     try:
         flags = _parse_flags(command, arguments)
         # Hydra reads flags only before or after all overrides.
-        arguments = [a for a in arguments if a not in flags.overrides] + flags.overrides
+        given = [a for a in arguments if a not in flags.overrides]
+        flags.overrides = readable(config_name, flags.overrides)
+        arguments = given + flags.overrides
         if not flags.hydra_help:
             cfg = compose(config_name, flags.overrides, sweep=bool(flags.multirun))
             if command == "train" and not flags.cfg and is_other_node(cfg):
@@ -141,8 +143,7 @@ def named(command: str, argument: str) -> str:
     """``synthex data inspect folder`` means ``path=folder``, and so does the name of a file that has a ``=`` in it."""
     value = "=" not in argument or Path(argument).exists()
     if command in POSITIONAL and value and not argument.startswith(("-", "~", "+")):
-        quoted = argument.replace("\\", "\\\\").replace("'", "\\'")
-        return f"{POSITIONAL[command]}='{quoted}'"
+        return f"{POSITIONAL[command]}={quoted(argument)}"
     return argument
 
 

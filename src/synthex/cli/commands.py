@@ -4,16 +4,9 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from synthex.cli.forks import MODULES, can_fork
 from synthex.studies import WarmLauncher
-
-
-def quoted(path: Path | str) -> str:
-    """A path as the value of an override, whatever characters are in it."""
-    escaped = str(path).replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"
 
 
 def process(*commands: Sequence[str]) -> tuple[str, ...]:

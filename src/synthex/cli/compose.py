@@ -10,7 +10,7 @@ from hydra import initialize_config_dir
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import IntervalSweep, Override
+from hydra.core.override_parser.types import IntervalSweep, Override, QuotedString
 from hydra.core.plugins import Plugins
 from hydra.errors import ConfigCompositionException, HydraException, OverrideParseException
 from hydra.plugins.search_path_plugin import SearchPathPlugin
@@ -68,13 +68,67 @@ def compose(config_name: str, overrides: Sequence[str], *, sweep: bool = False) 
     singles = [_first_choice(override) for override in parsed if sweep or not override.is_sweep_override()]
     swept = [override.input_line for override in parsed if override.is_sweep_override()]
     if swept and not sweep:
-        raise ConfigError(f"{swept[0]!r} gives several values; add --multirun to run them all, or give one")
+        raise ConfigError(
+            f"{swept[0]!r} gives several values; add --multirun to run them all, or give one, "
+            "in quotes if there is a comma in it: 'key=\"a,b\"'"
+        )
     GlobalHydra.instance().clear()
     with initialize_config_dir(version_base="1.3", config_dir=str(prepare_hydra())):
         try:
             return hydra_compose(config_name, singles)
         except (HydraException, OmegaConfBaseException) as error:
             raise _explain(config_name, parsed, error) from error
+
+
+def readable(config_name: str, arguments: Sequence[str]) -> list[str]:
+    """Overrides as people type them, as Hydra reads them.
+
+    A path is taken as it is, whatever is in it: where the grammar cannot read it, or takes a comma in the name of
+    something that exists for a choice of two, it is quoted. ``group=null`` is left out where that is the default.
+
+    Raises:
+        ConfigError: A group of configs is given what is no name.
+    """
+    found, known_groups = [], groups()
+    for argument in arguments:
+        key, equals, value = argument.partition("=")
+        if argument.startswith("-") or not equals:
+            found.append(argument)
+            continue
+        try:
+            override = OverridesParser.create().parse_override(argument)
+        except HydraException:
+            found.append(f"{key}={quoted(value)}" if _SEPARATOR.search(value) else argument)
+            continue
+        if override.is_sweep_override() and _SEPARATOR.search(value) and Path(value).expanduser().exists():
+            found.append(f"{key}={quoted(value)}")
+        elif override.key_or_group in known_groups and not isinstance(override.value(), str | list | QuotedString):
+            if override.value() is not None or not _left_out(config_name, override.key_or_group):
+                known = options(override.key_or_group)
+                raise ConfigError(f"{key}={value}: choose one of the options: {', '.join(known)}")
+        else:
+            found.append(argument)
+    return found
+
+
+_SEPARATOR = re.compile(r"[/\\]")
+
+
+def quoted(value: Path | str) -> str:
+    """Text as the value of an override, whatever characters are in it.
+
+    Backslashes are doubled only before a quote, as Hydra's grammar has it.
+    """
+    text = re.sub(r"(\\*)'", r"\1\1\'", str(value))
+    return f"'{text}{text[len(text.rstrip(chr(92))) :]}'"
+
+
+def _left_out(config_name: str, group: str) -> bool:
+    """Whether a group has no choice unless one is given."""
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(version_base="1.3", config_dir=str(prepare_hydra())):
+        choices = hydra_compose(config_name, return_hydra_config=True).hydra.runtime.choices
+    return group in choices and choices[group] in (None, "null")
 
 
 def options(group: str) -> list[str]:

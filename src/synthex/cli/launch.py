@@ -13,7 +13,8 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.utils import JobReturn, JobStatus, filter_overrides
 from omegaconf import DictConfig, open_dict
 
-from synthex.cli.commands import environment, process, quoted
+from synthex.cli.commands import environment, process
+from synthex.cli.compose import quoted
 from synthex.cli.finished import Finished, finished
 from synthex.cli.settings import check_integer
 from synthex.cli.study_run import say

@@ -9,8 +9,8 @@ from typing import Any
 
 from omegaconf import OmegaConf, open_dict
 
-from synthex.cli.commands import process, quoted
-from synthex.cli.compose import compose
+from synthex.cli.commands import process
+from synthex.cli.compose import compose, quoted
 from synthex.cli.identity import identity
 from synthex.cli.study_gate import check_overrides, check_preparation
 from synthex.core import InputError, write_json
