@@ -41,9 +41,7 @@ def test_a_group_whose_default_is_nothing_can_be_given_nothing():
         assert readable("train", [f"{group}=null", "seed=1"]) == ["seed=1"]
 
 
-@pytest.mark.parametrize(
-    "override", ["augment=null", "model=null", "augment=1", "experiment=1", "data=true"]
-)
+@pytest.mark.parametrize("override", ["augment=null", "model=null", "augment=1", "experiment=1", "data=true"])
 def test_a_group_that_is_given_no_name_names_its_options(override):
     with pytest.raises(ConfigError, match="choose one of the options") as error:
         readable("train", [override])

@@ -72,13 +72,7 @@ def fit(
         load_network_weights(weights, network, task=task.name)
         log.info("starting from %s", weights)
     size, side = int(data.size), input_size(data)
-    name = "size" if data.get("input_size") is None else "input_size"
-    if hasattr(network, "input_size") and (fitting := network.input_size(side, side)) != (side, side):
-        raise ConfigError(
-            f"data.{name}={side}: this network takes multiples of {network.multiple}; "
-            f"give another size, or pad with data.input_size={fitting[0]}"
-        )
-    check_batch(network, int(data.batch_size), side, f"data.{name}")
+    check_sizes(network, data)
     prepared: dict[str, Any] = {"normalization": data.normalization, "input_size": side}
     augment: Augmentation = instantiate(cfg.augment)
     translator = read_translator(cfg)
@@ -145,6 +139,40 @@ def fit(
                 f"less; to go on: {continuing(run)}"
             ) from error
         raise
+
+
+def check_network(cfg: DictConfig, task: Task) -> None:
+    """Check that the network can be built and takes the images, in a moment: without memory for its weights.
+
+    Raises:
+        UserError: Its settings cannot be, or it cannot learn from images or batches of this size.
+    """
+    known = {"encoder_weights": None} if "encoder_weights" in cfg.model else {}
+    counts = {"structures": len(task.vocabulary.structures), "landmarks": len(task.vocabulary.landmarks)}
+    try:
+        with torch.device("meta"):
+            network = instantiate(cfg.model, **counts, **known)
+    except Exception as error:
+        if isinstance(error.__cause__, UserError):
+            raise error.__cause__ from error
+        return  # what cannot be built without memory is built, and checked, later
+    if isinstance(network, torch.nn.Module):
+        check_sizes(network, cfg.data)
+
+
+def check_sizes(network: torch.nn.Module, data: DictConfig) -> None:
+    """Check that a network takes images, and learns from batches, of the data's size.
+
+    Raises:
+        ConfigError: It does not.
+    """
+    side, name = input_size(data), "size" if data.get("input_size") is None else "input_size"
+    if hasattr(network, "input_size") and (fitting := network.input_size(side, side)) != (side, side):
+        raise ConfigError(
+            f"data.{name}={side}: this network takes multiples of {network.multiple}; "
+            f"give another size, or pad with data.input_size={fitting[0]}"
+        )
+    check_batch(network, int(data.batch_size), side, f"data.{name}")
 
 
 def on_cluster(cfg: DictConfig) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from synthex.cli.build import build_readers, build_task, map_paths, prepare
 from synthex.cli.compose import plain
 from synthex.cli.evaluate import score
 from synthex.cli.finished import done_in_sweep, forget_finished, keep_finished
-from synthex.cli.fit import fit, rendered_on_device, training_device
+from synthex.cli.fit import check_network, fit, rendered_on_device, training_device
 from synthex.cli.identity import identity
 from synthex.cli.predict import (
     BASELINE_FILE,
@@ -71,6 +71,7 @@ def main(cfg: DictConfig) -> float | None:
     task = build_task(cfg)
     adaptation = build_adaptation(cfg)  # bad settings show before anything is made
     read_translator(cfg)  # a mistake shows before the run has a folder
+    check_network(cfg, task)
     with alone_in(run, lambda: changed_settings(run, run_config(cfg))):
         return _train(cfg, task, adaptation, run)
 

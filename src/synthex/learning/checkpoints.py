@@ -86,7 +86,12 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     # A damaged pickle raises whatever its instructions come to (KeyError, TypeError, IndexError, AttributeError, …).
     except Exception as error:
         raise InputError(path, f"is not a complete checkpoint ({type(error).__name__})", remedy) from error
-    if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
+    if not isinstance(checkpoint, dict) or not all(
+        isinstance(checkpoint.get(key, {}), dict) for key in (CHECKPOINT_KEY, EMA_KEY)
+    ):
+        raise InputError(path, "is not a complete checkpoint", remedy)
+    weights = checkpoint.get("state_dict")
+    if not isinstance(weights, dict) or not all(isinstance(value, torch.Tensor) for value in weights.values()):
         raise InputError(path, "is not a complete checkpoint", remedy)
     return checkpoint
 
@@ -121,7 +126,9 @@ def load_network_weights(path: str | Path, network: nn.Module, task: str | None 
         if name.startswith(_NETWORK_PREFIX)
     }
     own = network.state_dict()
-    wrong = sorted(own.keys() ^ weights.keys()) or [key for key in own if own[key].shape != weights[key].shape]
+    wrong = sorted(own.keys() ^ weights.keys()) or [
+        key for key in own if own[key].shape != getattr(weights[key], "shape", None)
+    ]
     if wrong:
         raise InputError(
             path,
