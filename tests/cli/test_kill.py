@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -124,3 +125,48 @@ def test_a_killed_simulation_ends_with_the_same_files(workers, kills, done):
                 assert found[key][0] == attributes
                 if values is not None:
                     np.testing.assert_array_equal(found[key][1], values)  # NaN (an absent landmark) equals NaN
+
+
+def kills_of(command, last, seed):
+    """Four of the moments at which a command replaces a file."""
+    moments = np.random.default_rng(seed).choice(np.arange(1, last + 1), size=min(4, last), replace=False)
+    return [("replace", int(moment)) for moment in sorted(moments)]
+
+
+@pytest.mark.slow
+def test_a_killed_merge_ends_with_the_same_files(tiny, tmp_path):
+    shards = tmp_path / "shards"
+    commands = [["simulate", *tiny, *SIMULATE, "workers=0", f"shard={n}/2", f"output={shards}"] for n in (1, 2)]
+    run_all([{"command": command, "log": str(tmp_path / "log"), "kill": None} for command in commands])
+    wanted, places = [], {}
+    for event, count in [("none", 0), *kills_of("merge", 18, 1)]:
+        places[event, count] = Path(shutil.copytree(shards, tmp_path / f"{event}-{count}"))
+        scenario = {
+            "command": ["data", "merge", str(places[event, count])],
+            "log": str(tmp_path / f"{event}-{count}.log"),
+        }
+        wanted += [scenario | {"kill": [event, count]}] if count else []
+        wanted.append(scenario | {"kill": None})
+    run_all(wanted)
+    plain = places.pop(("none", 0))
+    for place in places.values():
+        assert digests(place) == digests(plain)
+        assert content(place / "labels.h5").keys() == content(plain / "labels.h5").keys()
+        assert not half_files(place)
+
+
+@pytest.mark.slow
+def test_killed_predictions_and_evaluations_end_with_the_same_figures(trained, tmp_path):
+    wanted, places = [], {}
+    for event, count in [("none", 0), *kills_of("predict", 7, 2)]:
+        place = places[event, count] = tmp_path / f"{event}-{count}"
+        for command in (["predict", str(trained), f"output={place}"], ["evaluate", str(place)]):
+            scenario = {"command": command, "log": f"{place}.log"}
+            wanted += [scenario | {"kill": [event, min(count, 6)]}] if count else []
+            wanted.append(scenario | {"kill": None})
+    run_all(wanted)
+    plain = places.pop(("none", 0))
+    for place in places.values():
+        for name in ("masks.npz", "cases.yaml", "evaluation/summary.json", "evaluation/landmarks.csv"):
+            assert (place / name).read_bytes() == (plain / name).read_bytes(), (place, name)
+        assert not half_files(place)

@@ -167,7 +167,8 @@ def check_sizes(network: torch.nn.Module, data: DictConfig) -> None:
         ConfigError: It does not.
     """
     side, name = input_size(data), "size" if data.get("input_size") is None else "input_size"
-    if hasattr(network, "input_size") and (fitting := network.input_size(side, side)) != (side, side):
+    covering: Any = getattr(network, "input_size", None)
+    if covering is not None and (fitting := covering(side, side)) != (side, side):
         raise ConfigError(
             f"data.{name}={side}: this network takes multiples of {network.multiple}; "
             f"give another size, or pad with data.input_size={fitting[0]}"
