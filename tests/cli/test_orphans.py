@@ -30,21 +30,34 @@ def of_session(session: int) -> list[int]:
     return found
 
 
-def start(*arguments):
-    command = [sys.executable, "-m", "synthex.cli.main", *arguments]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
-    return subprocess.Popen(command, start_new_session=True, text=True, **quiet)
+@pytest.fixture
+def start():
+    """Start a command in a session of its own, which ends with the test."""
+    started = []
+
+    def begin(*arguments):
+        command = [sys.executable, "-m", "synthex.cli.main", *arguments]
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+        started.append(subprocess.Popen(command, start_new_session=True, text=True, **quiet))
+        return started[-1]
+
+    yield begin
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
 
 
-def wait_for(what, process, seconds=120):
+def wait_for(what, process, seconds=250):
     until = time.monotonic() + seconds
     while not what() and process.poll() is None and time.monotonic() < until:
         time.sleep(0.05)
+    assert what()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("moment", ["preparing", "training"])
-def test_no_worker_survives(moment, tmp_path, monkeypatch):
+def test_no_worker_survives(moment, start, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     many = ("data.phantoms.train=8", "data.workers=2", "trainer.max_epochs=200", "paths.run_dir=run", "test=false")
     process = start("train", *TINY, *many, f"paths.cache_dir={tmp_path / 'cache'}")
@@ -63,7 +76,7 @@ def test_no_worker_survives(moment, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_killed_loader_worker_is_one_line_and_the_command_to_go_on(tmp_path, monkeypatch, cache_dir):
+def test_a_killed_loader_worker_is_one_line_and_the_command_to_go_on(start, tmp_path, monkeypatch, cache_dir):
     monkeypatch.chdir(tmp_path)
     many = ("data.workers=2", "trainer.max_epochs=200", "paths.run_dir=run", "test=false")
     process = start(
