@@ -6,7 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from synthex.core import Camera, Domain, Radiograph, Rendering, Scene
-from synthex.projection import Projection, project
+from synthex.projection import HuTable, Projection, project
+from synthex.simulation.densities import LAST_HU, Densities
+from synthex.simulation.draws import image_key
 from synthex.simulation.stages import solid_attenuation
 
 MU_WATER_60KEV = 0.02059
@@ -15,6 +17,9 @@ Seltzer 1995, NISTIR 5632)."""
 
 SOLIDS_KEV = 60.0
 """Photon energy at which instruments and implants attenuate."""
+
+_WATER = HuTable(np.arange(LAST_HU + 1001, dtype=np.float32)[:, None] / 1000)
+"""mm of water per mm, from -1000 HU on."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,7 @@ class Naive:
 
     Attributes:
         mu_water_per_mm: Linear attenuation of water, 1/mm.
+        densities: Other densities of bone, fat and muscle for each image; None: those of the CT.
         domain: ``log`` gives the line integral of attenuation, ``intensity`` gives exp(-that), in (0, 1].
         threads: See :func:`synthex.projection.project`.
         projector: Projects the scene; another one with the same results may stand in (``data.render=device``).
@@ -33,6 +39,7 @@ class Naive:
 
     mu_water_per_mm: float | int = MU_WATER_60KEV
     domain: Domain = "log"
+    densities: Densities | None = None
     threads: int | None = None
     projector: Callable[..., Projection] = project
 
@@ -43,16 +50,21 @@ class Naive:
             raise ValueError(f"domain is 'log' or 'intensity', got {self.domain!r}")
 
     def __call__(self, scene: Scene, camera: Camera, label_ids: Sequence[int], rng: np.random.Generator) -> Rendering:
-        """Image ``scene``; draws nothing from ``rng``."""
+        """Image ``scene``; draws nothing from ``rng`` unless densities are drawn."""
         anatomy = scene.anatomy
+        record: dict[str, object] = {"level": "naive", "mu_water_per_mm": self.mu_water_per_mm}
+        table = None
+        if self.densities is not None:
+            drawn = self.densities.draw(image_key(rng))
+            table, record["densities"] = self.densities.applied(_WATER, drawn), drawn
         projection = self.projector(
-            anatomy.ct, anatomy.labels, label_ids, camera, solids=scene.solids, threads=self.threads
+            anatomy.ct, anatomy.labels, label_ids, camera, table=table, solids=scene.solids, threads=self.threads
         )
-        attenuation = projection.water_path_mm * np.float32(self.mu_water_per_mm)
+        water_mm = projection.water_path_mm if table is None else projection.quantity_mm[0]
+        attenuation = water_mm * np.float32(self.mu_water_per_mm)
         if scene.solids:
             attenuation = attenuation + solid_attenuation(projection, scene.solids, SOLIDS_KEV)
         image = attenuation if self.domain == "log" else np.exp(-attenuation)
-        record = {"level": "naive", "mu_water_per_mm": self.mu_water_per_mm}
         return Rendering(
             Radiograph(image, self.domain, camera),
             projection.label_path_mm,

@@ -10,6 +10,7 @@ import numpy as np
 from synthex.core import Camera, ConfigError, Domain, Radiograph, Rendering, Scene
 from synthex.physics import transmit
 from synthex.projection import Projection, project
+from synthex.simulation.densities import Densities
 from synthex.simulation.draws import Parameters, image_key
 from synthex.simulation.material_curve import Tissue
 from synthex.simulation.stages import (
@@ -40,6 +41,7 @@ class Realistic:
         scatter: Scatter and grid.
         field: Heel effect, collimation, gain.
         detector: Blur, noise, read-out.
+        densities: Other densities of bone, fat and muscle for each image; None: those of the CT.
         exposure: Automatic exposure control, which then sets the tube's ``kvp`` and ``mas`` and the detector's
             ``saturation``; None: as they are drawn.
         table: What the patient lies on; None: nothing.
@@ -56,6 +58,7 @@ class Realistic:
     scatter: Scatter = dataclasses.field(default_factory=Scatter)
     field: Field = dataclasses.field(default_factory=Field)
     detector: Detector = dataclasses.field(default_factory=Detector)
+    densities: Densities | None = None
     exposure: Exposure | None = None
     table: Table | None = None
     processing: Processing | None = None
@@ -72,7 +75,7 @@ class Realistic:
 
     def groups(self) -> dict[str, Parameters]:
         """The groups of parameters by name; those that are left out are missing."""
-        names = ("tissue", "tube", "scatter", "field", "detector", "exposure", "table", "processing")
+        names = ("tissue", "tube", "scatter", "field", "detector", "densities", "exposure", "table", "processing")
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
     def __call__(self, scene: Scene, camera: Camera, label_ids: Sequence[int], rng: np.random.Generator) -> Rendering:
@@ -80,12 +83,15 @@ class Realistic:
         key = image_key(rng)
         drawn = {name: group.draw(key) for name, group in self.groups().items()}
         ct, labels = scene.anatomy.ct, scene.anatomy.labels
+        table = self.tissue.curve(drawn["tissue"])
+        if self.densities is not None:
+            table = self.densities.applied(table, drawn["densities"])
         projection = self.projector(
             ct,
             labels,
             label_ids,
             camera,
-            table=self.tissue.curve(drawn["tissue"]),
+            table=table,
             solids=scene.solids,
             threads=self.threads,
         )
