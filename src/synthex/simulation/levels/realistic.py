@@ -14,6 +14,7 @@ from synthex.simulation.densities import Densities
 from synthex.simulation.draws import Parameters, image_key
 from synthex.simulation.material_curve import Tissue
 from synthex.simulation.stages import (
+    Clutter,
     Detector,
     Exposure,
     Field,
@@ -45,6 +46,7 @@ class Realistic:
         exposure: Automatic exposure control, which then sets the tube's ``kvp`` and ``mas`` and the detector's
             ``saturation``; None: as they are drawn.
         table: What the patient lies on; None: nothing.
+        clutter: What lies on the patient: cables, buttons, a shield; None: nothing.
         processing: A C-arm's processing to a displayed frame, whose domain is its own; None: the detector's image.
         domain: ``log`` gives ``-ln(I / I0)``, ``intensity`` gives ``I / I0``; I0 is the centre of the open field
             behind the grid.
@@ -61,6 +63,7 @@ class Realistic:
     densities: Densities | None = None
     exposure: Exposure | None = None
     table: Table | None = None
+    clutter: Clutter | None = None
     processing: Processing | None = None
     domain: Domain = "log"
     energy_groups: int = 24
@@ -75,7 +78,18 @@ class Realistic:
 
     def groups(self) -> dict[str, Parameters]:
         """The groups of parameters by name; those that are left out are missing."""
-        names = ("tissue", "tube", "scatter", "field", "detector", "densities", "exposure", "table", "processing")
+        names = (
+            "tissue",
+            "tube",
+            "scatter",
+            "field",
+            "detector",
+            "densities",
+            "exposure",
+            "table",
+            "clutter",
+            "processing",
+        )
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
     def __call__(self, scene: Scene, camera: Camera, label_ids: Sequence[int], rng: np.random.Generator) -> Rendering:
@@ -98,6 +112,8 @@ class Realistic:
         area, materials = area_densities(projection, self.tissue.materials(), scene.solids)
         if self.table is not None:
             area, materials = self.table.add(area, materials, camera, scene.aim_world, drawn["table"], key)
+        if self.clutter is not None:
+            area, materials = self.clutter.add(area, materials, camera, scene.aim_world, drawn["clutter"], key)
         if self.exposure is not None:
             drawn["tube"]["kvp"] = self.exposure.voltage(projection.water_path_mm, drawn["exposure"])
         beam = self.detector.beam(self.tube.spectrum(drawn["tube"], self.energy_groups), drawn["detector"])

@@ -1,6 +1,7 @@
 """The stages of image formation: parameters with units, and pure functions that realism levels chain."""
 
 from synthex.simulation.stages.bodies import area_densities, solid_attenuation
+from synthex.simulation.stages.clutter import Clutter
 from synthex.simulation.stages.detector import Detector
 from synthex.simulation.stages.exposure import Exposure
 from synthex.simulation.stages.field import Field
@@ -12,6 +13,7 @@ from synthex.simulation.stages.tube import Beam, Tube
 
 __all__ = [
     "Beam",
+    "Clutter",
     "Detector",
     "Exposure",
     "Field",

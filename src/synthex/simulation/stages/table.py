@@ -90,7 +90,7 @@ class Table(Parameters):
         about_world: Point3,
         drawn: dict[str, float],
         key: int,
-    ) -> tuple[QuantityStack, tuple[str, ...]]:
+    ) -> tuple[np.ndarray, tuple[str, ...]]:
         """The area densities (g/cm2, M x H x W) with the table's, and their materials.
 
         Args:
