@@ -125,16 +125,11 @@ def modality(file: DicomFile) -> str:
 
 def holds_image(file: DicomFile) -> bool:
     """Whether the file is an image, complete or cut: neither a report nor any other document without pixels."""
-    from pydicom.uid import UID
+    from pydicom.uid import UID_dictionary
 
     kind = word(file, "SOPClassUID")
-    return (
-        not kind
-        or file.pixels is not None
-        or file.floats
-        or bool(word(file, "Rows"))
-        or "Image Storage" in UID(kind).name
-    )
+    name = UID_dictionary.get(kind, ("",))[0]
+    return not kind or file.pixels is not None or file.floats or bool(word(file, "Rows")) or "Image Storage" in name
 
 
 def what_it_is(file: DicomFile) -> str:

@@ -438,3 +438,23 @@ def test_a_real_c_arm_image(shared_data):
     # Bone is dark, which its relationship and sign say although it is MONOCHROME2.
     assert (found.image.shape, found.domain, found.pixel_mm) == ((1388, 1386), "intensity", 0.3)
     assert (found.image.min(), found.image.max()) == (3231, 56086)
+
+
+@pytest.mark.parametrize("syntax", ["explicit", "implicit", "rle", "deflated"])
+def test_damaged_bytes_end_in_values_or_one_line(tmp_path, syntax, capfd, recwarn):
+    whole = save(film(grey()), tmp_path / "whole.dcm", syntax).read_bytes()
+    path = tmp_path / "film.dcm"
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        content = np.frombuffer(whole, np.uint8).copy()
+        content[rng.integers(132, len(content), rng.integers(1, 6))] = rng.integers(0, 256)
+        path.write_bytes(content[: rng.integers(len(content)) if seed % 4 == 0 else None].tobytes())
+        said = ""
+        try:
+            list(read_radiographs(path))
+        except InputError as error:
+            said = str(error)
+        assert not said or str(path) in said, seed
+        assert not any(secret in said for secret in ("Doe", "Jane", "SECRET")), seed
+    assert not [str(warning.message) for warning in recwarn]
+    assert capfd.readouterr() == ("", "")
