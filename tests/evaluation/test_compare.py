@@ -116,7 +116,7 @@ def test_the_order_of_cases_does_not_matter(scores):
     keys = ("pixel_mm", "magnification", "diagonal_px", "truth_px", "guess_px", "confidence", "present", "visible")
     turned = replace(
         good,
-        **{key: getattr(good, key)[order] for key in (*keys, "annotated")},
+        **{key: getattr(good, key)[order] for key in (*keys, "annotated", "masks_annotated")},
         counts=take(good.counts, order),
         case_ids=good.case_ids[::-1],
         subject_ids=good.subject_ids[::-1],
@@ -130,7 +130,7 @@ def first_cases(scores, count):
     keys = ("pixel_mm", "magnification", "diagonal_px", "truth_px", "guess_px", "confidence", "present", "visible")
     return replace(
         scores,
-        **{key: getattr(scores, key)[:count] for key in (*keys, "annotated")},
+        **{key: getattr(scores, key)[:count] for key in (*keys, "annotated", "masks_annotated")},
         counts=take(scores.counts, slice(count)),
         case_ids=scores.case_ids[:count],
         subject_ids=scores.subject_ids[:count],

@@ -152,3 +152,51 @@ def test_a_landmark_seldom_shown_counts_as_much_as_one_always_shown():
     DiceHeatmapLoss(SIGMA, absent_weight=0.0)({"heatmaps": same}, batch)["loss"].backward()
     assert torch.allclose(same.grad[:, 0].sum(dim=0), same.grad[0, 1], atol=1e-7)
     assert not same.grad[1:, 1].any()
+
+
+def _batch_of(flags, seed=0):
+    """Random logits and targets of 3 images and 2 structures, of which ``flags`` are annotated."""
+    generator = torch.Generator().manual_seed(seed)
+    logits = torch.randn((3, 2, *SIZE), generator=generator).requires_grad_()
+    batch = {"masks": torch.rand((3, 2, *SIZE), generator=generator) < 0.3}
+    return logits, batch if flags is None else batch | {"masks_annotated": torch.tensor(flags)}
+
+
+def test_all_masks_annotated_is_the_plain_loss_to_the_bit():
+    results = []
+    for flags in (None, [[True, True]] * 3):
+        logits, batch = _batch_of(flags)
+        loss = DiceHeatmapLoss(SIGMA)({"masks": logits}, batch)["loss"]
+        loss.backward()
+        results.append((loss.detach(), logits.grad))
+    assert torch.equal(results[0][0], results[1][0])
+    assert torch.equal(results[0][1], results[1][1])
+
+
+def test_masks_that_are_not_annotated_are_not_taught():
+    flags = [[True, False], [False, False], [True, True]]
+    logits, batch = _batch_of(flags)
+    parts = DiceHeatmapLoss(SIGMA, bce_weight=0.7)({"masks": logits}, batch)
+    dice, bce = mask_losses(logits.detach(), batch["masks"], 1e-3)
+    kept = torch.tensor(flags)
+    assert parts["loss"].item() == pytest.approx((dice[kept].mean() + 0.7 * bce[kept].mean()).item(), rel=1e-6)
+    parts["loss"].backward()
+    assert logits.grad is not None
+    touched = logits.grad.abs().sum((2, 3)) > 0
+    assert torch.equal(touched, kept)
+
+
+def test_structures_annotated_in_no_image_leave_the_loss_of_the_others():
+    logits, batch = _batch_of([[True, False]] * 3)
+    loss = DiceHeatmapLoss(SIGMA)
+    alone = loss({"masks": logits[:, :1]}, {"masks": batch["masks"][:, :1]})["loss"]
+    assert loss({"masks": logits}, batch)["loss"].item() == pytest.approx(alone.item(), rel=1e-6)
+
+
+def test_a_batch_with_nothing_annotated_teaches_nothing():
+    batch = make_batch(annotated=(False, False, False)) | {"masks_annotated": torch.zeros((1, 2), dtype=torch.bool)}
+    outputs = {name: value.clone().requires_grad_() for name, value in perfect(make_batch()).items()}
+    parts = DiceHeatmapLoss(SIGMA)(outputs, batch)
+    assert all(part.item() == 0 for part in parts.values())
+    parts["loss"].backward()
+    assert all(not value.grad.any() for value in outputs.values())

@@ -13,7 +13,7 @@ from synthex.anatomy.variants import base_subject
 from synthex.cli.compose import plain
 from synthex.cli.sources import build_sources
 from synthex.cli.terminal import progress
-from synthex.core import AnatomySource, ConfigError, Reader, Task, derive_rng
+from synthex.core import AnatomySource, ConfigError, Reader, Relabelled, Task, derive_rng
 from synthex.data import SPLITS, Mix, SomeCases, Subset, SyntheticReader, open_export
 
 MAX_PREPARING = 4
@@ -167,18 +167,18 @@ def _check_root(node: DictConfig) -> None:
 
 
 def check_names(reader: Reader, task: Task, setting: str) -> Reader:
-    """The reader, if its channels are those of the task, in the same order.
+    """The reader in the channels of the task; those of the task's that it does not have are not annotated.
 
     Raises:
-        ConfigError: They are not.
+        ConfigError: It has others.
     """
     wanted = (task.vocabulary.structures, task.vocabulary.landmarks)
-    if (reader.structures, reader.landmarks) != wanted:
+    if not (set(reader.structures) <= set(wanted[0]) and set(reader.landmarks) <= set(wanted[1])):
         raise ConfigError(
             f"{setting} holds {_listed(reader.structures, reader.landmarks)}; "
             f"the task {task.name} needs {_listed(*wanted)}"
         )
-    return reader
+    return reader if (reader.structures, reader.landmarks) == wanted else Relabelled(reader, *wanted)
 
 
 def _listed(structures: tuple[str, ...], landmarks: tuple[str, ...]) -> str:

@@ -106,7 +106,7 @@ def _facts(sample: Sample) -> dict[str, Any]:
         "shares": sample.masks.mean(axis=(1, 2)),
         "visible": sample.visible,
         "annotated": sample.annotated,
-        "unlabelled": bool(sample.record.get("unlabelled")),
+        "outlined": sample.masks_annotated,
     }
 
 
@@ -121,14 +121,18 @@ def _rows(reader: Reader, facts: Sequence[dict[str, Any]]) -> list[tuple[str, st
         ("values at 0.5, 50, 99.5 %", ", ".join(f"{v:.4g}" for v in np.median([f["levels"] for f in facts], axis=0))),
         ("pixel pitch", " and ".join(sorted({fact["pitch"] for fact in facts})) + " mm"),
     ]
-    for name, share in zip(reader.structures, shares.T, strict=True):
-        rows.append((name, f"{100 * share.mean():.1f} % of the pixels, empty in {(share == 0).sum()}"))
+    for index, name in enumerate(reader.structures):
+        known = np.array([fact["outlined"][index] for fact in facts], dtype=bool)
+        share = shares[known, index]
+        seen = f"{100 * share.mean():.1f} % of the pixels, empty in {(share == 0).sum()}, " if known.any() else ""
+        rows.append((name, f"{seen}not annotated in {(~known).sum()}" if not known.all() else seen.removesuffix(", ")))
     for index, name in enumerate(reader.landmarks):
-        seen = sum(bool(fact["visible"][index]) for fact in facts)
-        known = sum(bool(fact["annotated"][index]) for fact in facts)
-        rows.append((name, f"{seen} in the image, {known - seen} outside, {len(facts) - known} not annotated"))
-    if any(fact["unlabelled"] for fact in facts):
-        rows.append(("without a mask", f"{sum(fact['unlabelled'] for fact in facts)} images lack one of the masks"))
+        visible = sum(bool(fact["visible"][index]) for fact in facts)
+        said = sum(bool(fact["annotated"][index]) for fact in facts)
+        rows.append((name, f"{visible} in the image, {said - visible} outside, {len(facts) - said} not annotated"))
+    unlabelled = sum(not (fact["annotated"].any() or fact["outlined"].any()) for fact in facts)
+    if unlabelled:
+        rows.append(("unlabelled", f"{unlabelled} images with nothing annotated"))
     return rows
 
 

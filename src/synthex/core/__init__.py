@@ -20,6 +20,7 @@ from synthex.core.protocols import (
     Task,
     Vocabulary,
 )
+from synthex.core.relabelled import Relabelled
 from synthex.core.sample import Domain, Prediction, Radiograph, Sample, to_log
 from synthex.core.seeds import derive_rng, derive_seed
 from synthex.core.solid import Solid
@@ -41,6 +42,7 @@ __all__ = [
     "Prediction",
     "Radiograph",
     "Reader",
+    "Relabelled",
     "Rendering",
     "Rigid",
     "Sample",

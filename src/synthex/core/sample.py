@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from synthex.core.arrays import Flags, Image, Landmarks2, LevelStack, MaskStack
+from synthex.core.arrays import Flags, Image, Landmarks2, LevelStack, MaskFlags, MaskStack
 from synthex.core.camera import Camera
 
 Domain = Literal["intensity", "log"]
@@ -44,6 +44,8 @@ class Sample:
         pixel_mm: Pixel pitch at the detector in mm.
         magnification: SDD over source-isocentre distance; 1 where unknown.
         record: JSON values that re-create or trace the sample.
+        masks_annotated: S flags: the structure's mask is known, so that an empty one says that the image does not
+            show it; where False nothing is taught or scored. All of them unless it is said.
     """
 
     case_id: str
@@ -57,16 +59,27 @@ class Sample:
     pixel_mm: float
     magnification: float = 1.0
     record: Mapping[str, Any] = field(default_factory=dict)
+    masks_annotated: MaskFlags = field(default_factory=lambda: np.zeros(0, dtype=bool))
 
     def __post_init__(self) -> None:
+        # "All" stays all when other masks are put in their place.
+        if len(self.masks_annotated) != len(self.masks) and self.masks_annotated.all():
+            object.__setattr__(self, "masks_annotated", np.ones(len(self.masks), dtype=bool))
         height, width = self.image.shape
         count = len(self.landmarks)
         if self.masks.shape[1:] != (height, width):
             raise ValueError(f"{self.case_id}: masks {self.masks.shape} do not fit the image {self.image.shape}")
+        if self.masks_annotated.shape != (len(self.masks),):
+            raise ValueError(f"{self.case_id}: {len(self.masks)} masks need as many flags of what is annotated")
         if self.visible.shape != (count,) or self.annotated.shape != (count,):
             raise ValueError(f"{self.case_id}: {count} landmarks need as many visible and annotated flags")
         if not np.isfinite(self.landmarks[self.visible]).all():
             raise ValueError(f"{self.case_id}: a visible landmark has no finite position")
+
+    @property
+    def is_annotated(self) -> bool:
+        """Whether anything is known about what the image shows."""
+        return bool(self.annotated.any() or self.masks_annotated.any())
 
 
 @dataclass(frozen=True, eq=False)

@@ -82,6 +82,7 @@ class Staging:
                 landmarks=sample.landmarks,
                 visible=sample.visible,
                 annotated=sample.annotated,
+                masks_annotated=sample.masks_annotated,
                 meta=np.array(json.dumps(meta)),
             )
 
@@ -106,6 +107,7 @@ class Staging:
                 landmarks=stored["landmarks"],
                 visible=stored["visible"],
                 annotated=stored["annotated"],
+                masks_annotated=stored["masks_annotated"] if "masks_annotated" in stored else np.zeros(0, dtype=bool),
                 **meta,
             )
         except (ValueError, KeyError, TypeError, AttributeError, MemoryError, OverflowError) as error:
@@ -161,6 +163,11 @@ def write_hdf5(folder: str | Path, samples: Iterable[Sample], vocabulary: Vocabu
             shown = np.where(sample.visible[:, None], sample.landmarks, np.nan)
             _append(labels, f"{group}/landmarks", shown.astype(np.float64))
             _append(labels, f"{group}/annotated", sample.annotated)
+            key = f"{group}/masks-annotated"
+            if key in labels or not sample.masks_annotated.all():
+                for _ in range(len(labels[f"{group}/annotated"]) - 1 if key not in labels else 0):
+                    _append(labels, key, np.ones_like(sample.masks_annotated))
+                _append(labels, key, sample.masks_annotated)
             _append(labels, f"{group}/pixel-mm", np.float64(sample.pixel_mm))
             _append(labels, f"{group}/magnification", np.float64(sample.magnification))
             _append(labels, f"{group}/case-ids", sample.case_id)
@@ -174,6 +181,8 @@ def write_folder(folder: str | Path, samples: Iterable[Sample], vocabulary: Voca
     The COCO file has one annotation a case: keypoints ``[x, y, v]`` (COCO's convention, pixel centres
     at +0.5; v = 2 visible, 0 absent), one RLE a structure under ``segmentations`` and one box a structure
     under ``bboxes``; ``segmentation`` and ``bbox`` are those of their union, so that plain COCO tools can read it.
+    A structure whose mask is not annotated is left out of
+    them, and ``masks_annotated`` under ``synthex`` says so.
     Boxes are [left, top, width, height] in pixels, all 0 where there is no pixel. Lines that a task draws (the
     centre line of an instrument) are under ``polylines``: name to [[column, row], …], pixel centres at +0.5.
 
@@ -198,6 +207,8 @@ def write_folder(folder: str | Path, samples: Iterable[Sample], vocabulary: Voca
             "annotated": sample.annotated.tolist(),
             "record": dict(sample.record),
         }
+        if not sample.masks_annotated.all():
+            meta["masks_annotated"] = sample.masks_annotated.tolist()
         images.append(
             {"id": number, "file_name": f"images/{name}.tiff", "height": height, "width": width, "synthex": meta}
         )
@@ -232,7 +243,11 @@ def _annotation(number: int, sample: Sample, vocabulary: Vocabulary) -> dict[str
     union = np.zeros(sample.image.shape, dtype=bool)
     for mask in sample.masks:
         union |= mask
-    named = dict(zip(vocabulary.structures, sample.masks, strict=True))
+    named = {
+        name: mask
+        for name, mask, known in zip(vocabulary.structures, sample.masks, sample.masks_annotated, strict=True)
+        if known
+    }
     keypoints: list[float] = []
     for point, visible in zip(sample.landmarks, sample.visible, strict=True):
         keypoints += [float(point[0]), float(point[1]), 2] if visible else [0, 0, 0]

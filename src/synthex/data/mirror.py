@@ -42,5 +42,6 @@ def mirror(sample: Sample, vocabulary: Vocabulary) -> Sample:
         landmarks=landmarks,
         visible=sample.visible[points],
         annotated=sample.annotated[points],
+        masks_annotated=sample.masks_annotated[masks],
         record={**sample.record, "mirrored": True},
     )

@@ -128,7 +128,7 @@ class Hdf5Reader:
                 # Taking half a pixel away and adding it again is not exact.
                 points, visible = exact, np.isfinite(exact).all(axis=1)
             annotated, pixel_mm, magnification = stored("annotated"), stored("pixel-mm"), stored("magnification")
-            record = stored("records")
+            record, outlined = stored("records"), stored("masks-annotated")
             attributes = images[group].attrs
             return Sample(
                 case_id=case_id,
@@ -139,6 +139,7 @@ class Hdf5Reader:
                 landmarks=points,
                 visible=visible,
                 annotated=np.ones(len(points), dtype=bool) if annotated is None else annotated,
+                masks_annotated=np.ones(len(masks), dtype=bool) if outlined is None else outlined,
                 pixel_mm=self._pixel_mm if pixel_mm is None else float(pixel_mm),
                 magnification=1.0 if magnification is None else float(magnification),
                 record={} if record is None else parse_json(self._labels_path, _as_text(record), _REMEDY, "a record"),
@@ -226,7 +227,12 @@ class FolderReader:
         image = read_image(self._paths[index])
         try:
             labels, meta = self._annotations[entry["id"]], entry["synthex"]
-            rows = [decode_rle(labels["segmentations"][name]) for name in self.structures]
+            areas = labels["segmentations"]
+            known = np.asarray(meta.get("masks_annotated", [True] * len(self.structures)), dtype=bool)
+            empty = np.zeros(image.shape, dtype=bool)
+            rows = [
+                decode_rle(areas[name]) if said else empty for name, said in zip(self.structures, known, strict=True)
+            ]
             masks = np.stack(rows) if rows else np.zeros((0, *image.shape), dtype=bool)
             keypoints = np.asarray(labels["keypoints"], dtype=np.float64).reshape(-1, 3)
             visible = keypoints[:, 2] > 0
@@ -239,6 +245,7 @@ class FolderReader:
                 landmarks=np.where(visible[:, None], keypoints[:, :2], np.nan),
                 visible=visible,
                 annotated=np.asarray(meta["annotated"], dtype=bool),
+                masks_annotated=known,
                 pixel_mm=meta["pixel_mm"],
                 magnification=meta["magnification"],
                 record=meta["record"],

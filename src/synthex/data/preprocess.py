@@ -106,7 +106,7 @@ def preprocess(
 
     Returns:
         ``image`` (1, N, N), ``masks`` (S, N, N) bool, ``landmarks`` (L, 2) in network pixels (NaN where
-        not visible), ``visible``, ``annotated``, ``pixel_mm``; and the pixel map.
+        not visible), ``visible``, ``annotated``, ``masks_annotated``, ``pixel_mm``; and the pixel map.
 
     Raises:
         ConfigError: ``input_size`` is smaller than ``size``.
@@ -130,6 +130,7 @@ def preprocess(
         "landmarks": torch.from_numpy(landmarks.astype(np.float32)),
         "visible": torch.from_numpy(sample.visible.copy()),
         "annotated": torch.from_numpy(sample.annotated.copy()),
+        "masks_annotated": torch.from_numpy(sample.masks_annotated.copy()),
         "pixel_mm": torch.tensor(sample.pixel_mm / where.scale, dtype=torch.float32),
     }
     return tensors, where

@@ -1,7 +1,7 @@
 """Predictors that know something of a radiograph without looking at it."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ class TrivialPredictor:
 
     A model that cannot beat it has learnt nothing from pixels. A landmark is called present where it is
     visible in at least half of the annotated training samples, and its confidence is that share. Masks
-    are the mean masks cut where the expected Dice on the training samples is largest (F-measure
+    are the mean annotated masks cut where the expected Dice on the training samples is largest (F-measure
     maximisation, Dembczynski et al., NIPS 2011, with the ratio of expectations), which gives the baseline
     its best chance.
 
@@ -52,18 +52,20 @@ class TrivialPredictor:
             if total == 0:
                 count = len(sample.landmarks)
                 sums, seen, known = np.zeros((count, 2)), np.zeros(count), np.zeros(count)
-                masks = np.zeros((len(sample.masks), grid, grid))
+                masks, outlined = np.zeros((len(sample.masks), grid, grid)), np.zeros(len(sample.masks))
             height, width = sample.image.shape
             counted = sample.visible & sample.annotated
             sums[counted] += sample.landmarks[counted] / (width, height)
             seen += counted
             known += sample.annotated
-            masks += resample_masks(sample.masks, grid, grid)
+            masks += resample_masks(sample.masks, grid, grid) & sample.masks_annotated[:, None, None]
+            outlined += sample.masks_annotated
             total += 1
         if total == 0:
             raise ConfigError("the trivial predictor needs at least one training sample, got none")
         positions = np.where(seen[:, None] > 0, sums / np.maximum(seen, 1)[:, None], np.nan)
-        best = np.stack([_best_cut(mean) for mean in masks / total]) if len(masks) else masks.astype(bool)
+        means = masks / np.maximum(outlined, 1)[:, None, None]
+        best = np.stack([_best_cut(mean) for mean in means]) if len(masks) else masks.astype(bool)
         return cls(positions, seen / np.maximum(known, 1), best, total)
 
     def predict(self, sample: Sample) -> Prediction:
@@ -136,6 +138,14 @@ class FieldPredictor:
         return Prediction(
             sample.case_id, np.full((count, 2), np.nan), np.zeros(count), np.zeros(count, dtype=bool), masks
         )
+
+    def judged(self, sample: Sample) -> Sample:
+        """``sample`` with what the answer can be held against: structures whose region is annotated too."""
+        known = np.zeros(len(sample.masks), dtype=bool)
+        for structure, region in self.answers:
+            at, inside = self.structures.index(structure), self.structures.index(region)
+            known[at] = sample.masks_annotated[at] & sample.masks_annotated[inside]
+        return replace(sample, masks_annotated=known)
 
 
 def resample_masks(masks: MaskStack, height: int, width: int) -> np.ndarray:

@@ -58,7 +58,7 @@ class ScoreBuilder:
             be scored.
         """
         height, width = sample.image.shape
-        counts = confusion(prediction.masks, sample.masks)
+        counts, known = confusion(prediction.masks, sample.masks), self._known & sample.masks_annotated
         truth = np.where(sample.visible[:, None], sample.landmarks, np.nan)
         self._samples.append(
             (sample.case_id, sample.subject_id, sample.pixel_mm, sample.magnification, float(np.hypot(height, width)))
@@ -71,26 +71,27 @@ class ScoreBuilder:
                 prediction.present,
                 sample.visible,
                 sample.annotated,
+                known,
             )
         )
         self._counts.append(counts)
         if self._areas is not None:
             self._areas.append(
                 [
-                    average_precision_of_levels(levels, mask) if known else float("nan")
-                    for levels, mask, known in zip(_levels(prediction), sample.masks, self._known, strict=True)
+                    average_precision_of_levels(levels, mask) if there else float("nan")
+                    for levels, mask, there in zip(_levels(prediction), sample.masks, known, strict=True)
                 ]
             )
         if self._protocol.original_rule is not None:
             for key, values in original_scores(sample, prediction, self._protocol.original_rule).items():
                 if key != "landmark_error_mm":
-                    values = np.where(self._known[: len(values)], values, np.nan)
+                    values = np.where(known[: len(values)], values, np.nan)
                 self._original.setdefault(key, []).append(values)
         if self._field is not None:
             predictor, builder = self._field
-            builder.add(sample, predictor.predict(sample))
+            builder.add(predictor.judged(sample), predictor.predict(sample))
         if not self._protocol.vocabulary.landmarks:
-            return _mean(1 - np.where(self._known, f_beta(counts), np.nan)[self._ranked])
+            return _mean(1 - np.where(known, f_beta(counts), np.nan)[self._ranked])
         distance = np.where(sample.visible & sample.annotated, distances_px(prediction.landmarks, truth), np.nan)
         filled = np.where(np.isnan(distance), np.hypot(height, width), distance)
         return _mean(filled[sample.visible & sample.annotated]) * sample.pixel_mm
@@ -98,7 +99,7 @@ class ScoreBuilder:
     def finish(self) -> Scores:
         """All cases added so far (at least one)."""
         cases, subjects, pixel_mm, magnification, diagonal = zip(*self._samples, strict=True)
-        truth, guess, confidence, present, visible, annotated = (
+        truth, guess, confidence, present, visible, annotated, masks_annotated = (
             np.stack(column) for column in zip(*self._arrays, strict=True)
         )
         counts = Confusion(*(np.stack([getattr(one, part.name) for one in self._counts]) for part in fields(Confusion)))
@@ -118,6 +119,7 @@ class ScoreBuilder:
             annotated=annotated,
             counts=counts,
             structure_known=self._known,
+            masks_annotated=masks_annotated,
             reported=self._protocol.mask_scores + (() if self._areas is None else (AREA,)),
             area=None if self._areas is None else np.array(self._areas, dtype=np.float64),
             original_rule=self._protocol.original_rule,

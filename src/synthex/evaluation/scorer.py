@@ -1,13 +1,13 @@
 """Join prediction sets with ground truth and score them, reading every case once."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from synthex.core import ConfigError, EvalProtocol, InputError, Prediction, Reader, Sample
+from synthex.core import ConfigError, EvalProtocol, InputError, Prediction, Reader, Relabelled, Sample
 from synthex.evaluation.comparison_table import ComparisonTable
 from synthex.evaluation.gallery import CaseView, GalleryKeeper
 from synthex.evaluation.pictures import Picture, PictureKeeper
@@ -124,12 +124,12 @@ def evaluate_methods(
 
     Raises:
         InputError: Other task, other names, missing or extra cases, masks of another size.
-        ConfigError: Reader and protocol have no name in common, or there is no method.
+        ConfigError: Reader and protocol have no name in common, nothing is annotated, or there is no method.
     """
     if not methods:
         raise ConfigError("there is no prediction set to evaluate")
     wanted = reader.case_ids()
-    adapt = _ChannelMap(reader, protocol)
+    channels = _in_channels(reader, protocol)
     runs = []
     # Methods are compared in what all of them have.
     areas = all(one.has_probabilities for one in methods.values())
@@ -138,17 +138,20 @@ def evaluate_methods(
         other = (baselines or {}).get(name)
         other = match_protocol(other, protocol) if isinstance(other, PredictionSet) else other
         extra = compare_cases(chosen, wanted, allow_partial)[1]
-        runs.append(_Run(chosen, other, extra, adapt.known, protocol, pictures, areas))
+        runs.append(_Run(chosen, other, extra, channels.known, protocol, pictures, areas))
     common = {case_id for case_id in wanted if all(case_id in run.chosen for run in runs)}
     if not common:
         problem = "has no case in common with the other methods"
         raise InputError(runs[0].chosen.source(), problem, "compare prediction sets of one dataset")
-    views = GalleryKeeper(gallery)
+    views, annotated = GalleryKeeper(gallery), False
     for index, case_id in enumerate(wanted):
         if case_id in common:
-            sample = adapt(reader[index])
+            sample = channels[index]
+            annotated |= sample.is_annotated
             predictions, badness = zip(*(run.add(sample) for run in runs), strict=True)
             views.add(sample, predictions, badness)
+    if not annotated:
+        raise ConfigError(f"nothing of task {protocol.task} is annotated in the dataset, so there is nothing to score")
     missing = tuple(case_id for case_id in wanted if case_id not in common)
     return {
         name: run.finish(missing, [view.of_method(index) for view in views.views()], seed)
@@ -208,39 +211,20 @@ class _Run:
         )
 
 
-class _ChannelMap:
-    """Puts the channels of a reader into the order of a protocol."""
+def _in_channels(reader: Reader, protocol: EvalProtocol) -> Relabelled:
+    """A reader in the channels of a protocol.
 
-    def __init__(self, reader: Reader, protocol: EvalProtocol) -> None:
-        vocabulary = protocol.vocabulary
-        self.structures = [_find(reader.structures, name) for name in vocabulary.structures]
-        self.landmarks = [_find(reader.landmarks, name) for name in vocabulary.landmarks]
-        self.known = np.array([index >= 0 for index in self.structures], dtype=bool)
-        if not self.known.any() and all(index < 0 for index in self.landmarks):
-            raise ConfigError(
-                f"the dataset has none of the names of task {protocol.task}: it has "
-                f"{', '.join((*reader.structures, *reader.landmarks)) or 'none'}; choose a dataset of this task"
-            )
-
-    def __call__(self, sample: Sample) -> Sample:
-        """The sample with unknown structures empty and unknown landmarks not annotated."""
-        height, width = sample.image.shape
-        masks = np.zeros((len(self.structures), height, width), dtype=bool)
-        for target, source in enumerate(self.structures):
-            if source >= 0:
-                masks[target] = sample.masks[source]
-        channels = np.array(self.landmarks, dtype=np.int64)
-        found, count = channels >= 0, len(channels)
-        points = np.full((count, 2), np.nan)
-        visible, annotated = np.zeros(count, dtype=bool), np.zeros(count, dtype=bool)
-        points[found] = sample.landmarks[channels[found]]
-        visible[found] = sample.visible[channels[found]]
-        annotated[found] = sample.annotated[channels[found]]
-        return replace(sample, masks=masks, landmarks=points, visible=visible, annotated=annotated)
-
-
-def _find(names: tuple[str, ...], name: str) -> int:
-    return names.index(name) if name in names else -1
+    Raises:
+        ConfigError: It has names, and none of them is the protocol's.
+    """
+    vocabulary = protocol.vocabulary
+    named = {*reader.structures, *reader.landmarks}
+    if named and not named.intersection((*vocabulary.structures, *vocabulary.landmarks)):
+        raise ConfigError(
+            f"the dataset has none of the names of task {protocol.task}: it has "
+            f"{', '.join((*reader.structures, *reader.landmarks))}; choose a dataset of this task"
+        )
+    return Relabelled(reader, vocabulary.structures, vocabulary.landmarks)
 
 
 def compare_cases(

@@ -68,6 +68,7 @@ class Scores:
         annotated: Its presence is known.
         counts: Pixels of each case and structure, true and false, found and not.
         structure_known: Structures that the reader has truth for.
+        masks_annotated: Where: cases and structures whose mask is annotated.
         reported: Scores of masks that the task reports beside Dice.
         original_rule: Which of the original's evaluations is reported too.
         original: Its scores, N x K each.
@@ -92,6 +93,7 @@ class Scores:
     annotated: Bool[np.ndarray, "N L"]
     counts: Confusion
     structure_known: Bool[np.ndarray, "S"]
+    masks_annotated: Bool[np.ndarray, "N S"]
     reported: tuple[str, ...] = ()
     original_rule: OriginalRule | None = None
     original: Mapping[str, Float[np.ndarray, "N K"]] = field(default_factory=dict)
@@ -159,11 +161,11 @@ class Scores:
         """One score of each case and structure; NaN where a ratio has no denominator or there is no truth."""
         if name == AREA:
             return np.full((len(self.case_ids), len(self.structures)), np.nan) if self.area is None else self.area
-        return np.where(self.structure_known, RATIOS[name](self.counts), np.nan)
+        return np.where(self.masks_annotated, RATIOS[name](self.counts), np.nan)
 
     def dice_original_rule(self) -> Float[np.ndarray, "N S"]:
         """Dice where two empty masks count as 1 (the original's rule); NaN only without truth."""
-        return np.where(np.isnan(self.dice) & self.structure_known, 1.0, self.dice)
+        return np.where(np.isnan(self.dice) & self.masks_annotated, 1.0, self.dice)
 
     def plausible(self, gate: DistanceGate) -> Bool[np.ndarray, "N"]:
         """Cases whose two guesses lie within the gate, bounds excluded (as in the study's scoring).

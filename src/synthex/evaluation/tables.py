@@ -165,7 +165,7 @@ def _dice_rows(evaluation: Evaluation) -> Iterable[Row]:
     columns += [scores.mask_score(name) for name in scores.reported]
     for row, (case_id, subject_id) in enumerate(zip(scores.case_ids, scores.subject_ids, strict=True)):
         for place, name in enumerate(scores.structures):
-            known = scores.structure_known[place]
+            known = scores.masks_annotated[row, place]
             yield case_id, subject_id, name, *(table[row, place] if known else None for table in columns)
 
 

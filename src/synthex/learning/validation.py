@@ -35,11 +35,13 @@ def score_batch(predictions: Sequence[Prediction], batch: Mapping[str, Any]) -> 
         scores["detection_rate"] = detection_rate(present, visible, annotated)
     if batch["masks"].shape[1]:
         values = []
-        for one, where, masks in zip(predictions, maps, batch["masks"].cpu(), strict=True):
+        known = batch["masks_annotated"].cpu().numpy() if "masks_annotated" in batch else None
+        for index, (one, where, masks) in enumerate(zip(predictions, maps, batch["masks"].cpu(), strict=True)):
             rows, columns = where.crop()
             shape = (rows.stop - rows.start, columns.stop - columns.start)
             found = resize(torch.from_numpy(one.masks), *shape, mask=True).numpy()
-            values.append(dice(found, masks[:, rows, columns].numpy()))
+            overlap = dice(found, masks[:, rows, columns].numpy())
+            values.append(overlap if known is None else np.where(known[index], overlap, np.nan))
         overlap = np.concatenate(values)
         scores["dice"] = float(np.nanmean(overlap)) if np.isfinite(overlap).any() else float("nan")
     return scores

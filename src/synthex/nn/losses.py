@@ -22,7 +22,7 @@ class DiceHeatmapLoss(nn.Module):
     absent landmark (there it gave no gradient); the height of a heatmap is taught, because correlation
     alone is free of scale, so that height can mean presence; a constant heatmap has a finite gradient.
     Every landmark counts alike, however seldom the batch shows it: the images with it and those without it
-    are averaged apart. What is not annotated contributes nothing.
+    are averaged apart. What is not annotated contributes nothing: the mean over masks is that over the annotated ones.
 
     In a distributed training (training mode, a process group) images are counted over all processes: the mean of the
     processes' losses, and of their gradients, is the loss of the whole batch, however the landmarks are spread. In
@@ -71,15 +71,16 @@ class DiceHeatmapLoss(nn.Module):
 
         Args:
             outputs: ``masks`` logits (B, S, H, W) and/or ``heatmaps`` (B, L, H, W).
-            batch: ``masks`` bool (B, S, H, W); ``landmarks`` (B, L, 2), ``visible``, ``annotated`` (B, L);
-                ``pixel_mm`` (B,) where the loss was made for a pitch.
+            batch: ``masks`` bool (B, S, H, W); ``masks_annotated`` (B, S), all of them where it is missing;
+                ``landmarks`` (B, L, 2), ``visible``, ``annotated`` (B, L); ``pixel_mm`` (B,) where the loss was made
+                for a pitch.
         """
         parts: dict[str, Tensor] = {}
         terms: list[tuple[float, Tensor]] = []
         if "masks" in outputs:
             # In float32 under mixed precision: sums over an image overflow half precision.
             dice, bce = mask_losses(outputs["masks"].float(), batch["masks"], self.dice_smooth)
-            parts |= {"dice": dice.mean(), "bce": bce.mean()}
+            parts |= dict(zip(("dice", "bce"), self._over_annotated((dice, bce), batch), strict=True))
             terms.append((1 - self.heatmap_weight, parts["dice"] + self.bce_weight * parts["bce"]))
         if "heatmaps" in outputs:
             taught = batch["annotated"]
@@ -100,6 +101,25 @@ class DiceHeatmapLoss(nn.Module):
         scale = sum(weight for weight, _ in terms) if len(terms) == 1 else 1.0
         parts["loss"] = torch.stack([weight / scale * term if scale else term for weight, term in terms]).sum()
         return parts
+
+    def _over_annotated(
+        self, losses: tuple[Float[Tensor, "B S"], ...], batch: Mapping[str, Any]
+    ) -> tuple[Float[Tensor, ""], ...]:
+        """Mean of each loss over the masks that are annotated, of all processes' images; 0 where none is."""
+        whole = tuple(loss.mean() for loss in losses)
+        known = batch.get("masks_annotated")
+        if known is None:
+            return whole
+        counts, processes = torch.stack([known.sum(), known.new_tensor(known.numel(), dtype=torch.int64)]), 1
+        if self.training:
+            counts, processes = total_over_processes(counts)
+        # Where all are annotated the plain mean is taken, to the bit. It is chosen on the device: looking would wait.
+        every = counts[0] == counts[1]
+        part = processes / counts[0].clamp(min=1)
+        return tuple(
+            torch.where(every, mean, part * torch.where(known, loss, 0.0).sum())
+            for mean, loss in zip(whole, losses, strict=True)
+        )
 
 
 def _mean_over_images(

@@ -310,7 +310,8 @@ def test_damaged_coco_files(folder, change, message):
     ("arguments", "message"),
     [
         ({"landmarks": ["middle"]}, "the annotations have top, tail"),
-        ({"structures": ["bone"]}, "the annotations have none"),
+        ({"landmarks": ["top", "tails"]}, "did you mean tail"),
+        ({"structures": ["tail"]}, "none of the annotations' structures"),
         ({"first_centre": 1}, "choose 0.5 or 0"),
         ({"domain": "hu"}, "domain=hu"),
         ({"pixel_mm": -1}, "pixel_mm=-1"),
@@ -334,3 +335,36 @@ def test_a_real_radiograph(shared_data, tmp_path):
     assert sample.image.shape == (1386, 1385)
     # Tagged MONOCHROME2 and for presentation, yet bone is dark: its LIN and sign 1 say so.
     assert (sample.domain, sample.pixel_mm) == ("intensity", 0.3)
+
+
+def test_images_that_no_file_lists_are_unlabelled_and_listed_ones_are_negatives(folder):
+    document = json.loads((folder / "coco.json").read_text())
+    document["images"] = document["images"][:3]
+    (folder / "coco.json").write_text(json.dumps(document))
+    reader = PlainFolder(folder, "coco.json")
+    flags = [reader[index].masks_annotated.tolist() for index in range(4)]
+    # The third image is listed and has no annotation: nothing is there. The fourth is not listed.
+    assert flags == [[True, True], [True, True], [True, True], [False, False]]
+    assert not reader[2].masks.any()
+    assert not reader[3].is_annotated
+
+
+def test_a_structure_that_is_there_without_an_outline_is_not_annotated(folder):
+    document = json.loads((folder / "coco.json").read_text())
+    document["annotations"].append({"id": 9, "image_id": 12, "category_id": 2, "bbox": [1, 2, 3, 4]})
+    (folder / "coco.json").write_text(json.dumps(document))
+    assert PlainFolder(folder, "coco.json")[2].masks_annotated.tolist() == [True, False]
+
+
+@pytest.mark.parametrize("annotations", ["annotations.csv", "coco.json", None])
+def test_names_that_the_annotations_lack_are_not_annotated(folder, annotations):
+    (folder / "annotations.csv").rename(folder / "list.csv")
+    annotations = "list.csv" if annotations == "annotations.csv" else annotations
+    reader = PlainFolder(folder, annotations, structures=["bone", "femur"], landmarks=["top", "other"])
+    sample = reader[0]
+    assert sample.masks_annotated.tolist() == [annotations == "coco.json", False]
+    assert sample.annotated.tolist() == [annotations is not None, False]
+    assert sample.is_annotated == (annotations is not None)
+    assert PlainFolder(folder, annotations).landmarks == (() if annotations is None else ("top", "tail"))
+    (folder / "list.csv").rename(folder / "annotations.csv")
+    assert PlainFolder(folder).landmarks == ("top", "tail")

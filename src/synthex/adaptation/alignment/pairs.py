@@ -41,7 +41,15 @@ class Unlabelled:
         sample = self._reader[index]
         nothing = np.zeros(0, dtype=bool)
         masks, landmarks = np.zeros((0, *sample.image.shape), dtype=bool), np.zeros((0, 2))
-        return replace(sample, masks=masks, landmarks=landmarks, visible=nothing, annotated=nothing, record={})
+        return replace(
+            sample,
+            masks=masks,
+            landmarks=landmarks,
+            visible=nothing,
+            annotated=nothing,
+            masks_annotated=nothing,
+            record={},
+        )
 
 
 class PairedDataset(Dataset[dict[str, Any]]):

@@ -24,6 +24,8 @@ class ImageLabels:
     Attributes:
         points: (column, row) by landmark, None where it is known to be outside.
         areas: Segmentations by structure, as the COCO file has them.
+        unknown: Structures that an annotation says are there without saying where.
+        listed: Whether the file lists the image: what it says nothing about is then known to be absent.
         size: Rows and columns, if they are said.
         subject: Who it is, empty if that is not said.
         meaning: What its pixels mean, if that is said.
@@ -31,6 +33,8 @@ class ImageLabels:
 
     points: dict[str, tuple[float, float] | None] = field(default_factory=dict)
     areas: dict[str, list[Any]] = field(default_factory=dict)
+    unknown: set[str] = field(default_factory=set)
+    listed: bool = False
     size: tuple[int, int] | None = None
     subject: str = ""
     meaning: Meaning | None = None
@@ -104,6 +108,8 @@ def _counts(text: str) -> list[int]:
 def read_coco(path: Path) -> tuple[dict[str, ImageLabels], tuple[str, ...], tuple[str, ...]]:
     """Labels by image, and the names of structures and landmarks.
 
+    A category without keypoints is a structure, one with keypoints if something has a segmentation of it.
+
     What is wrong is said without a word of the file, for names of files may be names of people.
     """
     if not path.is_file():
@@ -137,6 +143,8 @@ def _coco_labels(document: Mapping[str, Any]) -> tuple[dict[str, ImageLabels], t
     for entry in categories.values():
         if not isinstance(entry["name"], str):
             raise CocoError("has a category whose name is no text")
+        if not entry.get("keypoints"):
+            structures[entry["name"]] = None
         for name in entry.get("keypoints", []):
             if not isinstance(name, str) or name in names:
                 raise CocoError("has a keypoint without a name of its own")
@@ -149,12 +157,14 @@ def _coco_labels(document: Mapping[str, Any]) -> tuple[dict[str, ImageLabels], t
             raise CocoError("has an image whose height or width is no number of pixels")
         if image["id"] in images or image["file_name"] in labels or not isinstance(image["file_name"], str):
             raise CocoError("lists an image twice or without a name")
-        labels[image["file_name"]] = images[image["id"]] = ImageLabels(size=size)
+        labels[image["file_name"]] = images[image["id"]] = ImageLabels(size=size, listed=True)
     for number, entry in enumerate(document["annotations"], 1):
         entries, category = images[entry["image_id"]], categories[entry["category_id"]]
         if entry.get("segmentation"):
             structures[category["name"]] = None
             entries.areas.setdefault(category["name"], []).append(entry["segmentation"])
+        else:
+            entries.unknown.add(category["name"])
         _keep_points(entries, category.get("keypoints", []), entry.get("keypoints", []), number)
     ordered = tuple(e["name"] for e in categories.values() if e["name"] in structures)
     if len(set(ordered)) != len(ordered):

@@ -46,7 +46,7 @@ class CovidCxr:
     ``images/ID.png`` are 8-bit grey (other depths and JPEG are read too), ``labels/ID_<name>.png`` have the same size
     and the values 0 and 255. ``index.csv`` has the columns ``image_id`` and ``patient_id``, and where there are
     folds ``fold``. Columns ``width`` and ``height`` are held against the images. Where a column ``has_<name>`` says 0,
-    a mask may be missing: it is then empty and ``record["unlabelled"]`` names its structure.
+    a mask may be missing: it is then not annotated and ``record["unlabelled"]`` names its structure.
 
     **Domain.** The images are processed 8-bit pictures of unknown grey curve. They show bone bright, so they are given
     as ``log``, which is true up to a monotone curve only: values are grey levels, not line integrals.
@@ -128,6 +128,7 @@ class CovidCxr:
             annotated=np.zeros(0, dtype=bool),
             pixel_mm=self._pixel_mm,
             record={"unlabelled": list(case.unlabelled)} if case.unlabelled else {},
+            masks_annotated=np.array([name not in case.unlabelled for name in self.structures], dtype=bool),
         )
 
     def _case(

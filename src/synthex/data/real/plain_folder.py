@@ -1,5 +1,6 @@
 """A folder of radiographs as DICOM files or pictures, with a CSV of landmarks or a COCO file."""
 
+import difflib
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
@@ -27,6 +28,7 @@ from synthex.dicom import is_dicom
 PIXEL_MM = 0.2
 """Nominal pitch of files that do not say one: a flat detector's order of size. Our choice."""
 
+_ANNOTATIONS = ("annotations.csv", "annotations.json")
 _CSV = "give the columns image, landmark, column and row"
 _LABELS = "name images by their path below real.root, one of several frames as path#1, path#2 and so on"
 _FOLDER = "give a folder of DICOM files or pictures, and a CSV of landmarks or a COCO file"
@@ -42,7 +44,10 @@ class PlainFolder:
       known, ``subject``, ``domain`` (see below), ``width`` and ``height`` (they are held against the image). A line
       without column and row says that the landmark is not in the image; a landmark without a line is not annotated.
     - A **COCO file** has masks (polygons or run lengths, united by category) and keypoints; keypoints of visibility 0
-      are not annotated.
+      are not annotated. A listed image without an annotation of a category does not show it.
+
+    Any part may be annotated: images that the file does not list are unlabelled, and names that are asked for and that
+    it does not have are not annotated. Without a file nothing is, and radiographs can still be predicted.
 
     Coordinates count from the outer corner of the first pixel, so its centre is at (0.5, 0.5); ``first_centre=0`` is
     for files whose pixel centres are integers. Points outside the image are absent.
@@ -61,9 +66,10 @@ class PlainFolder:
 
     Args:
         root: The folder.
-        annotations: CSV or COCO JSON, below ``root`` or a path of its own.
-        structures: Names of the masks, of those in the COCO file; None: all of them.
-        landmarks: Names of the points, of those in the file; None: all, in the order of their first mention.
+        annotations: CSV or COCO JSON, below ``root`` or a path of its own. None: ``annotations.csv`` or
+            ``annotations.json`` in ``root``; where there is neither, nothing is annotated.
+        structures: Names of the masks; None: all of the COCO file.
+        landmarks: Names of the points; None: all of the file, in the order of their first mention.
         domain: ``log``, ``intensity`` or ``inverted`` for all files; None: as the CSV or each file says.
         pixel_mm: Pitch of files that do not say theirs.
         first_centre: Coordinate of the first pixel's centre in the annotations, 0.5 or 0.
@@ -76,7 +82,7 @@ class PlainFolder:
     def __init__(
         self,
         root: str | Path,
-        annotations: str | Path,
+        annotations: str | Path | None = None,
         structures: Sequence[str] | None = None,
         landmarks: Sequence[str] | None = None,
         domain: str | None = None,
@@ -91,13 +97,20 @@ class PlainFolder:
         self._root = Path(root).expanduser()
         if not self._root.is_dir():
             raise InputError(self._root, "there is no such folder", _FOLDER)
-        path = Path(annotations).expanduser()
+        if annotations is None:
+            annotations = next((name for name in _ANNOTATIONS if (self._root / name).is_file()), None)
+        path = self._root if annotations is None else Path(annotations).expanduser()
         path = path if path.is_absolute() or not (self._root / path).exists() else self._root / path
         self._annotations = path
         self._cases = _cases(self._root, path)
-        labels, kinds, points = (read_coco if path.suffix.lower() == ".json" else _read_csv)(path)
-        self.structures = _chosen(structures, kinds, "structures")
-        self.landmarks = _chosen(landmarks, points, "landmarks")
+        labels: dict[str, ImageLabels] = {}
+        kinds: tuple[str, ...] = ()
+        points: tuple[str, ...] = ()
+        if annotations is not None:
+            labels, kinds, points = (read_coco if path.suffix.lower() == ".json" else _read_csv)(path)
+        self._kinds = frozenset(kinds)
+        self.structures = _chosen(structures, kinds, points, "structures")
+        self.landmarks = _chosen(landmarks, points, kinds, "landmarks")
         self._require_known(labels)
         self._labels = [labels.get(case.name, ImageLabels()) for case in self._cases]
         self._case_ids = tuple(f"case-{hashlib.sha256(case.name.encode()).hexdigest()[:12]}" for case in self._cases)
@@ -140,7 +153,12 @@ class PlainFolder:
             annotated=np.array([name in labels.points for name in self.landmarks], dtype=bool),
             pixel_mm=self._pixel_mm if found.pixel_mm is None else found.pixel_mm,
             magnification=found.magnification,
+            masks_annotated=np.array([self._is_known(name, labels) for name in self.structures], dtype=bool),
         )
+
+    def _is_known(self, name: str, labels: ImageLabels) -> bool:
+        """Whether a structure's mask in an image is said: by a segmentation, or by its being absent."""
+        return name in self._kinds and labels.listed and (name in labels.areas or name not in labels.unknown)
 
     def _require_known(self, labels: Mapping[str, ImageLabels]) -> None:
         lost = sorted(set(labels) - {case.name for case in self._cases})
@@ -206,12 +224,22 @@ def _cases(root: Path, annotations: Path) -> list[_Case]:
     return cases
 
 
-def _chosen(given: Sequence[str] | None, known: tuple[str, ...], setting: str) -> tuple[str, ...]:
+def _chosen(
+    given: Sequence[str] | None, known: tuple[str, ...], others: tuple[str, ...], setting: str
+) -> tuple[str, ...]:
+    """The names asked for; those that the annotations lack are not annotated, unless they are a slip of the pen."""
     if given is None:
         return known
-    unknown = [name for name in given if name not in known]
-    if unknown or len(set(given)) != len(given):
-        raise ConfigError(f"{setting}={list(given)}: the annotations have {', '.join(known) or 'none'}")
+    if len(set(given)) != len(given):
+        raise ConfigError(f"{setting}={list(given)} names something twice")
+    if known and given and not set(given).intersection(known):
+        raise ConfigError(f"{setting}={list(given)}: the annotations have {', '.join(known)}")
+    for name in given:
+        close = difflib.get_close_matches(name, [one for one in known if one not in given], n=1, cutoff=0.8)
+        if name not in known and close:
+            raise ConfigError(f"{setting}: the annotations have no {name!r} (did you mean {close[0]}?)")
+        if name not in known and name in others:
+            raise ConfigError(f"{setting}: {name!r} is none of the annotations' {setting}")
     return tuple(given)
 
 

@@ -65,7 +65,7 @@ def write_tool_folders(folder: str | Path, samples: Iterable[Sample], vocabulary
             "pixel_mm": sample.pixel_mm,
             "magnification": sample.magnification,
             "record": dict(sample.record),
-        }
+        } | ({} if sample.masks_annotated.all() else {"mask_annotated": False})
     document = {
         "schema": SCHEMA,
         "structures": list(vocabulary.structures),

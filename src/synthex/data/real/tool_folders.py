@@ -137,6 +137,7 @@ class ToolFolders:
             pixel_mm=float(stored.get("pixel_mm", self._pixel_mm)),
             magnification=float(stored.get("magnification", 1.0)),
             record=stored.get("record", {}),
+            masks_annotated=np.array([stored.get("mask_annotated", True)], dtype=bool),
         )
 
 
