@@ -30,9 +30,7 @@ def _nothing(sample: Sample) -> Sample:
     return _unknown(replace(sample, visible=none, annotated=none), (False,) * len(STRUCTURES))
 
 
-def _evaluate(
-    folder: Path, truths: list[Sample], vocabulary: Vocabulary | None = None, **options: object
-) -> Evaluation:
+def _evaluate(folder: Path, truths: list[Sample], **options: int) -> Evaluation:
     whole = [make_case(index) for index in range(len(truths))]
     write_prediction_set(folder / "set", [noisy(sample) for sample in whole], PROTOCOL)
     return evaluate(read_prediction_set(folder / "set", PROTOCOL), ListReader(tuple(truths)), PROTOCOL, **options)
