@@ -117,6 +117,10 @@ class CtFolder:
             hint = nearest(subject_id, self._files)
             raise ConfigError(f"no subject {subject_id!r} in {self.root}{hint}") from None
 
+    def named_files(self) -> dict[str, Path]:
+        """The CT of every subject, for those who have to find it again."""
+        return {name: files.ct for name, files in self._files.items()}
+
     def load(self, subject_id: str) -> Anatomy:
         """One subject on its own grid.
 

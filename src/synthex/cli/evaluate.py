@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 from synthex.cli import evaluate_methods
 from synthex.cli.build import build_task, open_checked, open_real
 from synthex.cli.gate import with_gate
+from synthex.cli.names import write_names
 from synthex.cli.predict import open_cases
 from synthex.cli.sets import baselines_of, folders_of, read_cases, task_of_set
 from synthex.cli.terminal import console, quiet_libraries
@@ -47,6 +48,7 @@ def main(cfg: DictConfig) -> None:
     if cfg.on_disk or cfg.real:
         task = task_of_set(folders[0], cfg)
         reader = open_checked(cfg.on_disk, task, "on_disk") if cfg.on_disk else open_real(cfg.real, task)
+        write_names(cfg.names, [reader])
         score(folders, with_gate(task, cfg.gate_mm), reader, output, **options)
         return
     cases = [read_cases(folder) for folder in folders]
@@ -56,6 +58,7 @@ def main(cfg: DictConfig) -> None:
             problem = f"is scored by another protocol ({task.name}) than {folders[0]} ({tasks[0].name})"
             raise InputError(folder, problem, "pool sets of one task")
     readers = [open_cases(one, task, cfg.paths.cache_dir) for one, task in zip(cases, tasks, strict=True)]
+    write_names(cfg.names, readers)
     score(folders, tasks[0], readers if len(readers) > 1 else readers[0], output, **options)
 
 

@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 from synthex.cli.identity import config_hash
 from synthex.core import InputError, write_json
 from synthex.core.documents import read_json
+from synthex.core.places import hidden
 
 FINISHED_FILE = "finished.json"
 
@@ -35,7 +36,8 @@ class Finished:
 
 def after_training(cfg: DictConfig) -> dict[str, Any]:
     """The settings that say what is done once a run has trained."""
-    return {key: cfg[key] for key in ("test", "test_ct", "baseline_samples")}
+    settings: dict[str, Any] = hidden({key: cfg[key] for key in ("test", "test_ct", "baseline_samples")})
+    return settings
 
 
 def keep_finished(run: Path, cfg: DictConfig, primary: str, value: float | None) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from synthex.core import derive_seed
+from synthex.core.places import hidden
 
 NOT_IDENTITY = (
     *("resume", "test", "test_ct", "baseline_samples", "name", "paths", "logger", "mirror_averaged"),
@@ -24,6 +25,7 @@ def identity(cfg: DictConfig) -> DictConfig:
             branch = branch.get(parent) or {}
         branch.pop(key, None)
     _as_one_process(container)
+    container = hidden(container)
     return OmegaConf.create(container)
 
 

@@ -11,14 +11,15 @@ from pathlib import Path
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.utils import JobReturn, JobStatus, filter_overrides
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from synthex.cli.commands import environment, process
 from synthex.cli.compose import quoted
 from synthex.cli.finished import Finished, finished
 from synthex.cli.settings import check_integer
 from synthex.cli.study_run import say
-from synthex.core import ConfigError, UserError
+from synthex.core import ConfigError, UserError, write_text
+from synthex.core.places import hidden
 from synthex.studies import LOG_FILE
 from synthex.studies.runner import spawn
 
@@ -78,6 +79,9 @@ def plan(
     name = config.hydra.job.config_name
     if name != "train":
         raise ConfigError(f"hydra/launcher: the launchers processes and slurm run `synthex train`, not {name}")
+    path = Path(str(config.hydra.sweep.dir)).absolute() / "multirun.yaml"
+    if path.exists():  # Hydra's sweeper wrote the names of folders of data into it
+        write_text(path, OmegaConf.to_yaml(OmegaConf.create(hidden(OmegaConf.to_container(config, resolve=False)))))
     return [_job(loader, config, list(one), first + index) for index, one in enumerate(job_overrides)]
 
 

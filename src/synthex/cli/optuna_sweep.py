@@ -18,6 +18,7 @@ from synthex.cli.settings import check_integer, choose
 from synthex.cli.study_run import say
 from synthex.cli.sweep_space import Numbers, Space, first_trial, read_space, written
 from synthex.core import ConfigError, UserError, derive_seed, optional_import, write_json
+from synthex.core.places import hidden
 from synthex.studies.lock import Lock
 
 STUDY = "sweep"
@@ -72,7 +73,8 @@ def sweep(
     if direction == "auto":
         direction = direction_of(instantiate(common.task).protocol.primary)
     with locked(folder):
-        OmegaConf.save(config, folder / "multirun.yaml")
+        kept = hidden(OmegaConf.to_container(config, resolve=False))
+        OmegaConf.save(OmegaConf.create(kept), folder / "multirun.yaml")
         storage = settings["storage"] or f"sqlite:///{folder / STORAGE_FILE}"
         study = optuna.create_study(
             study_name=STUDY, storage=storage, direction=direction, load_if_exists=True,

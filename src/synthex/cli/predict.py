@@ -24,12 +24,14 @@ from synthex.cli.build import (
 )
 from synthex.cli.compose import plain
 from synthex.cli.identity import config_hash
+from synthex.cli.names import write_names
 from synthex.cli.settings import choose, input_size
 from synthex.cli.sources import PEOPLE, build_sources, real_source
 from synthex.cli.stored import check_values, read_stored, usable
 from synthex.cli.subjects import check_subjects, fingerprints, read_subjects
 from synthex.cli.terminal import console, quiet_libraries, track
 from synthex.core import ConfigError, InputError, Prediction, Reader, Task, write_text
+from synthex.core.places import hidden, require_known
 from synthex.data import SPLITS, LearningDataset, collate
 from synthex.evaluation import TrivialPredictor, write_prediction_set
 from synthex.learning import find_weights, limit_worker_threads, load_network_weights
@@ -66,6 +68,7 @@ def main(cfg: DictConfig) -> None:
         task = build_task(trained)
         network = load_network(trained, task, weights)
         reader = open_cases(cases, task, cfg.paths.cache_dir)
+        write_names(cfg.names, [reader])
     write_predictions(
         output,
         network,
@@ -120,8 +123,8 @@ def cases_config(
 ) -> DictConfig:
     """What is predicted, complete in itself, so that ``evaluate`` can make the same cases again.
 
-    It is written beside predictions, which are passed on, so it names no folder but the one with the cases and
-    that of an instrument's file, without which the same cases cannot be made.
+    It is written beside predictions, which are passed on, so it names no folder but that of an instrument's file,
+    without which the same cases cannot be made; for folders of data there are digests in what is written.
 
     Args:
         cfg: What ``predict`` was asked for.
@@ -175,6 +178,7 @@ def open_cases(cases: DictConfig, task: Task, cache_dir: str) -> Reader:
     Raises:
         ConfigError: The split's CTs, meshes or label maps are not those of the training.
     """
+    require_known(plain(cases))
     count = None if cases.count is None else int(cases.count)
     cfg = OmegaConf.create(plain(cases.config) | {"paths": {"cache_dir": cache_dir}})
     if cases.kind == "on_disk":
@@ -261,7 +265,7 @@ def write_predictions(
 
     found = track(watched(), "predicting", len(reader))
     write_prediction_set(output, found, task.protocol, provenance, probabilities=kept)
-    write_text(output / CASES_FILE, OmegaConf.to_yaml(cases, resolve=True))
+    write_text(output / CASES_FILE, OmegaConf.to_yaml(OmegaConf.create(hidden(plain(cases), remember=True))))
     if baseline.exists():
         trivial = TrivialPredictor.load(baseline)
         answers = (trivial.answer(case_id, *shape) for case_id, shape in shapes.items())

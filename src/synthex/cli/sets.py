@@ -12,6 +12,7 @@ from synthex.cli.predict import BASELINE_FOLDER, CASES_FILE
 from synthex.cli.stored import check_values, read_stored, usable
 from synthex.cli.terminal import console
 from synthex.core import ConfigError, EvalProtocol, InputError, Task
+from synthex.core.places import hidden
 from synthex.evaluation import JSON_NAME, PredictionSet, pool, read_prediction_set, task_of
 
 
@@ -104,9 +105,8 @@ def origin(cases: Mapping[str, Any]) -> Any:
 
     Which part of a folder of images was predicted is left out (folds, splits): there, one case id is one image.
     """
-    found: dict[str, Any] = plain(cases)
-    kind, folder = found["kind"], found.get("folder")
-    where = None if folder is None else str(Path(str(folder)).expanduser().resolve())
+    found: dict[str, Any] = hidden(plain(cases))
+    kind, where = found["kind"], found.get("folder")
     if kind == "real":
         return kind, where, {key: value for key, value in found["real"].items() if key not in ("fold", "split")}
     if kind == "on_disk":

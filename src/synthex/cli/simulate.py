@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from synthex.cli.build import build_reader, build_task, map_paths, prepare
 from synthex.cli.compose import plain
+from synthex.cli.names import write_names
 from synthex.cli.predict import LOADING, MAKE_CASES
 from synthex.cli.settings import choose
 from synthex.cli.sources import PEOPLE, build_sources
@@ -77,6 +78,7 @@ def main(cfg: DictConfig) -> None:
     source = build_sources(cfg)[cfg.split]
     seed = int(cfg.seed) if cfg.split == "train" else int(cfg.data.eval_seed)
     reader = build_reader(cfg, task, source, cfg.split, count, seed)
+    write_names(cfg.names, [reader])
     output = Path(cfg.output).expanduser()
     wanted = request(cfg, source, seed)
     done = output / DONE_FILE

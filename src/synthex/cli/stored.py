@@ -10,10 +10,11 @@ from synthex.cli.app import user_error
 from synthex.cli.settings import check_settings
 from synthex.core import ConfigError, InputError, check_stored
 from synthex.core.documents import read_yaml
+from synthex.core.places import found
 
 
 def read_stored(path: Path, remedy: str) -> DictConfig:
-    """A config that was stored, which may name only code that is trusted.
+    """A config that was stored, which may name only code that is trusted; folders of data are those of this machine.
 
     Raises:
         InputError: It cannot be read, has no settings in it, or names other code.
@@ -22,7 +23,7 @@ def read_stored(path: Path, remedy: str) -> DictConfig:
     if not isinstance(content, dict) or not content or not all(isinstance(key, str) for key in content):
         raise InputError(path, "is damaged (no settings in it)", remedy)
     check_stored(path, content)
-    return OmegaConf.create(content)
+    return OmegaConf.create(found(content))
 
 
 def check_values(path: Path, cfg: DictConfig, remedy: str) -> None:

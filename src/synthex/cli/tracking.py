@@ -13,6 +13,7 @@ from PIL import Image
 from pytorch_lightning.loggers import Logger
 
 from synthex.cli.identity import config_hash
+from synthex.core import places
 from synthex.evaluation import Evaluation
 from synthex.evaluation.overlays import draw_overlay
 
@@ -20,20 +21,10 @@ HIDDEN = "(not sent)"
 
 PLACES = frozenset(
     (
-        *(
-            "ct",
-            "meshes",
-            "label_maps",
-            "train",
-            "val",
-            "test_ct",
-            "root",
-            "path",
-            "subjects",
-            "label_names",
-            "initial_weights",
-        ),
-        *("initial_weights", "encoder_weights", "save_dir", "run_dir", "default_root_dir", "output", "cache_dir"),
+        *places.PLACES,
+        *places.FILES,
+        *("path", "initial_weights", "encoder_weights", "save_dir", "run_dir", "default_root_dir"),
+        *("output", "cache_dir", "names"),
     )
 )
 """Settings that may hold a folder or file, whose name may be a patient's."""

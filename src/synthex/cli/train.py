@@ -32,6 +32,7 @@ from synthex.cli.terminal import quiet_libraries, track
 from synthex.cli.tracking import track_scores, tracked
 from synthex.cli.translation import read_translator
 from synthex.core import ConfigError, Reader, Task, targets_in, trust, write_text
+from synthex.core.places import hidden
 from synthex.data import SyntheticReader
 from synthex.evaluation import TrivialPredictor
 from synthex.learning import (
@@ -116,7 +117,8 @@ def enter_run(run: Path, cfg: DictConfig, task: Task) -> Path | None:
             path.unlink(missing_ok=True)
     if checkpoint is None:
         (run / BASELINE_FILE).unlink(missing_ok=True)
-    write_text(run / CONFIG_FILE, OmegaConf.to_yaml(wanted, resolve=True))
+    kept = OmegaConf.create(hidden(plain(wanted), remember=True))
+    write_text(run / CONFIG_FILE, OmegaConf.to_yaml(kept))
     return checkpoint
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from synthex.core import InputError, documents, write_json
+from synthex.core.places import hidden
 from synthex.studies.lock import Lock
 
 DONE_FILE, FAILED_FILE, STEPS_FILE, JOB_FILE, LOG_FILE = "done.json", "failed.json", "steps.json", "job.json", "log.txt"
@@ -62,7 +63,8 @@ class Job:
 
     def begin(self) -> None:
         """Write down what it is, for people and for tables."""
-        write_json(self.folder / JOB_FILE, dict(self.facts) | {"label": self.label, "steps": dict(self.steps)})
+        written = dict(self.facts) | {"label": self.label, "steps": dict(self.steps)}
+        write_json(self.folder / JOB_FILE, hidden(written))
 
     def steps_done(self) -> list[str]:
         """Names of the steps that have succeeded."""

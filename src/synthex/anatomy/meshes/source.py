@@ -70,6 +70,10 @@ class MeshFolder:
             for index, (name, folder) in enumerate(folders.items(), start=1)
         }
 
+    def named_files(self) -> dict[str, Path]:
+        """The folder of every subject, for those who have to find it again."""
+        return dict(self._folders)
+
     def subject_ids(self) -> tuple[str, ...]:
         """All subjects, in the sorted order of their folders' names."""
         return tuple(self._folders)

@@ -123,6 +123,10 @@ class PlainFolder:
     def __len__(self) -> int:
         return len(self._cases)
 
+    def named_files(self) -> dict[str, Path]:
+        """The file of every case, for those who have to find it again."""
+        return {name: case.path for name, case in zip(self._case_ids, self._cases, strict=True)}
+
     def __getitem__(self, index: int) -> Sample:
         case, labels = self._cases[index], self._labels[index]
         found = case.read(self._meaning or labels.meaning)

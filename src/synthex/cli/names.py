@@ -1,0 +1,47 @@
+"""``names=FILE``: which file each case or subject is, for those who have to find a picture again."""
+
+import csv
+import io
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from synthex.core import ConfigError, Reader, atomic_path
+
+
+def write_names(setting: str | None, readers: Iterable[Reader]) -> None:
+    """Write ids and files as CSV that only this user can read. Nothing of it is kept anywhere else.
+
+    Args:
+        setting: The file; None for none.
+        readers: Of the cases.
+
+    Raises:
+        ConfigError: Their ids are no digests or numbers of files: they are phantoms, or named by the archive itself.
+        InputError: It cannot be written.
+    """
+    if setting is None:
+        return
+    named: dict[str, Path] = {}
+    for reader in readers:
+        named |= _named_files(reader)
+    if not named:
+        raise ConfigError(f"names={setting}: these cases come from no files, or have the names of their files")
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("id", "file"))
+    writer.writerows((name, str(path.resolve())) for name, path in named.items())
+    with atomic_path(Path(setting).expanduser()) as path:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text.getvalue())
+
+
+def _named_files(reader: Any) -> Mapping[str, Path]:
+    """Those of a reader, or of what it reads from."""
+    while reader is not None and not hasattr(reader, "named_files"):
+        inner = (getattr(reader, name, None) for name in ("anatomies", "source", "reader", "_reader"))
+        reader = next((one for one in inner if one is not None), None)
+    found: Mapping[str, Path] = reader.named_files() if reader is not None else {}
+    return found

@@ -1,0 +1,79 @@
+"""Nothing that a command writes holds a patient's tag, or the name of a folder or file of medical data."""
+
+import stat
+from pathlib import Path
+
+import numpy as np
+import pytest
+from generators import ct_files
+from generators.ct_files import write_dicom_series, write_itk
+from generators.ct_subjects import phantom
+from generators.plain_files import SECRETS, write_plain_folder
+
+# Long enough not to occur by chance in compressed files.
+TAG, FOLDER, SUBJECT, FILE = "Featherstonehaugh^Wilhelmina", "Cholmondeley-Ward", "Marjoribanks-Orla", "Dalziel-slices"
+WORDS = ("Featherstonehaugh", "Wilhelmina", "SECRET-42", "Cholmondeley", "Marjoribanks", "Dalziel")
+
+
+@pytest.fixture
+def cts(tmp_path, monkeypatch) -> Path:
+    """A folder of one CT in DICOM, everything named after patients."""
+    monkeypatch.setattr(ct_files, "PATIENT", TAG)
+    anatomy = phantom()
+    affine = anatomy.ct.world_from_ijk.matrix
+    # Stored as scanners do, rows to the left and columns to the back.
+    values = np.asarray(anatomy.ct.data)[::-1, ::-1]
+    flipped = affine @ np.array(
+        [[-1, 0, 0, values.shape[0] - 1], [0, -1, 0, values.shape[1] - 1], [0, 0, 1, 0], [0, 0, 0, 1.0]]
+    )
+    folder = tmp_path / FOLDER / SUBJECT
+    write_dicom_series(folder / FILE, np.clip(values, -1024, 3000), flipped)
+    write_itk(folder / "labels.nii.gz", np.asarray(anatomy.labels.data), affine)
+    return folder
+
+
+def leaks(folder: Path, words=WORDS) -> list[str]:
+    """Files below a folder that hold or are named by one of the words."""
+    found = []
+    for path in folder.rglob("*"):
+        content = path.read_bytes() if path.is_file() else b""
+        found += [
+            f"{path}: {word}" for word in words if word in str(path.relative_to(folder)) or word.encode() in content
+        ]
+    return found
+
+
+def test_simulating_from_cts_names_nobody_unless_asked(cts, synthex, tmp_path):
+    out, names = tmp_path / "out", tmp_path / "names.csv"
+    synthex("simulate", f"data.ct={cts}", "data.variants=1", "count=1", "workers=0", f"output={out}", f"names={names}")
+    assert not leaks(out)
+    assert SUBJECT in names.read_text()
+    assert stat.S_IMODE(names.stat().st_mode) == 0o600
+
+
+def test_predictions_of_a_folder_of_radiographs_name_nobody(trained, synthex, tmp_path):
+    from synthex.data.real import PlainFolder
+
+    root = write_plain_folder(tmp_path / FOLDER)
+    reader = PlainFolder(root, "annotations.csv")
+    assert set(reader.named_files()) == set(reader.case_ids())
+    assert {path.parent.parts[: len(root.parts)] for path in reader.named_files().values()} == {root.parts}
+    assert not any(secret in " ".join(reader.case_ids()) for secret in SECRETS)
+
+
+@pytest.mark.slow
+def test_a_training_and_all_that_follows_names_nobody(cts, synthex, tmp_path):
+    out, run = tmp_path / "out", tmp_path / "out" / "run"
+    settings = (f"data.ct={cts}", "data.variants=1", "logger=many", f"paths.run_dir={run}", f"test_ct={cts}")
+    text = synthex("train", *settings, "debug=fast")
+    text += synthex("predict", str(run), "cases=1", f"output={out / 'own'}")  # finds the CTs without their folder
+    text += synthex("predict", str(run), f"ct={cts}", "cases=1", f"output={out / 'set'}")
+    text += synthex("evaluate", str(out / "set"))
+    text += synthex("preview", f"data.ct={cts}", "data.variants=1", f"output={out / 'preview.png'}")
+    text += synthex("data inspect", str(cts), f"output={out / 'look.png'}")
+    text += synthex("simulate", f"data.ct={cts}", "count=2", "workers=0", f"output={out / 'sim'}", "shard=1/2")
+    text += synthex("simulate", f"data.ct={cts}", "count=2", "workers=0", f"output={out / 'sim'}", "shard=2/2")
+    text += synthex("data merge", str(out / "sim"))
+    assert len([path for path in out.rglob("*") if path.is_file()]) > 30
+    assert not leaks(out)
+    assert not any(word in text for word in WORDS[:3])
