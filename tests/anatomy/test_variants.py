@@ -40,6 +40,7 @@ def test_ids_and_base_subjects():
     assert isinstance(population, AnatomySource)
     assert population.subject_ids() == ("a~00", "a~01", "a~02", "b~x~00", "b~x~01", "b~x~02")
     assert [base_subject(name) for name in population.subject_ids()] == ["a"] * 3 + ["b~x"] * 3
+    assert base_subject("map-01~03~00") == "map-01"  # a painting in another shape
 
 
 def test_first_variant_is_the_original():

@@ -1,6 +1,7 @@
 """A population from few subjects: every subject in several shapes."""
 
 import hashlib
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +15,7 @@ _VERSION = 1
 
 def base_subject(subject_id: str) -> str:
     """The person of whom ``subject_id`` is a painting or variant; splits are by this, or they would leak."""
-    return subject_id.split(SEPARATOR, 1)[0]
+    return re.sub(rf"(?:{SEPARATOR}\d+)+$", "", subject_id)
 
 
 class VariedAnatomies:

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from generators.label_maps import write_label_map
 
 from synthex.anatomy.io.images import simpleitk
 from synthex.anatomy.label_maps import LabelMapFolder
 from synthex.anatomy.phantom import PelvisPhantoms
 from synthex.anatomy.variants import base_subject
 from synthex.core import AnatomySource, InputError
-from tests.generators.label_maps import write_label_map
 
 
 @pytest.fixture(scope="module")
