@@ -39,9 +39,10 @@ def find_hip_landmarks(labels: Volume, structures: Mapping[str, int]) -> FoundLa
     """Find the 14 hip landmarks by geometry.
 
     Definitions, in the pelvic frame of :mod:`.pelvic_frame` (so the patient may lie askew by 15 degrees):
-    FH centre of the femoral head's sphere; GSN deepest point of the greater sciatic notch from the chord
-    PIIS - ischial spine; IOF, MOF lowest and most medial point of the obturator foramen's rim; SPS, IPS
-    superomedial and inferomedial corner of the pubic body; ASIS most anterior point of the upper ilium.
+    FH centre of the femoral head's sphere; GSN corner of the greater sciatic notch's arc in the frontal view, where
+    its roof has turned down into the wall of the true pelvis; IOF, MOF lowest and most medial point of the
+    obturator foramen's rim; SPS, IPS superomedial and inferomedial corner of the pubic body; ASIS lower lateral
+    tip of the upper ilium's front corner. docs/landmarks.md shows them.
     A landmark whose bone is cut by the volume's border there is absent.
 
     Args:

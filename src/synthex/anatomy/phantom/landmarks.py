@@ -11,6 +11,9 @@ from scipy import ndimage
 from scipy.spatial import ConvexHull
 from scipy.spatial.transform import Rotation
 
+from synthex.anatomy.hip_landmarks.iliac_spine import LOWEST_ABOVE_JOINT, TIP_DIRECTION, TIP_REACH_MM
+from synthex.anatomy.hip_landmarks.notch import DIRECTION as NOTCH_DIRECTION
+from synthex.anatomy.hip_landmarks.notch import START_ABOVE_JOINT_MM, START_MM, first_corner
 from synthex.anatomy.implicit.solids import Solid
 from synthex.anatomy.phantom.assembly import Skeleton
 from synthex.core import Affine
@@ -28,26 +31,19 @@ _SYMPHYSIS_SLAB_MM = 6.0
 def find_landmarks(skeleton: Skeleton) -> dict[str, Point3]:
     """World positions of the 14 landmarks, mm.
 
-    FH: centre of the head's ball. ASIS: most anterior point of the upper ilium. SPS, IPS: support points of
-    the pubic body at the symphysis, half medial and half superior, and two thirds medial, one inferior. GSN: in
-    the side view, the point of the notch farthest from the chord from the posterior inferior iliac spine to the
-    ischial spine. IOF, MOF: lowest and most medial point of the foramen's rim, the outline of the hole
-    along the axis of the ring of bone around it.
+    The definitions of :func:`synthex.anatomy.hip_landmarks.find_hip_landmarks`. FH: centre of the head's ball. ASIS:
+    lower lateral tip of the upper ilium's front corner. SPS, IPS: support points of the pubic body at the symphysis,
+    half medial and half superior, and two thirds medial, one inferior. GSN: corner of the notch's arc in the frontal
+    view. IOF, MOF: lowest and most medial point of the foramen's rim, the outline of the hole along the axis of the
+    ring of bone around it.
     """
     found: dict[str, Point3] = {}
     for side, hip in skeleton.hips.items():
         half = float(abs(skeleton.world_from_pelvis.inverse().apply(skeleton.head_centres[side][None])[0, 0]))
         hip_from_world = hip.local_from_world
         straight = hip.placed(Affine.identity())
-        frame_from_hip = _supine_frame(straight, half)
-        bone = hip.placed(frame_from_hip.inverse())
-        joint = frame_from_hip.apply(np.array(((half, 0.0, 0.0),)))[0]
-        points = {
-            "ASIS": _spine(bone, joint),
-            "GSN": _notch(bone, joint),
-            **_symphysis(bone, joint),
-            **_foramen(bone, joint),
-        }
+        frame_from_hip = supine_frame(straight, half)
+        points = hip_points(hip, frame_from_hip, half)
         world_from_frame = (frame_from_hip @ hip_from_world).inverse()
         for name, point in points.items():
             found[f"{name}-{side[0]}"] = world_from_frame.apply(point[None])[0]
@@ -55,12 +51,26 @@ def find_landmarks(skeleton: Skeleton) -> dict[str, Point3]:
     return {name: found[name] for name in LANDMARKS}
 
 
-def _supine_frame(bone: Solid, half: float) -> Affine:
+def hip_points(hip: Solid, frame_from_hip: Affine, half: float) -> dict[str, Point3]:
+    """FH (the socket's centre) and the six points of a hip bone built as a right one, in the supine frame, mm.
+
+    Args:
+        hip: The bone, wherever it is placed.
+        frame_from_hip: As from :func:`supine_frame`.
+        half: Half the distance of the hip centres, mm.
+    """
+    bone = hip.placed(frame_from_hip.inverse())
+    joint = frame_from_hip.apply(np.array(((half, 0.0, 0.0),)))[0]
+    points = {"FH": joint, "GSN": _notch(bone, joint), "ASIS": _spine(bone, joint)}
+    return points | _symphysis(bone, joint) | _foramen(bone, joint)
+
+
+def supine_frame(bone: Solid, half: float) -> Affine:
     """Frame from the (right-handed) hip frame: a turn about x until the anterior pelvic plane leans 7 degrees."""
     turn = Affine.identity()
     for _ in range(2):
         turned = bone.placed(turn.inverse())
-        upper = _spine(turned, turn.apply(np.array(((half, 0.0, 0.0),)))[0])
+        upper = _foremost(turned, turn.apply(np.array(((half, 0.0, 0.0),)))[0])
         lower = support(turned, np.array((0.0, 1.0, 0.0)), (0, 5, -60), (0.55 * half, 80, 10))
         lean = np.degrees(np.arctan2(upper[1] - lower[1], upper[2] - lower[2]))
         # Turning by a positive angle about x takes z towards -y: it reduces a forward lean.
@@ -92,6 +102,16 @@ def _sample(
 
 
 def _spine(bone: Solid, joint: Point3) -> Point3:
+    """The tip near the most anterior point of the upper ilium."""
+    foremost = _foremost(bone, joint)
+    tip = np.array(TIP_DIRECTION) / np.linalg.norm(TIP_DIRECTION)
+    reach = np.full(3, TIP_REACH_MM / np.sqrt(3.0))
+    low = foremost - reach
+    return support(bone, tip, (low[0], low[1], max(low[2], joint[2] + LOWEST_ABOVE_JOINT)), tuple(foremost + reach))
+
+
+def _foremost(bone: Solid, joint: Point3) -> Point3:
+    """The most anterior point of the upper ilium, where the anterior pelvic plane touches it."""
     x, _, z = joint
     return support(bone, np.array((0.0, 1.0, 0.0)), (x + 10, 20, z + 48), (x + 70, 100, z + 125))
 
@@ -108,6 +128,36 @@ def _symphysis(bone: Solid, joint: Point3) -> dict[str, Point3]:
 
 
 def _notch(bone: Solid, joint: Point3) -> Point3:
+    """Corner of the arc in the frontal view, at the depth of the apex; see hip_landmarks.notch for the reasons."""
+    outward = np.array(NOTCH_DIRECTION) / np.linalg.norm(NOTCH_DIRECTION)
+    across = np.array((-outward[1], outward[0]))
+    first, last = (float(across @ (START_MM, joint[2] + height)) for height in START_ABOVE_JOINT_MM)
+    low = np.array((5.0, joint[1] - 115, joint[2]))
+    high = np.array((joint[0] + 15, joint[1] + 40, joint[2] + 90))
+    x, z = 0.0, 0.0
+    for step in (1.5, 0.25):
+        values, (xs, _, zs) = _sample(bone, low, high, step)
+        x_grid, z_grid = np.meshgrid(xs, zs, indexing="ij")
+        ray, reach = across[0] * x_grid + across[1] * z_grid, outward[0] * x_grid + outward[1] * z_grid
+        use = (values.min(axis=1) <= 0.0) & (ray > first) & (ray < last)
+        bins = np.floor((ray - first) / step).astype(int)
+        border = np.array([reach[use & (bins == n)].min(initial=np.inf) for n in range(bins[use].max(initial=0) + 1)])
+        if not np.isfinite(border).any():
+            raise ValueError("the hip bone has no greater sciatic notch: its parameters are out of range")
+        border[~np.isfinite(border)] = border[np.isfinite(border)].min()
+        # The fine pass only places the border of the ray that the coarse one chose.
+        corner = first_corner(ndimage.gaussian_filter1d(border, 1.0 / step)) if step > 1.0 else len(border) // 2
+        chosen = np.argwhere(use & (bins == (int(np.argmax(border)) if corner is None else corner)))
+        a, b = chosen[int(np.argmin(reach[chosen[:, 0], chosen[:, 1]]))]
+        x, z = float(xs[a]), float(zs[b])
+        at = float(across @ (x, z))
+        first, last = at - 0.75, at + 0.75
+        low, high = np.array((x - 4.0, low[1], z - 4.0)), np.array((x + 4.0, high[1], z + 4.0))
+    return np.array((x, _apex(bone, joint)[1], z))
+
+
+def _apex(bone: Solid, joint: Point3) -> Point3:
+    """In the side view, the point of the notch farthest from the chord between its ends."""
     low = np.array((joint[0] - 60, joint[1] - 110, joint[2] - 25))
     high = np.array((joint[0] + 30, joint[1] + 5, joint[2] + 100))
     values, (xs, ys, zs) = _sample(bone, low, high, 2.5)
@@ -175,8 +225,8 @@ def _foramen(bone: Solid, joint: Point3) -> dict[str, Point3]:
     step = 1.5
     values, (us, _, ws) = _sample(
         bone.placed(bone.local_from_world @ turned.inverse()),
-        np.array((-39.0, -39, -27)),
-        np.array((39.0, 39, 27)),
+        np.array((-55.0, -55, -30)),
+        np.array((55.0, 55, 30)),
         step,
     )
     nearest, deepest = values.min(axis=2), values.argmin(axis=2)
@@ -186,7 +236,7 @@ def _foramen(bone: Solid, joint: Point3) -> dict[str, Point3]:
     shift = np.clip(0.5 * (a - c) / np.maximum(a - 2 * b + c, 1e-6), -0.5, 0.5)
     depth = ws[0] + (inner[..., 0] + shift) * step
     angles = np.deg2rad(np.arange(0.0, 360.0, 1.5))
-    radii = np.arange(1.0, 38.0, 0.25)
+    radii = np.arange(1.0, 54.0, 0.25)
     across = np.stack((np.cos(angles), np.sin(angles)))[:, :, None] * radii
     profile = ndimage.map_coordinates(nearest, (across - us[0]) / step, order=1)
     hit = np.argmax(profile <= 0.0, axis=1)
