@@ -11,13 +11,16 @@ from synthex.anatomy.implicit.texture import NOISE_STEP_MM, Texture
 from synthex.anatomy.phantom.assembly import Skeleton, assemble
 from synthex.anatomy.phantom.femur import SHAFT_AXIS, neck_base
 from synthex.anatomy.phantom.landmarks import find_landmarks
-from synthex.anatomy.phantom.parameters import PelvisParameters
+from synthex.anatomy.phantom.parameters import PelvisParameters, tamed
 from synthex.anatomy.phantom.soft_tissue import fill
 from synthex.core import Affine, Anatomy, Volume
+from synthex.core.arrays import Point3
 
 STRUCTURES = {"hip_left": 1, "hip_right": 2, "vertebrae": 3, "sacrum": 4, "femur_left": 5, "femur_right": 6}
 #: Cartilage of the sacroiliac joint, mm (2 to 4 on CT).
 SACROILIAC_GAP_MM = 2.4
+MOST_TAMED = 3
+"""How often a draw without notch or foramen is halved; one draw in thirty needs it once."""
 _LOW_MM, _HIGH_MM = np.array((-215.0, -165.0, -135.0)), np.array((215.0, 165.0, 215.0))
 
 
@@ -44,7 +47,7 @@ def build_pelvis(
     if not 0.5 <= spacing_mm <= 10.0:
         raise ValueError(f"spacing_mm must lie in 0.5 to 10 mm, got {spacing_mm}")
     rng = np.random.default_rng(0) if rng is None else rng
-    skeleton = assemble(parameters)
+    parameters, skeleton, landmarks = plausible(parameters)
     low = _LOW_MM * parameters.size
     high = _HIGH_MM * parameters.size
     extra = max(0.0, parameters.fat_mm - 25.0)
@@ -63,8 +66,25 @@ def build_pelvis(
         ct=Volume(np.clip(np.rint(ct), -1000, 3000).astype(np.int16), world_from_ijk),
         labels=Volume(labels, world_from_ijk),
         structures=STRUCTURES,
-        landmarks=find_landmarks(skeleton),
+        landmarks=landmarks,
     )
+
+
+def plausible(parameters: PelvisParameters) -> tuple[PelvisParameters, Skeleton, dict[str, Point3]]:
+    """The subject, tamed where a draw far out of the law is no pelvis; its skeleton and landmarks.
+
+    Raises:
+        ValueError: It is none even near the mean shape.
+    """
+    for attempt in range(MOST_TAMED + 1):
+        skeleton = assemble(parameters)
+        try:
+            return parameters, skeleton, find_landmarks(skeleton)
+        except ValueError:
+            if attempt == MOST_TAMED:
+                raise
+            parameters = tamed(parameters)
+    raise AssertionError
 
 
 def _paint_skeleton(

@@ -14,10 +14,12 @@ import numpy as np
 from synthex.anatomy.implicit import kernel
 from synthex.anatomy.implicit.solids import Solid, SolidBuilder, Warp
 from synthex.anatomy.phantom.parameters import PelvisParameters
+from synthex.anatomy.phantom.shape import displacement
 from synthex.anatomy.phantom.wing import add_wing
 from synthex.core.arrays import Points3
 
 TEMPLATE_HIP_MM = 75.0
+HIP_CENTRE = np.array((TEMPLATE_HIP_MM, 0.0, 0.0))
 #: Joint space between the femoral head and the bony socket, both cartilages (3 to 5 mm on radiographs).
 JOINT_SPACE_MM = 3.6
 _INCLINATION, _ANTEVERSION = np.deg2rad(42.0), np.deg2rad(17.0)
@@ -47,14 +49,20 @@ def shape_field(points: Points3, coefficients: Sequence[float]) -> Points3:
     return shift
 
 
-def pelvis_warp(p: PelvisParameters, coefficients: Sequence[float]) -> Warp:
-    """Template frame to the subject's pelvis frame, for the right side."""
+def pelvis_warp(p: PelvisParameters, side: str) -> Warp:
+    """Template frame to the subject's pelvis frame, for one side's bone built as a right one."""
+    left = side == "left"
+    coefficients = p.field_left if left else p.field_right
+    people = displacement(*((p.modes_left, p.local_left) if left else (p.modes_right, p.local_right)))
     scale = np.array((p.size, p.size * p.depth, p.size * p.height))
     shift = p.hip_half_distance_mm / p.size - TEMPLATE_HIP_MM
 
     def warp(points: Points3) -> Points3:
         x, z = points[:, 0], points[:, 2]
-        out = points + shape_field(points, coefficients)
+        # The template's hip centre stays: size and hip distance place it, and the femur's head with it.
+        shape = people(points) * (1.0 - np.exp(-((points - HIP_CENTRE) ** 2).sum(axis=1) / 2.0))[:, None]
+        shape[:, 0] *= np.clip(x / 8.0, 0.0, 1.0)
+        out = points + shape + shape_field(points, coefficients)
         out[:, 0] += shift * np.clip(x / TEMPLATE_HIP_MM, 0.0, 1.0)
         # The template's crest is that of a narrow hip distance: bring the wings back in, then flare.
         out[:, 0] += (p.flare_mm - 7.0) * np.clip((z - 10.0) / 110.0, 0.0, 1.2) * np.clip((x - 30.0) / 40.0, 0.0, 1.0)
@@ -66,8 +74,8 @@ def pelvis_warp(p: PelvisParameters, coefficients: Sequence[float]) -> Warp:
 
 def build_hip(p: PelvisParameters, side: str) -> Solid:
     """The hip bone of one side, as a right one, in the pelvis frame."""
-    femur, field = (p.femur_left, p.field_left) if side == "left" else (p.femur_right, p.field_right)
-    bone = SolidBuilder(pelvis_warp(p, field), p.size)
+    femur = p.femur_left if side == "left" else p.femur_right
+    bone = SolidBuilder(pelvis_warp(p, side), p.size)
     centre = (TEMPLATE_HIP_MM, 0.0, 0.0)
     socket = (femur.head_radius_mm + JOINT_SPACE_MM) / p.size
 
@@ -87,21 +95,22 @@ def build_hip(p: PelvisParameters, side: str) -> Solid:
     ischium = (0.77, 0.64, 0.0)
     bone.chain([(57, -29, -8), (54, -34, -24), (51, -37, -40)], [15.5, 16, 16.5], flat=0.62, normal=ischium, blend=6)
     bone.capsule((52, -40, -38), (46, -37, -53), 15.5, 12, flat=0.7, normal=ischium, blend=6)
+    r = p.rami
     # Pubis: superior ramus with the iliopubic eminence, body at the symphysis, inferior ramus.
-    bone.chain([(61, 19, 11), (45, 23.5, 3), (27, 26.5, -8), (14, 28, -17)], [12, 8.5, 7.5, 8.5], blend=7)
-    bone.chain([(4, 27.5, -19.5), (4, 11, -36)], [9.0, 8.6], flat=0.82, normal=(0, 0.66, -0.75), blend=4)
-    bone.chain([(17, 26, -18), (13, 8, -36)], [9.5, 8], flat=0.72, normal=(0.3, 0.62, -0.72), blend=7)
+    bone.chain([(61, 19, 11), (45, 23.5, 3), (27, 26.5, -8), (14, 28, -17)], [12, 8.5 * r, 7.5 * r, 8.5 * r], blend=7)
+    bone.chain([(4, 27.5, -19.5), (4, 11, -36)], [9.0 * r, 8.6 * r], flat=0.82, normal=(0, 0.66, -0.75), blend=4)
+    bone.chain([(17, 26, -18), (13, 8, -36)], [9.5 * r, 8 * r], flat=0.72, normal=(0.3, 0.62, -0.72), blend=7)
     bone.chain(
         [(10, 8.5, -37.5), (17, -1, -43.5), (27, -15, -51.5), (37, -29, -56.5), (46, -38, -54)],
-        [6.5, 6.3, 6.8, 8, 9],
+        [6.5 * r, 6.3 * r, 6.8 * r, 8 * r, 9],
         flat=0.78,
         normal=(0.65, 0.62, -0.44),
         blend=8,
     )
     # Webs that round the corners of the foramen.
-    bone.capsule((34, -24, -51), (47, -33, -44), 7.5, 8, flat=0.7, normal=(0.7, 0.62, -0.35), blend=9)
-    bone.capsule((20, 20, -16), (15, 2, -38), 6.5, 6, flat=0.7, normal=(0.45, 0.6, -0.66), blend=9)
-    bone.capsule((52, -12, -10), (50, -28, -22), 8, 8, flat=0.7, normal=(0.8, 0.5, 0), blend=9)
+    bone.capsule((34, -24, -51), (47, -33, -44), 7.5 * r, 8 * r, flat=0.7, normal=(0.7, 0.62, -0.35), blend=9)
+    bone.capsule((20, 20, -16), (15, 2, -38), 6.5 * r, 6 * r, flat=0.7, normal=(0.45, 0.6, -0.66), blend=9)
+    bone.capsule((52, -12, -10), (50, -28, -22), 8 * r, 8 * r, flat=0.7, normal=(0.8, 0.5, 0), blend=9)
     # Pelvic brim: the arcuate line from the auricular surface to the pecten and the pubic tubercle.
     brim = [(54, -42, 73), (59, -26, 55), (60, -9, 37), (55, 6, 22), (47, 17, 11), (36, 25, 2), (26, 28, -3)]
     bone.chain(brim, [5, 6, 6.5, 6.5, 6, 5, 4.5], blend=8)

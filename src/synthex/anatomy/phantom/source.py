@@ -8,7 +8,7 @@ from synthex.anatomy.population import Population
 from synthex.core import Anatomy
 
 #: Raise it whenever the same parameters would give other voxels or landmarks: it keys caches.
-MODEL_VERSION = 3
+MODEL_VERSION = 5
 
 
 class PelvisPhantoms(Population[PelvisParameters]):

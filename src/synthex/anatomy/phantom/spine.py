@@ -13,6 +13,7 @@ from synthex.anatomy.implicit import kernel
 from synthex.anatomy.implicit.solids import Solid, SolidBuilder, Warp
 from synthex.anatomy.phantom.hip import TEMPLATE_HIP_MM
 from synthex.anatomy.phantom.parameters import PelvisParameters
+from synthex.anatomy.phantom.shape import displacement
 from synthex.core.arrays import Points3
 
 _JOINT = np.array((0.0, -42.0, 85.0))
@@ -28,9 +29,16 @@ def _warp(p: PelvisParameters) -> Warp:
     scale = np.array((p.size, p.size * p.depth, p.size * p.height))
     shift = p.hip_half_distance_mm / p.size - TEMPLATE_HIP_MM
     turn = Rotation.from_euler("x", p.sacral_slope_deg, degrees=True).as_matrix()
+    # Between the ilia the sacrum follows them: the mean of both sides at the midline, each side's own on its side.
+    ilia = [displacement(modes, ()) for modes in (p.modes_left, p.modes_right)]
 
     def warp(points: Points3) -> Points3:
         out = (points - _JOINT) @ turn.T + _JOINT
+        folded = np.column_stack((np.abs(points[:, 0]), points[:, 1:]))
+        right = 0.5 + 0.5 * np.clip(points[:, :1] / 25.0, -1.0, 1.0)
+        shift_here = (1.0 - right) * ilia[0](folded) + right * ilia[1](folded)
+        shift_here[:, 0] *= np.clip(points[:, 0] / 25.0, -1.0, 1.0)
+        out += shift_here
         # The wings of the sacrum fill the space between the ilia, as far as the hip bones move out there.
         out[:, 0] += shift * points[:, 0] / TEMPLATE_HIP_MM
         return out * scale
