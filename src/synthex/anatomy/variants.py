@@ -6,8 +6,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from synthex.anatomy.deformation import ShapeVariation, deform, sample_deformation, shift_into_grid
+from synthex.anatomy.deformation import (
+    ShapeVariation,
+    deform,
+    pose_femurs,
+    sample_deformation,
+    sample_poses,
+    shift_into_grid,
+)
 from synthex.core import Anatomy, AnatomySource, ConfigError, Volume, derive_rng
+from synthex.core.arrays import Points3
 
 SEPARATOR = "~"
 _VERSION = 1
@@ -66,7 +74,9 @@ class VariedAnatomies:
         anatomy = self.source.load(base)
         if not (self.keep_original and number == 0):
             rng = derive_rng(self.seed, "variant", subject_id)
-            deformation = sample_deformation(rng, self.settings, _bounds(anatomy.ct))
+            # A stream of its own, so that posing changes no shape.
+            anatomy = pose_femurs(anatomy, sample_poses(derive_rng(self.seed, "pose", subject_id), self.settings))
+            deformation = sample_deformation(rng, self.settings, _bounds(anatomy.ct), _local_places(anatomy))
             anatomy = deform(anatomy, shift_into_grid(deformation, anatomy))
         return replace(anatomy, subject_id=subject_id)
 
@@ -82,6 +92,12 @@ class VariedAnatomies:
         if not base or not number.isdigit() or int(number) >= self.variants:
             raise KeyError(f"{subject_id} is not one of the {self.variants} variants of a subject")
         return base, int(number)
+
+
+def _local_places(anatomy: Anatomy) -> Points3 | None:
+    """Landmarks, where shapes differ between people; femoral heads stay round."""
+    places = [point for name, point in anatomy.landmarks.items() if not name.startswith("FH")]
+    return np.array(places) if places else None
 
 
 def _bounds(volume: Volume) -> np.ndarray:

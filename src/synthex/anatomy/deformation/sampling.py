@@ -8,6 +8,7 @@ from jaxtyping import Float
 
 from synthex.anatomy.deformation.field import Deformation
 from synthex.core import Affine, ConfigError
+from synthex.core.arrays import Points3
 
 WAVES = 24
 MIN_DETERMINANT = 0.3
@@ -18,6 +19,9 @@ inverse)."""
 _LATTICE_DETERMINANT = 0.36
 _LATTICE_PER_WAVELENGTH = 10
 _SHRINK = 0.85
+
+
+POSES = ("femur_flexion_degrees", "femur_abduction_degrees", "femur_rotation_degrees")
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,12 @@ class ShapeVariation:
         rotation_degrees: Largest rotation about each axis.
         displacement_mm: Root mean square length of the wavy displacement (less where it would fold).
         wavelength_mm: Shortest and longest wavelength of the displacement.
+        local_mm: Standard deviation along each axis of local bumps at the subject's landmarks (femoral heads
+            excepted); 0: none.
+        local_reach_mm: Their sigma.
+        femur_flexion_degrees: Smallest and largest forward turn of a thigh, away from how it lies.
+        femur_abduction_degrees: The same outwards.
+        femur_rotation_degrees: The same about the leg's axis, foot outwards.
     """
 
     scale_range: Sequence[float] = (0.9, 1.1)
@@ -43,6 +53,11 @@ class ShapeVariation:
     rotation_degrees: float = 4.0
     displacement_mm: float = 6.0
     wavelength_mm: Sequence[float] = (120.0, 260.0)
+    local_mm: float = 0.0
+    local_reach_mm: float = 22.0
+    femur_flexion_degrees: Sequence[float] = (0.0, 0.0)
+    femur_abduction_degrees: Sequence[float] = (0.0, 0.0)
+    femur_rotation_degrees: Sequence[float] = (0.0, 0.0)
 
     def __post_init__(self) -> None:
         for name in ("scale_range", "wavelength_mm"):
@@ -52,14 +67,30 @@ class ShapeVariation:
             object.__setattr__(self, name, values)
         if not 0.5 <= self.scale_range[0] <= self.scale_range[1] <= 2:
             raise ConfigError(f"scale_range={self.scale_range} must lie in 0.5 to 2")
-        limits = {"anisotropy": 0.3, "shear_degrees": 20, "rotation_degrees": 45, "displacement_mm": 50}
+        for name in POSES:
+            values = tuple(float(value) for value in getattr(self, name))
+            if len(values) != 2 or not -90 <= values[0] <= values[1] <= 90:
+                raise ConfigError(f"{name}={values} must be two angles from -90 to 90, the smaller one first")
+            object.__setattr__(self, name, values)
+        if not 10 <= self.local_reach_mm <= 100:
+            raise ConfigError(f"local_reach_mm={self.local_reach_mm} must lie in 10 to 100")
+        limits = {
+            "anisotropy": 0.3,
+            "shear_degrees": 20,
+            "rotation_degrees": 45,
+            "displacement_mm": 50,
+            "local_mm": 0.4 * self.local_reach_mm,
+        }
         for name, limit in limits.items():
             if not 0 <= getattr(self, name) <= limit:
                 raise ConfigError(f"{name}={getattr(self, name)} must lie in 0 to {limit}")
 
 
 def sample_deformation(
-    rng: np.random.Generator, settings: ShapeVariation, bounds_mm: Float[np.ndarray, "2 3"]
+    rng: np.random.Generator,
+    settings: ShapeVariation,
+    bounds_mm: Float[np.ndarray, "2 3"],
+    places: Points3 | None = None,
 ) -> Deformation:
     """Draw a deformation that keeps the centre of a region about where it is and does not fold in it.
 
@@ -70,6 +101,7 @@ def sample_deformation(
         rng: All randomness.
         settings: How far shapes may vary.
         bounds_mm: Lower and upper corner of the region that holds the subject, world mm.
+        places: Where local bumps are centred, world mm of the source; None: nowhere.
 
     Returns:
         The deformation.
@@ -86,8 +118,13 @@ def sample_deformation(
     amplitudes *= settings.displacement_mm / np.sqrt((amplitudes**2).sum() / 2)
     phases = rng.uniform(0, 2 * np.pi, WAVES)
     deformation = Deformation(deformed_from_source.inverse(), wave_vectors, amplitudes, phases)
+    if settings.local_mm > 0 and places is not None:
+        offsets = rng.normal(0.0, settings.local_mm, places.shape).clip(-2 * settings.local_mm, 2 * settings.local_mm)
+        reach = settings.local_reach_mm
+        deformation = replace(deformation, centres=deformed_from_source.apply(places), offsets=offsets, reach_mm=reach)
     lattice = _lattice(bounds, deformed_from_source, settings.displacement_mm, settings.wavelength_mm[0])
-    deformation = replace(deformation, amplitudes=amplitudes * _regular_share(deformation, lattice))
+    share = _regular_share(deformation, lattice)
+    deformation = replace(deformation, amplitudes=amplitudes * share, offsets=deformation.offsets * share)
     # The waves move the centre as well; that is only a translation and would push bone out of the grid.
     return deformation.shifted(center - deformation.apply(center[None])[0])
 
