@@ -9,7 +9,7 @@ from synthex.core import ConfigError, nearest
 
 CHOICES = {
     "data.kind": ("synthetic", "on_disk", "real"),
-    "data.normalization": ("zscore", "minmax"),
+    "data.normalization": ("zscore", "minmax", "robust"),
     "data.render": ("worker", "device"),
 }
 """Settings with a fixed set of values."""

@@ -16,8 +16,9 @@ from synthex.data.folds import (
 )
 from synthex.data.mirror import mirror, mirrored_order
 from synthex.data.mix import Mix, choose_subject
+from synthex.data.normalization import normalize
 from synthex.data.on_disk import FolderReader, Hdf5Reader, open_export
-from synthex.data.preprocess import PixelMap, fit, normalize, preprocess
+from synthex.data.preprocess import PixelMap, fit, preprocess
 from synthex.data.shards import Parts, Shard, find_shards, finish_shard, open_shards, shard_request
 from synthex.data.some_cases import SomeCases
 from synthex.data.splits import SPLITS, Subset, round_robin, split_subjects

@@ -5,17 +5,15 @@ every prediction came back through the :class:`PixelMap` it left behind.
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
 from torch.nn import functional
 
 from synthex.core import ConfigError, Sample, to_log
-from synthex.core.arrays import Image, Points2
+from synthex.core.arrays import Points2
+from synthex.data.normalization import Normalization, normalize
 from synthex.geometry.resample import resize
-
-Normalization = Literal["zscore", "minmax"]
 
 
 @dataclass(frozen=True)
@@ -81,15 +79,6 @@ def fit(height: int, width: int, size: int, input_size: int | None = None) -> Pi
     return PixelMap(rows, columns, (side - columns) // 2, (side - rows) // 2, height, width)
 
 
-def normalize(image: Image, mode: Normalization = "zscore") -> Image:
-    """Remove the arbitrary gain and offset of a log image; a constant image becomes all zero."""
-    if mode == "minmax":
-        low, high = float(image.min()), float(image.max())
-        return ((image - low) / max(high - low, 1e-6)).astype(np.float32)
-    deviation = float(image.std())
-    return ((image - image.mean()) / max(deviation, 1e-6)).astype(np.float32)
-
-
 def preprocess(
     sample: Sample, size: int, normalization: Normalization = "zscore", input_size: int | None = None
 ) -> tuple[dict[str, torch.Tensor], PixelMap]:
@@ -101,7 +90,7 @@ def preprocess(
     Args:
         sample: Native pixels, either domain.
         size: Pixels of the resampled image along its longer side.
-        normalization: ``zscore`` (the study's) or ``minmax``.
+        normalization: ``zscore`` (the study's), ``minmax`` or ``robust``.
         input_size: Side N of the square network input that the image is padded to; None for ``size``.
 
     Returns:

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from synthex.adaptation.translation.pixels import scaled
+from synthex.adaptation.translation.pixels import check_invertible, scaled
 from synthex.core import ConfigError, Reader, Sample, derive_rng
 from synthex.data import preprocess
 from synthex.data.preprocess import Normalization
@@ -50,6 +50,7 @@ class UnpairedDataset(Dataset[dict[str, Any]]):
         if side > size or side % 4:
             name = f"data.size={size}" if crop is None else f"cyclegan.crop={crop}"
             raise ConfigError(f"{name}: give a multiple of 4{'' if crop is None else f' up to data.size={size}'}")
+        check_invertible(normalization)
         self.simulated, self.real, self.size, self.normalization = simulated, real, size, normalization
         self.crop, self.seed = crop, seed
         self._kept: dict[int, Tensor] = {}

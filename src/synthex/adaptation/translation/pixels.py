@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
-from synthex.core import Sample
+from synthex.core import ConfigError, Sample
 from synthex.core.arrays import Image
 from synthex.data import to_log
 from synthex.data.preprocess import Normalization
@@ -30,7 +30,12 @@ class Scale:
 
     @classmethod
     def of(cls, image: Image, normalization: Normalization) -> "Scale":
-        """The scale whose values are those of :func:`synthex.data.normalize` times a constant."""
+        """The scale whose values are those of :func:`synthex.data.normalize` times a constant.
+
+        Raises:
+            ConfigError: The normalisation cannot be undone.
+        """
+        check_invertible(normalization)
         if normalization == "minmax":
             low, high = float(image.min()), float(image.max())
             return cls((low + high) / 2, max(high - low, 1e-6) / 2)
@@ -43,6 +48,16 @@ class Scale:
     def to_image(self, values: Image) -> Image:
         """The log image of values."""
         return (values * np.float32(self.gain) + np.float32(self.offset)).astype(np.float32)
+
+
+def check_invertible(normalization: Normalization) -> None:
+    """Refuse a normalisation that a translator's images cannot come back from.
+
+    Raises:
+        ConfigError: It is ``robust``, which clips.
+    """
+    if normalization == "robust":
+        raise ConfigError("translators need data.normalization=zscore or minmax; robust clips, and has no way back")
 
 
 def values_of(sample: Sample, normalization: Normalization) -> tuple[Image, Scale]:
