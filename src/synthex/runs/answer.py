@@ -101,7 +101,7 @@ class Answer:
         FigureCanvasAgg(figure)
         axes = figure.add_axes((0, 0, 1, 1))
         low, high = np.percentile(self.image, (0.5, 99.5))
-        shown = {"vmin": low, "vmax": max(high, low + 1e-6), "extent": (0, width, height, 0)}
+        shown: dict[str, Any] = {"vmin": low, "vmax": max(high, low + 1e-6), "extent": (0, width, height, 0)}
         axes.imshow(self.image, cmap="gray", interpolation="bilinear", **shown)
         for mask in self.masks.values():
             if mask.any():
@@ -114,7 +114,7 @@ class Answer:
             if one.present:
                 color = _CONFIDENCE(0.25 + 0.75 * one.confidence)
                 axes.plot(*one.xy, "o", markersize=5, color=color, markeredgecolor="black", markeredgewidth=0.6)
-                label = {"xytext": (6, 4), "textcoords": "offset points", "color": color, "fontsize": 8}
+                label: dict[str, Any] = {"xytext": (6, 4), "textcoords": "offset points", "color": color, "fontsize": 8}
                 axes.annotate(f"{name} {100 * one.confidence:.0f}", one.xy, **label)
         axes.set_xlim(0, width)
         axes.set_ylim(height, 0)

@@ -86,7 +86,12 @@ def _save(path, pixels):
         (lambda p: _save(p / "labels/d000_lesion.png", np.zeros((26, 20), np.uint8)), "26 x 20 pixels, its image 20"),
         (lambda p: _save(p / "labels/d000_lesion.png", chest_case(0)[0]), r"is no mask \(values"),
         (lambda p: _save(p / "labels/d000_lesion.png", np.full(CHEST, 255, np.uint8) // 2), "is no mask"),
-        (lambda p: _save(p / "images/d000.png", np.arange(1560).astype(np.uint8).reshape(20, 26, 3)), "is in colour"),
+        (
+            lambda p: _save(
+                p / "images/d000.png", np.arange(1560).astype(np.uint8).reshape(3, 20, 26).transpose(1, 2, 0)
+            ),
+            "is in colour",
+        ),
         (lambda p: (p / "images/d000.png").write_bytes(b"GIF"), "is not a readable picture"),
     ],
 )

@@ -1,6 +1,7 @@
 """What varies between phantom subjects, and how it is drawn."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -205,7 +206,7 @@ def template_parameters() -> PelvisParameters:
 
 def tamed(p: PelvisParameters) -> PelvisParameters:
     """The subject drawn halfway towards the mean shape: far out, a bone may lose its notch or close its foramen."""
-    halved = {
+    halved: dict[str, Any] = {
         name: tuple(0.5 * value for value in getattr(p, name))
         for name in ("field_left", "field_right", "modes_left", "modes_right", "local_left", "local_right")
     }

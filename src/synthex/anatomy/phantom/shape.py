@@ -59,7 +59,8 @@ def shape_law() -> ShapeLaw:
     """The table that comes with the package."""
     with np.load(TABLE, allow_pickle=False) as table:
         stored = {name: np.asarray(table[name], dtype=np.float64) for name in table.files}
-    return ShapeLaw(**(stored | {"half_mean": float(stored["half_mean"])}))
+    half_mean = float(stored.pop("half_mean"))
+    return ShapeLaw(half_mean=half_mean, **stored)
 
 
 def displacement(modes: Sequence[float], local_mm: Sequence[float]) -> Displacement:

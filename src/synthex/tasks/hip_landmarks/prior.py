@@ -181,10 +181,10 @@ def fit_prior(
     if (fitting[trust > 0.05] > 0.5).sum() < LEAST_POINTS:
         return unchanged
     limit = np.array((size[1], size[0])) * pixel_mm
-    inside = ((predicted >= 0) & (predicted <= limit)).all(axis=1)
+    inside = np.asarray(((predicted >= 0) & (predicted <= limit)).all(axis=1))
     share = (certain**2 / (certain**2 + spread**2))[:, None]  # of the network's point
     share = np.where((trust >= KEPT_ABOVE)[:, None], 1.0, share)
-    fits = fitting > 0.5
+    fits = np.asarray(fitting > 0.5)
     moved = np.where(fits[:, None], share * seen + (1 - share) * predicted, predicted)
     # A point is only called present where the fit itself did not put it outside by chance.
     well_inside = ((predicted >= certain[:, None]) & (predicted <= limit - certain[:, None])).all(axis=1)
@@ -192,7 +192,8 @@ def fit_prior(
     level = float(np.median(trust[fits]))
     given = np.where(fits, trust, np.where(replaced, level * np.exp(-0.5 * (certain / 8.0) ** 2), 0.0))
     # Neither fitting nor replaceable: the best guess stays, but nobody is told that it is there.
-    guess = np.where((fits | replaced | ~found)[:, None], moved, np.where(inside[:, None], seen, predicted))
+    kept = fits | replaced | ~found
+    guess = np.where(kept[:, None], moved, np.where(inside[:, None], seen, predicted))
     same = fits & (trust >= KEPT_ABOVE)
     corrected = np.where(same[:, None], points, guess / pixel_mm)
     return PriorFit(corrected, given, fits | replaced, fitting, predicted / pixel_mm, certain, used=True)
