@@ -57,7 +57,14 @@ def hip_joints(anatomy: Anatomy) -> dict[str, HipJoint]:
         number, head = anatomy.structures.get(f"femur_{side}"), anatomy.landmarks.get(f"FH-{key}")
         if number is None or head is None:
             continue
-        joint = find_joint(side, np.asarray(anatomy.labels.data == number), anatomy.labels.world_from_ijk, head)
+        grid = anatomy.labels.world_from_ijk
+        at = grid.inverse().apply(head[None])[0]
+        reach = np.abs(np.linalg.inv(grid.linear)) @ np.array((90.0, 120.0, 170.0))
+        low = np.clip(np.floor(at - reach), 0, np.array(anatomy.labels.shape) - 1).astype(int)
+        high = np.clip(np.ceil(at + reach), 1, anatomy.labels.shape).astype(int)
+        part = anatomy.labels.data[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
+        world_from_part = Affine.from_parts(grid.linear, grid.apply(low[None].astype(np.float64))[0])
+        joint = find_joint(side, np.asarray(part == number), world_from_part, head)
         if joint is not None:
             joints[side] = joint
     return joints

@@ -145,6 +145,7 @@ def real_source(
             paintings=int(cfg.data.paintings),
             spacing_mm=spacing,
             seed=int(cfg.data.painting_seed),
+            fractures=float(cfg.data.get("fractures", 0)),
         )
     return PreparedAnatomies(
         source, Path(cfg.paths.cache_dir).expanduser(), spacing, float(cfg.data.get("continued_mm", 0))

@@ -11,6 +11,7 @@ from synthex.anatomy.io.labels import read_label_map
 from synthex.anatomy.io.names import nearest
 from synthex.anatomy.label_maps.prepare import STRUCTURES, prepare_body
 from synthex.anatomy.painting import Body, paint
+from synthex.anatomy.painting.fracture import fractured
 from synthex.anatomy.painting.paint import VERSION as PAINTER
 from synthex.anatomy.variants import SEPARATOR
 from synthex.core import Anatomy, ConfigError, InputError, Volume, derive_rng
@@ -37,6 +38,7 @@ class LabelMapFolder:
         paintings: How often each person is painted.
         spacing_mm: Edge of the cubic voxels.
         seed: Seed of the paintings.
+        fractures: Share of paintings with a fracture of a femoral neck, of trochanters or of rami.
         keep_names: Use folder names as ids instead of numbers; they often identify the patient.
 
     Raises:
@@ -50,12 +52,16 @@ class LabelMapFolder:
         paintings: int = 6,
         spacing_mm: float = 1.6,
         seed: int = 0,
+        fractures: float | int = 0.0,
         keep_names: bool = False,
     ) -> None:
         if not 1 <= paintings <= 9999:
             raise ConfigError(f"paintings={paintings} must be 1 to 9999")
         if not 0.5 <= spacing_mm <= 5:
             raise ConfigError(f"spacing_mm={spacing_mm} must lie in 0.5 to 5 for label maps")
+        if not 0 <= fractures <= 1:
+            raise ConfigError(f"fractures={fractures} is a share: 0 to 1")
+        self.fractures = float(fractures)
         self.paintings, self.spacing_mm, self.seed = paintings, float(spacing_mm), seed
         folders = _person_folders(Path(root))
         width = max(2, len(str(len(folders))))
@@ -78,6 +84,9 @@ class LabelMapFolder:
         """
         person = self._person(subject_id)
         body = self.body(person)
+        broken = derive_rng(self.seed, "fracture", subject_id)
+        if broken.random() < self.fractures:
+            body = fractured(body, broken)
         painted = paint(body, STRUCTURES, derive_rng(self.seed, "painting", subject_id))
         return Anatomy(
             subject_id=subject_id,
@@ -103,7 +112,7 @@ class LabelMapFolder:
         folder = self._folders[self._person(subject_id)]
         files = [path for path in (_labels_file(folder), _body_file(folder), _names_file(folder)) if path is not None]
         stats = [(str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
-        facts = (VERSION, PAINTER, subject_id, self.spacing_mm, self.seed, stats)
+        facts = (VERSION, PAINTER, subject_id, self.spacing_mm, self.seed, self.fractures, stats)
         return hashlib.blake2b(repr(facts).encode(), digest_size=16).hexdigest()
 
     def _person(self, subject_id: str) -> str:

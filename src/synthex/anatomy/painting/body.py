@@ -8,6 +8,7 @@ from jaxtyping import Float32, UInt8
 
 from synthex.anatomy.hip_geometry import HipJoint
 from synthex.anatomy.voxel_grid import Box, Grid
+from synthex.core import Rigid
 from synthex.core.arrays import Point3
 
 BAND_MM = 12.0
@@ -24,6 +25,8 @@ class Bone:
         box: The voxels around it.
         distance: Signed distance to its surface in mm over that box, negative inside.
         side: ``left``, ``right``, or empty.
+        shell: Of a part of a broken bone: distance to the surface of the whole, which alone has a shell.
+        motion: Of such a part: how it has moved since it was whole, world to world.
     """
 
     kind: str
@@ -31,6 +34,8 @@ class Bone:
     box: Box
     distance: Float32[np.ndarray, "I J K"]
     side: str = ""
+    shell: Float32[np.ndarray, "I J K"] | None = None
+    motion: Rigid | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -46,6 +46,7 @@ def paint_bone(
     out: np.ndarray,
     labels: np.ndarray,
     distance: np.ndarray,
+    shell: np.ndarray,
     other: np.ndarray,
     start: np.ndarray,
     origin: np.ndarray,
@@ -69,6 +70,7 @@ def paint_bone(
         out: HU.
         labels: Ids; written where the voxel's centre is bone and ``label`` is not 0.
         distance: Signed distance to the bone's surface over a block, mm.
+        shell: The same to the surface that has a shell: without the faces of a break.
         other: Distance to the nearest other bone over the block, mm.
         start: First voxel of the block.
         origin: World position of voxel (0, 0, 0), mm.
@@ -112,6 +114,7 @@ def paint_bone(
                 f = distance[i, j, k]
                 if f >= width:
                     continue
+                g = shell[i, j, k]
                 z = origin[2] + spacing * (start[2] + k)
                 slow = noise(table, x / 8.0, y / 8.0 + 17.0, z / 8.0)
                 thickness, density, hollow, group = cortex_mm, 1.0, 0.0, 0.0
@@ -134,9 +137,9 @@ def paint_bone(
                     worn = -(rx * third[0] + ry * third[1] + rz * third[2]) / r
                 elif kind == HIP and radius > 0.0:
                     up = rz / r
-                    shell = (r - radius - 2.0) / 4.5
-                    roof = math.exp(-shell * shell) * _smooth((up - 0.35) / 0.4)
-                    socket = math.exp(-shell * shell)
+                    cup = (r - radius - 2.0) / 4.5
+                    roof = math.exp(-cup * cup) * _smooth((up - 0.35) / 0.4)
+                    socket = math.exp(-cup * cup)
                     brim = abs((x - second[0]) * third[0] + (y - second[1]) * third[1] + (z - second[2]) * third[2])
                     inward = _smooth((-(rx * fourth[0] + ry * fourth[1]) - 8.0) / 10.0)
                     thickness += 2.4 * roof + 0.5 * socket + 1.6 * inward * math.exp(-brim * brim / 36.0)
@@ -145,10 +148,10 @@ def paint_bone(
                     worn = up
                 elif kind in (VERTEBRA, SACRUM):
                     vx, vy, vz = 0.0, 0.0, 1.0
-                    up = distance[i, j, min(k + 1, distance.shape[2] - 1)] - distance[i, j, max(k - 1, 0)]
+                    up = shell[i, j, min(k + 1, shell.shape[2] - 1)] - shell[i, j, max(k - 1, 0)]
                     thickness += 0.8 * _smooth((abs(up) / (2.0 * spacing) - 0.6) / 0.3)
                 thickness *= 1.0 + 0.22 * slow
-                depth = max(0.0, -f - thickness)
+                depth = max(0.0, -g - thickness)
                 near = math.exp(-max(0.0, other[i, j, k] - 2.0) / 4.0)
                 thickness += 0.6 * near
                 # Bone is densest below a joint's surface, and below the shell.
@@ -161,7 +164,8 @@ def paint_bone(
                     spongy += sclerosis * _smooth((worn - 0.35) / 0.4) * math.exp(-depth / 6.0) * near
                 inside = spongy * (1.0 - hollow) + marrow_hu * hollow
                 compact = cortical_hu * (0.9 + 0.1 * min(1.0, thickness / 3.0) + 0.3 * hollow + 0.05 * slow)
-                whole, core = _cover(f, width), _cover(f + thickness, width)
+                whole = _cover(f, width)
+                core = min(whole, _cover(g + thickness, width))
                 a, b, c = start[0] + i, start[1] + j, start[2] + k
                 out[a, b, c] = out[a, b, c] * (1.0 - whole) + compact * (whole - core) + inside * core
                 if f < 0.0 and label > 0:

@@ -13,7 +13,7 @@ from synthex.anatomy.painting.calcification import add_calcifications
 from synthex.anatomy.painting.noise_kernel import noise_table
 from synthex.anatomy.painting.wear import Wear, worn_bones
 
-VERSION = 1
+VERSION = 2
 """Part of every fingerprint: raise it when the same person and numbers would give other voxels."""
 
 MAX_GROWN_MM = 40.0
@@ -97,6 +97,7 @@ def paint(body: Body, structures: Mapping[str, int], rng: np.random.Generator) -
             hu,
             labels,
             bone.distance,
+            bone.distance if bone.shell is None else bone.shell,
             nearest_other(name, bones),
             np.array(bone.box.start),
             body.grid.origin_mm,
@@ -162,4 +163,9 @@ def _points(bone: Bone, body: Body) -> np.ndarray:
         slope = np.radians(50)
         points[:4] = joint.head, symphysis, (0.0, np.sin(slope), np.cos(slope)), (outward, 0.0, 0.0)
         points[4] = joint.head + np.array((-outward * 35.0, -60.0, 60.0))
+    if bone.motion is not None:
+        vectors = (2, 3)
+        for row in range(5):
+            mapped = bone.motion.apply_vectors if row in vectors else bone.motion.apply
+            points[row] = mapped(points[row][None])[0]
     return points

@@ -14,6 +14,7 @@ def build(
     heat_weight: float = 0.5,
     scan_end_probability: float = 0.0,
     scan_end_mm: tuple[float, float] = (-60.0, 0.0),
+    implants: float | int = 0.0,
 ) -> Task:
     """The task for training.
 
@@ -25,6 +26,7 @@ def build(
         heat_weight: Weight of the heatmap loss; masks get the rest (the study: 0.5).
         scan_end_probability: Share of scenes whose CT ends within the view, as many real ones do.
         scan_end_mm: Range of that end, mm above the hip centres.
+        implants: Share of scenes with implants.
     """
     from synthex.tasks.hip_landmarks import scene, targets
     from synthex.tasks.masks_and_landmarks import make_decoder, make_loss
@@ -32,7 +34,7 @@ def build(
     return Task(
         name=NAME,
         vocabulary=VOCABULARY,
-        scene=scene.make_scenes(scan_end_probability, (float(scan_end_mm[0]), float(scan_end_mm[1]))),
+        scene=scene.make_scenes(scan_end_probability, (float(scan_end_mm[0]), float(scan_end_mm[1])), float(implants)),
         targets=targets.make_targets(min_path_mm),
         loss=make_loss(sigma_mm, heat_weight),
         decode=make_decoder(sigma_mm, present_above),

@@ -5,17 +5,18 @@ from collections.abc import Callable
 import numpy as np
 
 from synthex.anatomy.scan_range import limit_scan
-from synthex.core import Anatomy, Scene
+from synthex.core import Anatomy, ConfigError, Scene, Solid
 from synthex.core.arrays import Point3
+from synthex.tasks.hip_landmarks.implants import place_implants
 
 ANCHORS = ("FH-l", "FH-r", "SPS-l", "SPS-r", "GSN-l", "GSN-r")
 """Landmarks in the middle of the true pelvis; their mean is where a surgeon centres an AP view."""
 
 
 def make_scenes(
-    scan_end_probability: float, scan_end_mm: tuple[float, float]
+    scan_end_probability: float, scan_end_mm: tuple[float, float], implants: float = 0.0
 ) -> Callable[[Anatomy, np.random.Generator], Scene]:
-    """Scenes without anything inserted, some of them of scans that end within the view.
+    """Scenes of subjects, some of them of scans that end within the view, some with implants.
 
     A pelvic CT often stops at the ischium or above it, and its radiographs show the cut; a model that has
     never seen one fails there.
@@ -23,18 +24,27 @@ def make_scenes(
     Args:
         scan_end_probability: Share of scenes whose scan ends below the hips.
         scan_end_mm: Range of the lower end, mm above the hip centres (negative: below).
+        implants: Share of scenes with implants.
+
+    Raises:
+        ConfigError: A share outside of 0 to 1.
     """
+    if not 0 <= implants <= 1:
+        raise ConfigError(f"task.implants={implants} is a share: 0 to 1")
 
     def make_scene(anatomy: Anatomy, rng: np.random.Generator) -> Scene:
         ends, where = rng.random() < scan_end_probability, rng.uniform(*scan_end_mm)
         record: dict[str, object] = {"subject": anatomy.subject_id}
         center, aims = view_center(anatomy), view_aims(anatomy)
+        solids: tuple[Solid, ...] = ()
+        if implants > 0 and rng.random() < implants:
+            solids, record["implants"] = place_implants(anatomy, rng)
         hips = [anatomy.landmarks[name][2] for name in ("FH-l", "FH-r") if name in anatomy.landmarks]
         if not ends or not hips:
-            return Scene(anatomy, record, center_world=center, aims=aims)
+            return Scene(anatomy, record, solids, center_world=center, aims=aims)
         lowest = float(np.mean(hips) + where)
         limited = limit_scan(anatomy, lowest)
-        return Scene(limited, record | {"scan_end_mm": lowest}, center_world=center, aims=aims)
+        return Scene(limited, record | {"scan_end_mm": lowest}, solids, center_world=center, aims=aims)
 
     return make_scene
 
