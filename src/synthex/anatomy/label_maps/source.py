@@ -11,6 +11,7 @@ from synthex.anatomy.io.labels import read_label_map
 from synthex.anatomy.io.names import nearest
 from synthex.anatomy.label_maps.prepare import STRUCTURES, prepare_body
 from synthex.anatomy.painting import Body, paint
+from synthex.anatomy.painting.fracture import VERSION as FRACTURES
 from synthex.anatomy.painting.fracture import fractured
 from synthex.anatomy.painting.paint import VERSION as PAINTER
 from synthex.anatomy.variants import SEPARATOR
@@ -112,7 +113,8 @@ class LabelMapFolder:
         folder = self._folders[self._person(subject_id)]
         files = [path for path in (_labels_file(folder), _body_file(folder), _names_file(folder)) if path is not None]
         stats = [(str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
-        facts = (VERSION, PAINTER, subject_id, self.spacing_mm, self.seed, self.fractures, stats)
+        facts: tuple[object, ...] = (VERSION, PAINTER, subject_id, self.spacing_mm, self.seed, stats)
+        facts += (FRACTURES, self.fractures) if self.fractures else ()
         return hashlib.blake2b(repr(facts).encode(), digest_size=16).hexdigest()
 
     def _person(self, subject_id: str) -> str:

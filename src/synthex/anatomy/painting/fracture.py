@@ -13,6 +13,9 @@ from synthex.anatomy.voxel_grid import Box, Grid
 from synthex.core import Affine, Rigid
 from synthex.core.arrays import Point3
 
+VERSION = 1
+"""Part of the fingerprints of people with fractures."""
+
 _ROUGH_MM = 1.6
 """How uneven a break is."""
 

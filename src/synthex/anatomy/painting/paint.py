@@ -13,7 +13,7 @@ from synthex.anatomy.painting.calcification import add_calcifications
 from synthex.anatomy.painting.noise_kernel import noise_table
 from synthex.anatomy.painting.wear import Wear, worn_bones
 
-VERSION = 2
+VERSION = 1
 """Part of every fingerprint: raise it when the same person and numbers would give other voxels."""
 
 MAX_GROWN_MM = 40.0
