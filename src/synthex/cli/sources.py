@@ -1,6 +1,7 @@
 """From a composed config to the subjects of each split: phantoms, CTs, meshes and label maps, alone or mixed."""
 
 from pathlib import Path
+from typing import Any
 
 from hydra.utils import instantiate
 from omegaconf import DictConfig
@@ -101,8 +102,8 @@ def _people(cfg: DictConfig, kind: str) -> dict[str, AnatomySource]:
         dealt = split_subjects(source.subject_ids(), fractions, seed=int(data.split_seed), group=base_subject)
         sides = {split: Subset(source, ids) for split, ids in dealt.items()}
     if int(data.variants) > 1:
-        # Each painting of a label map is a shape of its own; CTs and meshes are themselves and variants.
-        painted = kind == "label_maps"
+        # Each painting is a shape of its own; CTs and meshes are themselves and variants.
+        painted = kind == "label_maps" or (kind == "meshes" and bool(data.get("meshes_painted", False)))
         varied = VariedAnatomies(
             sides["train"],
             variants=1 if painted else int(data.variants),
@@ -113,6 +114,16 @@ def _people(cfg: DictConfig, kind: str) -> dict[str, AnatomySource]:
         spacing = float(data.spacing_mm)
         sides["train"] = PreparedAnatomies(varied, Path(cfg.paths.cache_dir).expanduser(), spacing)
     return sides
+
+
+def _paintings(cfg: DictConfig) -> dict[str, Any]:
+    """How often and how people are painted."""
+    data = cfg.data
+    return {
+        "paintings": int(data.paintings),
+        "seed": int(data.painting_seed),
+        "fractures": float(data.get("fractures", 0)),
+    }
 
 
 def real_source(
@@ -133,20 +144,16 @@ def real_source(
         folder.check()
         source = folder
     elif meshes is not None:
-        from synthex.anatomy.meshes import MeshFolder
+        from synthex.anatomy.meshes import MeshFolder, PaintedMeshes
 
-        source = MeshFolder(Path(meshes).expanduser(), spacing_mm=spacing)
+        frame, painted = str(cfg.data.get("mesh_frame", "RAS")), bool(cfg.data.get("meshes_painted", False))
+        surfaces = MeshFolder(Path(meshes).expanduser(), spacing_mm=spacing, frame=frame)
+        source = PaintedMeshes(surfaces, **_paintings(cfg)) if painted else surfaces
     else:
         from synthex.anatomy.label_maps import LabelMapFolder
 
         assert label_maps is not None  # one of the three is given
-        source = LabelMapFolder(
-            Path(label_maps).expanduser(),
-            paintings=int(cfg.data.paintings),
-            spacing_mm=spacing,
-            seed=int(cfg.data.painting_seed),
-            fractures=float(cfg.data.get("fractures", 0)),
-        )
+        source = LabelMapFolder(Path(label_maps).expanduser(), spacing_mm=spacing, **_paintings(cfg))
     return PreparedAnatomies(
         source, Path(cfg.paths.cache_dir).expanduser(), spacing, float(cfg.data.get("continued_mm", 0))
     )

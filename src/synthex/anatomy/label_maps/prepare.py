@@ -7,30 +7,22 @@ import numpy as np
 from jaxtyping import Bool
 from scipy import ndimage
 
-from synthex.anatomy.hip_geometry import SIDES, HipJoint, find_joint
-from synthex.anatomy.hip_landmarks import find_hip_landmarks
 from synthex.anatomy.io.grid import TurnedArray
-from synthex.anatomy.io.names import SYNTHEX_HIP
 from synthex.anatomy.label_maps.shapes import blurred, on_grid, sides, smooth_surface, solid_bone
-from synthex.anatomy.label_maps.soft_shapes import (
+from synthex.anatomy.label_maps.tissues import Meaning, meaning
+from synthex.anatomy.painting.body import Body, Bone
+from synthex.anatomy.painting.bony_points import find_joints, find_landmarks
+from synthex.anatomy.painting.paint import MAX_GROWN_MM
+from synthex.anatomy.painting.soft_shapes import (
     abdominal_cavity,
     bone_mask,
     discs_and_cartilage,
     grown_body,
     skin_distance,
 )
-from synthex.anatomy.label_maps.tissues import Meaning, meaning
-from synthex.anatomy.painting.body import Body, Bone
-from synthex.anatomy.painting.paint import MAX_GROWN_MM
 from synthex.anatomy.voxel_grid import Grid
-from synthex.core import Affine, InputError, UserError, Volume
+from synthex.core import Affine, InputError
 from synthex.core.arrays import VoxelArray
-
-STRUCTURES: Mapping[str, int] = {name: ids[0] for name, ids in SYNTHEX_HIP.items()}
-"""Structures of painted subjects and their ids."""
-
-MIN_CONFIDENCE = 0.1
-"""Landmarks found with less count as not annotated."""
 
 _ABOVE_HIPS_MM, _BELOW_HIPS_MM = 75.0, 130.0
 """What is kept of the person above and below the hip bones: what a picture of the pelvis can show."""
@@ -69,8 +61,8 @@ def prepare_body(
         surface = smooth_surface(solid_bone(mask, kind, spacing), world_from_ijk, grid)
         if surface is not None and (surface[1] < 0).any():
             bones[name] = Bone(kind, structure, *surface, side)
-    landmarks, absent = _landmarks(path, bones, grid)
-    joints = _joints(bones, landmarks, grid)
+    landmarks, absent = find_landmarks(path, bones, grid)
+    joints = find_joints(bones, landmarks, grid)
     labelled = on_grid((ids > 0).view(np.uint8), world_from_ijk, grid, nearest=True) > 0
     if body is not None:
         # Thicker slices leave steps in the skin: the blurred mask has none.
@@ -170,37 +162,6 @@ def _grid(filled: np.ndarray, world_from_ijk: Affine, spacing_mm: float) -> Grid
     room = MAX_GROWN_MM + 4 + (_UNSKINNED_FAT_MM + 30 if filled.dtype != bool else 0)
     side = np.array((room, room, 0.0))
     return Grid.around(world.min(axis=0) - side, world.max(axis=0) + side, spacing_mm)
-
-
-def _label_volume(bones: Mapping[str, Bone], grid: Grid) -> Volume:
-    labels = np.zeros(grid.shape, np.uint8)
-    for bone in bones.values():
-        if bone.structure in STRUCTURES:
-            labels[bone.box.slices][bone.distance < 0] = STRUCTURES[bone.structure]
-    return Volume(labels, grid.world_from_ijk)
-
-
-def _landmarks(path: Path, bones: Mapping[str, Bone], grid: Grid) -> tuple[dict[str, np.ndarray], frozenset[str]]:
-    try:
-        found = find_hip_landmarks(_label_volume(bones, grid), STRUCTURES)
-    except UserError as error:
-        raise InputError(path, str(error), "check the names of its labels") from error
-    sure = {name: at for name, at in found.positions.items() if found.confidence[name] >= MIN_CONFIDENCE}
-    return sure, found.absent - found.unsure
-
-
-def _joints(bones: Mapping[str, Bone], landmarks: Mapping[str, np.ndarray], grid: Grid) -> dict[str, HipJoint]:
-    joints = {}
-    for side, key in SIDES.items():
-        femur, head = bones.get(f"femur_{side}"), landmarks.get(f"FH-{key}")
-        if femur is None or head is None:
-            continue
-        origin = grid.origin_mm + grid.spacing_mm * np.array(femur.box.start)
-        affine = Affine.from_parts(np.eye(3) * grid.spacing_mm, origin)
-        joint = find_joint(side, femur.distance < 0, affine, head)
-        if joint is not None:
-            joints[side] = joint
-    return joints
 
 
 def _muscle(

@@ -30,6 +30,7 @@ KNOWN_BONES: tuple[str, ...] = (
     *(f"{bone}_{side}" for bone in ("hip", "femur", "clavicle", "scapula") for side in _SIDES),
     *(f"rib_{side}_{number:02d}" for side in _SIDES for number in range(1, 13)),
     *(f"vertebra_{level}" for level in _LEVELS),
+    *(f"patella_{side}" for side in _SIDES),
     "sacrum",
     "coccyx",
     "sternum",
@@ -66,6 +67,7 @@ _KINDS = {
     "vertebra": BoneKind(80.0, 1.0, 800.0, 160.0),
     "rib": BoneKind(160.0, 1.0, 1000.0, 120.0),
     "clavicle": BoneKind(145.0, 1.8, 1200.0, 200.0),
+    "patella": BoneKind(45.0, 1.2, 1000.0, 250.0),
     "scapula": BoneKind(160.0, 1.2, 1000.0, 150.0),
     # Mostly costal cartilage, which is barely denser than muscle: no shell.
     "sternum": BoneKind(200.0, 0.0, 300.0, 110.0),
@@ -79,6 +81,7 @@ def canonical_bone(stem: str) -> str | None:
         if name == alias or name.startswith(alias + "_"):
             name = bone + name[len(alias) :]
             break
+    name = re.sub(r"_(l|r)$", lambda side: "_left" if side[1] == "l" else "_right", name)
     level = re.fullmatch(r"(?:vertebra_)?([ctl])0?(\d{1,2})", name)
     if level:
         name = f"vertebra_{level[1].upper()}{int(level[2])}"

@@ -106,26 +106,9 @@ def soft_tissue(
     """
     factor = max(1, round(COARSE_MM / grid.spacing_mm))
     coarse = grid.coarser(factor)
-    nodes = [np.minimum(np.arange(coarse.shape[axis]) * factor, grid.shape[axis] - 1) for axis in range(3)]
-    skin = _body_distance(bone_mask[np.ix_(*nodes)], frame, coarse, habitus)
-    x, y, z = coarse.axes()
-    pelvis, fat = frame.pelvis, habitus.fat_mm
-    # Fat is thickest behind and over the hips' sides, and thin over the front of the thighs.
-    back = np.clip((pelvis[:, 1].mean() - y) / 60, -1, 1)
-    fat_mm = fat * (0.85 + 0.25 * back) + 0 * x + 0 * z
-    fat_mm = fat_mm * (1 + 0.12 * _noise(rng, coarse, 40.0))
-    muscle = skin + fat_mm
-    brim = pelvis[0, 2] + 0.45 * (pelvis[1, 2] - pelvis[0, 2])
-    half = (pelvis[1, 0] - pelvis[0, 0]) / 2
-    # Peritoneal cavity: in front of the spine above the brim, tapering into the true pelvis.
-    depth = muscle + 14 + np.clip(brim - z, 0, None) * 0.35
-    spine_front = pelvis[0, 1] + 0.72 * (pelvis[1, 1] - pelvis[0, 1])
-    spine_y = spine_front - np.clip(brim - z, 0, 60) * 0.6
-    sideways = np.abs(x - frame.center_x) / (0.85 * half)
-    # Deeper in the flanks than over the spine and the psoas.
-    cavity = np.maximum(depth, spine_y - 25 * np.clip(sideways, 0, 1) ** 2 - y)
-    cavity = np.maximum(cavity, (sideways - 1) * 40)
-    cavity = np.maximum(cavity, pelvis[0, 2] + 62 - z)
+    pelvis = frame.pelvis
+    skin, muscle, cavity = _distances(bone_mask, frame, grid, habitus, rng)
+    z = coarse.axes()[2]
 
     hu = np.full(grid.shape, AIR_HU, np.float32)
     distance = upsample(skin, factor, grid.shape)
@@ -147,6 +130,56 @@ def soft_tissue(
         for lung in _lungs(frame.ribs):
             _blend(hu, _ball(grid, *lung), LUNG_HU, 6.0)
     return hu
+
+
+def soft_shapes(
+    bone_mask: np.ndarray, frame: Frame, grid: Grid, habitus: BodyHabitus, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Signed distances to the skin, to the muscles' surface and to the wall of the abdominal cavity, mm, on the grid.
+
+    Negative inside; far from the surfaces they are rough.
+
+    Args:
+        bone_mask: As :func:`soft_tissue` takes it, like what follows.
+        frame: Where trunk and thighs are.
+        grid: The grid.
+        habitus: The subject's build.
+        rng: Unevenness of the fat.
+    """
+    factor = max(1, round(COARSE_MM / grid.spacing_mm))
+    skin, muscle, cavity = (
+        upsample(field, factor, grid.shape) for field in _distances(bone_mask, frame, grid, habitus, rng)
+    )
+    return skin, muscle, cavity
+
+
+def _distances(
+    bone_mask: np.ndarray, frame: Frame, grid: Grid, habitus: BodyHabitus, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What :func:`soft_shapes` returns, on the coarse grid."""
+    factor = max(1, round(COARSE_MM / grid.spacing_mm))
+    coarse = grid.coarser(factor)
+    nodes = [np.minimum(np.arange(coarse.shape[axis]) * factor, grid.shape[axis] - 1) for axis in range(3)]
+    skin = _body_distance(bone_mask[np.ix_(*nodes)], frame, coarse, habitus)
+    x, y, z = coarse.axes()
+    pelvis, fat = frame.pelvis, habitus.fat_mm
+    # Fat is thickest behind and over the hips' sides, and thin over the front of the thighs.
+    back = np.clip((pelvis[:, 1].mean() - y) / 60, -1, 1)
+    fat_mm = fat * (0.85 + 0.25 * back) + 0 * x + 0 * z
+    fat_mm = fat_mm * (1 + 0.12 * _noise(rng, coarse, 40.0))
+    muscle = skin + fat_mm
+    brim = pelvis[0, 2] + 0.45 * (pelvis[1, 2] - pelvis[0, 2])
+    half = (pelvis[1, 0] - pelvis[0, 0]) / 2
+    # Peritoneal cavity: in front of the spine above the brim, tapering into the true pelvis.
+    depth = muscle + 14 + np.clip(brim - z, 0, None) * 0.35
+    spine_front = pelvis[0, 1] + 0.72 * (pelvis[1, 1] - pelvis[0, 1])
+    spine_y = spine_front - np.clip(brim - z, 0, 60) * 0.6
+    sideways = np.abs(x - frame.center_x) / (0.85 * half)
+    # Deeper in the flanks than over the spine and the psoas.
+    cavity = np.maximum(depth, spine_y - 25 * np.clip(sideways, 0, 1) ** 2 - y)
+    cavity = np.maximum(cavity, (sideways - 1) * 40)
+    cavity = np.maximum(cavity, pelvis[0, 2] + 62 - z)
+    return skin, muscle, cavity
 
 
 def _body_distance(bone: np.ndarray, frame: Frame, grid: Grid, habitus: BodyHabitus) -> Float[np.ndarray, "A B C"]:

@@ -85,13 +85,11 @@ class MeshFolder:
             KeyError: Unknown subject.
             InputError: A surface that is unreadable, empty or open, an unknown bone, a wrong unit, …
         """
-        folder = self._folders[subject_id]
-        surfaces = self._surfaces(folder)
-        landmarks, absent = _read_landmarks(folder)
+        surfaces, landmarks, absent = self.surfaces(subject_id)
         rng = derive_rng(self.seed, "meshes", subject_id)
         habitus = BodyHabitus.sample(rng)
         body = Frame.of(surfaces)
-        grid = self._grid(surfaces, body, habitus)
+        grid = self.grid(surfaces, body, habitus)
         bones = solid_bones(surfaces, grid)
         mask = np.zeros(grid.shape, dtype=bool)
         for solid in bones.values():
@@ -119,14 +117,21 @@ class MeshFolder:
         settings = (self.spacing_mm, self.region, self.frame, self.labelled_vertebrae, self.seed, _VERSION)
         return hashlib.blake2b(repr((subject_id, stats, settings)).encode(), digest_size=16).hexdigest()
 
-    def _surfaces(self, folder: Path) -> dict[str, Surface]:
+    def surfaces(self, subject_id: str) -> tuple[dict[str, Surface], dict[str, Point3], frozenset[str]]:
+        """Surfaces by bone, landmarks and absent ones of a subject, RAS mm.
+
+        Raises:
+            InputError: As :meth:`load`.
+        """
+        folder = self._folders[subject_id]
+        landmarks, absent = _read_landmarks(folder)
         surfaces = {bone: read_surface(path) for bone, path in bone_files(folder).items()}
         if self.frame == "LPS":
             surfaces = {bone: Surface(s.vertices * _LPS, s.faces) for bone, s in surfaces.items()}
         check_subject(folder, surfaces)
-        return surfaces
+        return surfaces, landmarks, absent
 
-    def _grid(self, surfaces: dict[str, Surface], body: Frame, habitus: BodyHabitus) -> Grid:
+    def grid(self, surfaces: dict[str, Surface], body: Frame, habitus: BodyHabitus) -> Grid:
         """The grid that holds the body in x and y, and the region in z."""
         whole = extent(surfaces)
         room = body.pelvis + body_margin_mm(habitus)
