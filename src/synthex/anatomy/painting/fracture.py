@@ -171,11 +171,14 @@ def _within(distance: np.ndarray, along: np.ndarray) -> Float32[np.ndarray, "I J
 def _moved_box(box: Box, grid: Grid, motion: Rigid) -> Box:
     corners = np.array(np.meshgrid(*[(a, b - 1) for a, b in zip(box.start, box.stop, strict=True)])).reshape(3, -1).T
     world = motion.apply(grid.origin_mm + grid.spacing_mm * corners.astype(np.float64))
-    return grid.box(world, 0.0) or box
+    moved = grid.box(world, 0.0) or box
+    # With the old box: a shaft that the scan cuts goes on to the scan's end when it has moved up.
+    start = tuple(min(pair) for pair in zip(moved.start, box.start, strict=True))
+    return Box(start, tuple(max(pair) for pair in zip(moved.stop, box.stop, strict=True)))
 
 
 def _carried(field: np.ndarray, old: Box, new: Box, grid: Grid, motion: Rigid) -> Float32[np.ndarray, "A B C"]:
-    """A field over one box, read over another after its points have moved."""
+    """A field over one box, read over another after its points have moved; beyond its ends it goes on as it ends."""
     frames = [
         Affine.from_parts(np.eye(3) * grid.spacing_mm, grid.origin_mm + grid.spacing_mm * np.array(box.start))
         for box in (old, new)
@@ -187,7 +190,6 @@ def _carried(field: np.ndarray, old: Box, new: Box, grid: Grid, motion: Rigid) -
         old_from_new.matrix[:3, 3],
         output_shape=new.shape,
         order=1,
-        mode="constant",
-        cval=BAND_MM,
+        mode="nearest",
     )
     return moved

@@ -222,7 +222,7 @@ def _sacral_screws(anatomy: Anatomy, rng: np.random.Generator) -> tuple[Solid, .
 def _spinal_rods(anatomy: Anatomy, rng: np.random.Generator) -> tuple[Solid, ...]:
     """Pedicle screws at two or three levels of the lower spine, joined by a rod on each side."""
     points = _points_of(anatomy, "vertebrae")
-    if len(points) < 200:
+    if len(points) < 50:
         return ()
     lowest, highest = np.quantile(points[:, 2], (0.02, 0.98))
     levels = [z for z in lowest + 18.0 + 36.0 * np.arange(int(rng.integers(2, 4))) if z < highest - 8.0]
