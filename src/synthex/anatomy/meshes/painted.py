@@ -12,7 +12,7 @@ from synthex.anatomy.meshes.source import MeshFolder
 from synthex.anatomy.painting.body import Body, Bone
 from synthex.anatomy.painting.bony_points import find_joints, find_landmarks
 from synthex.anatomy.painting.paint import MAX_GROWN_MM
-from synthex.anatomy.painting.soft_shapes import bone_mask, discs_and_cartilage
+from synthex.anatomy.painting.soft_shapes import bone_mask, discs_and_cartilage, skin_distance
 from synthex.anatomy.painting.source import PaintedPeople
 from synthex.anatomy.voxel_grid import Grid
 from synthex.core import derive_rng
@@ -76,7 +76,7 @@ class PaintedMeshes(PaintedPeople):
         return Body(
             grid=grid,
             bones=bones,
-            skin=skin.astype(np.float32),
+            skin=skin_distance(skin < 0, grid),
             muscle=share.astype(np.float32),
             cavity=cavity.astype(np.float32),
             organs=np.zeros(grid.shape, np.uint8),
