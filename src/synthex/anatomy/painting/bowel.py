@@ -68,6 +68,7 @@ def _laid(out: np.ndarray, body: Body, table: np.ndarray, rng: np.random.Generat
     room = body.cavity[box.slices]
     low = body.grid.origin_mm + spacing * np.array(box.start)
     surface = np.full(room.shape, 10.0, np.float32)
+    nearest = np.full(room.shape, 99.0, np.float32)
     ids = np.zeros(room.shape, np.int32)
     kinds: list[int] = []
     levels: list[float] = []
@@ -77,7 +78,9 @@ def _laid(out: np.ndarray, body: Body, table: np.ndarray, rng: np.random.Generat
         for n in range(len(points) - 1):
             kinds.append(int(content[n]))
             levels.append(float(points[n][1] + rng.uniform(-0.9, 0.3) * radii[n]))
-            lay_capsule(surface, ids, points[n], points[n + 1], float(radii[n]), len(kinds) - 1, low, spacing, table)
+            lay_capsule(
+                surface, nearest, ids, points[n], points[n + 1], float(radii[n]), len(kinds) - 1, low, spacing, table
+            )
     surface = np.maximum(surface, room + _MARGIN_MM)
     if kinds:
         arrays = np.array(kinds), np.array(levels)

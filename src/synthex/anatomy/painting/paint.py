@@ -7,13 +7,14 @@ import numpy as np
 from jaxtyping import Float32, Int16, UInt8
 
 from synthex.anatomy.painting import bone_kernel, soft_kernel
+from synthex.anatomy.painting.bladder import add_bladder, urine_hu
 from synthex.anatomy.painting.body import BAND_MM, Body, Bone
 from synthex.anatomy.painting.bowel import LABELLED, bowel_hu
 from synthex.anatomy.painting.calcification import add_calcifications
 from synthex.anatomy.painting.noise_kernel import noise_table
 from synthex.anatomy.painting.wear import Wear, worn_bones
 
-VERSION = 1
+VERSION = 2
 """Part of every fingerprint: raise it when the same person and numbers would give other voxels."""
 
 MAX_GROWN_MM = 40.0
@@ -87,6 +88,7 @@ def paint(body: Body, structures: Mapping[str, int], rng: np.random.Generator) -
         float(rng.uniform(-105, -75)),
         float(rng.uniform(5, 45)),
     )
+    add_bladder(hu, body, rng)
     labels = np.zeros(body.grid.shape, np.uint8)
     coarseness = float(rng.uniform(0.25, 0.75))
     shaft_mm = float(rng.uniform(2.8, 5.2))
@@ -136,7 +138,7 @@ def _organ_hu(names: tuple[str, ...], rng: np.random.Generator) -> np.ndarray:
     values = np.zeros(len(names) + 1)
     for number, name in enumerate(names, start=1):
         if "bladder" in name:
-            values[number] = rng.uniform(150, 700) if rng.random() < 0.06 else rng.uniform(-2, 18)
+            values[number] = urine_hu(rng)
         elif name.startswith("lung"):
             values[number] = rng.uniform(-880, -780)
         elif name in LABELLED:

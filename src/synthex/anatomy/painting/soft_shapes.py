@@ -68,7 +68,9 @@ def grown_body(
         middle_x = joint.base[0] + below * joint.down[0] / -joint.down[2] - 14 * np.sign(joint.lateral[0])
         middle_y = joint.base[1] + below * joint.down[1] / -joint.down[2] + 4
         around = np.hypot(x - middle_x, (y - middle_y) / 1.05)
-        thigh = np.maximum(around - 68, z - joint.head[2] - 40)
+        # Flesh tapers upwards from the trochanters to the iliac crest, where the trunk goes on.
+        taper = 45 * np.clip((z - joint.head[2] + 20) / 120, 0, 1)
+        thigh = np.maximum(around - 68 + taper, z - joint.head[2] - 100)
         meat = np.minimum(meat, np.broadcast_to(thigh, meat.shape))
     meat = np.minimum(meat, np.maximum(body + 2, np.broadcast_to(z, body.shape) - _hip_top(joints, z)))
     skin = _smooth_min(body - fat_mm, meat - 0.8 * fat_mm, 40.0)

@@ -4,6 +4,9 @@ import hashlib
 from abc import ABC, abstractmethod
 from pathlib import Path
 
+import numpy as np
+from jaxtyping import Int16
+
 from synthex.anatomy.io.names import nearest
 from synthex.anatomy.painting.body import Body
 from synthex.anatomy.painting.bony_points import STRUCTURES
@@ -12,7 +15,7 @@ from synthex.anatomy.painting.fracture import fractured
 from synthex.anatomy.painting.paint import VERSION as PAINTER
 from synthex.anatomy.painting.paint import paint
 from synthex.anatomy.variants import SEPARATOR
-from synthex.core import Anatomy, ConfigError, Volume, derive_rng
+from synthex.core import Affine, Anatomy, ConfigError, Volume, derive_rng
 
 
 class PaintedPeople(ABC):
@@ -85,10 +88,11 @@ class PaintedPeople(ABC):
         if broken.random() < self.fractures:
             body = fractured(body, broken)
         painted = paint(body, STRUCTURES, derive_rng(self.seed, "painting", subject_id))
+        part, world_from_part = _without_air(painted.hu, body.grid.world_from_ijk)
         return Anatomy(
             subject_id=subject_id,
-            ct=Volume(painted.hu, body.grid.world_from_ijk),
-            labels=Volume(painted.labels, body.grid.world_from_ijk),
+            ct=Volume(np.ascontiguousarray(painted.hu[part]), world_from_part),
+            labels=Volume(np.ascontiguousarray(painted.labels[part]), world_from_part),
             structures=STRUCTURES,
             landmarks=body.landmarks,
             absent=body.absent,
@@ -119,6 +123,17 @@ class PaintedPeople(ABC):
         if person not in self.folders or not number.isdigit() or int(number) >= self.paintings:
             raise ConfigError(f"no subject {subject_id!r} among the people{nearest(person, self.folders)}")
         return person
+
+
+def _without_air(hu: Int16[np.ndarray, "I J K"], world_from_ijk: Affine) -> tuple[tuple[slice, ...], Affine]:
+    """The voxels that hold the body with two of air around it at its sides, and where the first of them is."""
+    filled = hu > -900
+    part = []
+    for axis in (0, 1):
+        found = np.nonzero(filled.any(axis=(1 - axis, 2)))[0]
+        part.append(slice(max(0, int(found[0]) - 2), int(found[-1]) + 3))
+    first = np.array([part[0].start, part[1].start, 0], dtype=np.float64)
+    return (*part, slice(None)), Affine.from_parts(world_from_ijk.linear, world_from_ijk.apply(first[None])[0])
 
 
 def numbered(folders: list[Path], prefix: str, keep_names: bool) -> dict[str, Path]:

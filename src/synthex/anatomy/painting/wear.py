@@ -80,6 +80,8 @@ def _socket(hip: Bone, femur: Bone, joint: HipJoint, wear: Wear, grid: Grid, tab
         radius = np.sqrt(x * x + y * y + z * z) + 1e-6
         outward = 1.0 if joint.side == "right" else -1.0
         roof = np.clip(((z + 0.3 * outward * x) / radius - 0.3) / 0.3, 0, 1)
+        # Only the surface that faces the head comes down: the bone's outside is farther away.
+        roof *= np.clip((joint.radius_mm + 11 - radius) / 5, 0, 1)
         np.minimum(part, np.maximum(part - wear.closed_mm * roof, wear.gap_mm - ball), out=part)
         rim = np.exp(-(((radius - joint.radius_mm - 5) / 5) ** 2)) * np.clip(outward * x / radius + 0.1, 0, 1)
         bumps = np.clip(0.4 + 0.7 * _bumps(table, *grid.axes(common)), 0, 1.5)
