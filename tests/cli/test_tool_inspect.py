@@ -37,7 +37,7 @@ def test_bad_folders_are_named_and_the_others_shown(tmp_path):
     (archive / "real" / "Fold1" / "test" / "seg" / "00000.tiff").write_bytes(b"")
     shutil.rmtree(archive / "real" / "Fold2" / "valid" / "lands")
     text = inspect_tool_folders(archive, tmp_path / "look.png")
-    assert re.search(r"BAD: real/Fold1/test, seg/00000\.tiff: is not a readable TIFF", text)
+    assert re.search(r"BAD: real/Fold1/test, seg/00000\.tiff: is not a readable picture", text)
     assert re.search(r"BAD: real/Fold2/valid, valid/lands: is missing", text)
     assert "13 images in 8 folders" in text
 
@@ -53,7 +53,7 @@ def test_where_every_case_that_would_be_drawn_is_bad_another_is(tmp_path):
 def test_nothing_readable_is_an_error(tmp_path):
     folder = write_tool_part(tmp_path / "images", 1)
     (folder / "proj" / "00000.tiff").write_bytes(b"")
-    with pytest.raises(InputError, match=r"00000\.tiff: is not a readable TIFF"):
+    with pytest.raises(InputError, match=r"00000\.tiff: is not a readable picture"):
         inspect_tool_folders(folder, tmp_path / "look.png")
     assert not (tmp_path / "look.png").exists()
 

@@ -16,8 +16,8 @@ from generators.real_archives import (
 from generators.tool_archive import write_tool_part
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
-from omegaconf import OmegaConf
 
+from synthex.cli.compose import compose
 from synthex.core import MissingExtraError, Reader, Simulator, derive_rng
 from synthex.data import SyntheticReader, open_export, write_folder, write_hdf5
 from synthex.data.real import CovidCxr, DeepFluoro, HipFolders, HipStudy, PlainFolder, QataCov19, ToolFolders
@@ -31,7 +31,7 @@ COUNT = 4
 
 
 def make_reader(level="naive"):
-    config = OmegaConf.load(CONF / "simulation" / f"{level}.yaml")
+    config = compose("train", [f"simulation={level}"]).simulation
     try:
         simulator = instantiate(config)
     except InstantiationException as error:
