@@ -6,7 +6,6 @@ import os
 import pickle
 import subprocess
 import sys
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -256,18 +255,3 @@ def test_import_is_silent_and_stays_off_the_network():
     environment = {key: value for key, value in os.environ.items() if key != "NO_ALBUMENTATIONS_UPDATE"}
     result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
-
-
-@pytest.mark.parametrize(
-    ("name", "size", "seconds"), [("strong", 192, 0.008), ("chest", 224, 0.012), ("radiograph", 256, 0.015)]
-)
-def test_policies_take_milliseconds(sample_of, name, size, seconds):
-    """The quickest of three takes of each sample: caches that others empty are not the policy's."""
-    sample, policy = sample_of(size, size), POLICIES[name]()
-
-    def take(index: int) -> float:
-        start = time.process_time()
-        policy(sample, derive_rng(index))
-        return time.process_time() - start
-
-    assert np.mean([min(take(index) for _ in range(3)) for index in range(100)]) < seconds
