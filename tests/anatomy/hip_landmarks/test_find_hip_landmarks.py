@@ -124,7 +124,11 @@ def test_what_the_volume_cuts_is_absent(mesh_pelvis, ids, low, high, gone):
     for kind in gone:
         assert {f"{kind}-l", f"{kind}-r"} <= found.absent, found.reasons
     error = errors(found, whole.positions)
-    assert max(error.values(), default=0.0) < 6  # what remains is where it was
+    # What remains is where it was. Without the pubis the pelvis' tilt is a guess, and the corner of the notch is of
+    # the frontal view: it moves along the arc.
+    notch = [error.pop(name) for name in ("GSN-l", "GSN-r") if name in error]
+    assert max(notch, default=0.0) < (8 if "SPS" in gone else 6)
+    assert max(error.values(), default=0.0) < 6
 
 
 def test_missing_structures_give_absent_landmarks_with_a_reason(mesh_pelvis, ids):
