@@ -76,6 +76,8 @@ def _front_view(bone: BoneSurface, joint: Point3) -> tuple[Point2, float]:
     stopped = np.isfinite(border)
     length = count if stopped.all() else int(np.argmin(stopped))
     top = first_corner(ndimage.gaussian_filter1d(border[:length], 1.0 / step)) if length > 2 else None
+    if top is None and length == count:
+        top = int(np.argmax(border))  # no corner, but bone all the way: where the wall is farthest out
     if top is None:
         raise NotFoundError("the roof of the greater sciatic notch is not inside the volume")
     near = np.abs(ray - first - (top + 0.5) * step) < max(1.0, 0.75 * step)
