@@ -91,7 +91,7 @@ def test_a_damaged_config_of_a_run_is_one_line(content, run, synthex):
     (run / "config.yaml").write_text(content)
     error = synthex("predict", str(run), code=2)
     assert "config.yaml" in error
-    assert "config.yaml" in synthex("train", "trainer.max_epochs=2", f"paths.run_dir={run}", code=2)
+    assert str(run) in synthex("train", "trainer.max_epochs=2", f"paths.run_dir={run}", code=2)
 
 
 @pytest.mark.parametrize("content", [None, "", "kind: split\n"])

@@ -91,12 +91,12 @@ def test_predict_and_evaluate_real_folders(run, archive, synthex, tmp_path):
     assert "has 3 cases that the dataset does not have, the first is fold2-test-00000" in error
 
 
-def test_cases_name_the_root_and_nothing_else(run, archive, synthex, tmp_path):
+def test_cases_name_no_folder(run, archive, synthex, tmp_path):
     synthex("predict", str(run), "real=tool_folders", f"real.root={archive}", "real.fold=2", "output=set")
     described = OmegaConf.load(tmp_path / "set" / "cases.yaml")
-    assert described.folder == str(archive)
+    assert described.folder.startswith("place-")  # a digest: the folder may have a patient's name
     text = (tmp_path / "set" / "cases.yaml").read_text()
-    assert text.count(str(archive)) == 1
+    assert str(archive) not in text
     assert str(run.parent) not in text
     Path("list.csv").write_text("case,subject\n")
     arguments = ("real=tool_folders", f"real.root={archive}", "real.subjects=list.csv", "output=other")
@@ -195,7 +195,6 @@ def test_mistakes_with_real_folders(run, archive, synthex, tmp_path):
         ),
         ((str(run), "real=tool_folders"), "real.root is not set"),
         ((str(run), *real, "real.fold=7"), "fold=7: "),
-        ((str(run), *real, "real.landmarks=[tip,base]"), "the landmarks tip, base; the task toy_tool needs"),
         ((str(run), *real, "split=train"), "give real.split=train"),
         ((str(run), *real, "ct=somewhere"), "ct and real are both set"),
         ((str(run), "real=tool_folders", "real.root=nowhere"), "github.com/arcadelab/SyntheX"),
