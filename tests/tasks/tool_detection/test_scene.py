@@ -209,7 +209,7 @@ def test_what_never_fits_says_which_range_is_at_fault(anatomy, instrument, setti
 
 def test_a_free_instrument_that_always_meets_bone(anatomy):
     with pytest.raises(ConfigError, match=r"rod meets bone of phantom-0000 .* task.placement.front_mm"):
-        scenes(anatomy, 1, where={"front": 1}, front_mm=(-24, -24), beside_mm=(0, 0))
+        scenes(anatomy, 1, where={"front": 1}, front_mm=(-36, -36), beside_mm=(0, 0))
 
 
 def test_the_instrument_may_not_be_its_own_distractor():
