@@ -106,7 +106,7 @@ def test_hyperparameters_and_pickles_in_a_checkpoint_do_nothing(copy, synthex):
         "+callbacks.evil={_target_: os.system, command: touch PWNED}",
         "+callbacks.evil={deep: [{_target_: numpy.load, _partial_: true}]}",
         "hydra.run.dir=elsewhere",
-        "hydra.searchpath=[file:///tmp]",
+        "hydra.searchpath=[pkg://evil]",
         "+hydra/launcher=evil",
         "paths.cache_dir=elsewhere",
         "+model@hydra.job=unet",
