@@ -199,7 +199,10 @@ def test_other_tasks_can_ask_for_the_original_too(tmp_path, rule):
 
 
 def test_the_lung_field_on_real_radiographs(shared_data, tmp_path):
-    """On the development images of covid_cxr the whole lung field has Dice 0.476, F2 0.646, sensitivity 0.98."""
+    """On the development images of covid_cxr the whole lung field has Dice 0.476, F2 0.646, sensitivity 0.99.
+
+    On 55 of 56: one has no mask of the right lung, so its field is not known (with half of it, sensitivity is 0.982).
+    """
     found = CovidCxr(shared_data / "covid_cxr", structures=STRUCTURES)
     samples = []
     for index, case_id in enumerate(found.case_ids()):
@@ -216,7 +219,7 @@ def test_the_lung_field_on_real_radiographs(shared_data, tmp_path):
     reader = ListReader(tuple(samples), found.structures, ())
     summary = evaluate(read_prediction_set(tmp_path), reader, LESION, pictures=0).summary
     assert summary["cases"] == 56
-    for name, value in (("dice", 0.476), ("f2", 0.646), ("sensitivity", 0.98)):
+    for name, value in (("dice", 0.476), ("f2", 0.646), ("sensitivity", 0.992)):
         assert summary[f"field_baseline_{name}_mean/lesion"] == pytest.approx(value, abs=0.005)
     assert summary["field_baseline_f2_ci95_low/lesion"] < 0.646 < summary["field_baseline_f2_ci95_high/lesion"]
     assert summary["dice_mean/lesion"] == 0

@@ -197,10 +197,11 @@ def test_wrong_unit(tmp_path, scale, unit):
 
 def test_one_bone_twice_and_two_landmark_files(tmp_path):
     folder = write_toy_pelvis(tmp_path / "s")
-    write_landmarks(folder / "more.mrk.json", {"FH-l": (0.0, 0.0, 0.0)})
-    assert "2 landmark files" in _error(folder)
     write_bone(folder, "hip_left.stl", sphere_at((-60, 0, 0), 60))
     assert "hip_left once more" in _error(folder)
+    (folder / "hip_left.stl").unlink()
+    write_landmarks(folder / "more.mrk.json", {"FH-l": (0.0, 0.0, 0.0)})
+    assert "2 landmark files" in _error(folder)
 
 
 def test_bad_roots_and_settings(tmp_path):

@@ -4,6 +4,7 @@ import json
 import numpy as np
 import pytest
 from scipy import ndimage
+from scipy.spatial.transform import Rotation
 
 from synthex.anatomy.phantom import LANDMARKS, STRUCTURES, PelvisPhantoms, build_pelvis, sample_pelvis_parameters
 from synthex.core import derive_rng
@@ -15,6 +16,13 @@ SPACING = 2.0
 def subjects():
     source = PelvisPhantoms(count=3, seed=0, spacing_mm=SPACING)
     return [source.load(name) for name in source.subject_ids()]
+
+
+def levelling(anatomy):
+    """The turn about the hip joints that brings the anterior pelvic plane, ASIS to pubis, upright."""
+    point = anatomy.landmarks
+    plane = point["ASIS-l"] + point["ASIS-r"] - point["SPS-l"] - point["SPS-r"]
+    return Rotation.from_euler("x", np.arctan2(plane[1], plane[2]))
 
 
 def mask(anatomy, name):
@@ -92,7 +100,8 @@ def test_surface_landmarks_lie_on_the_hip_bone(subjects, name):
 
 def test_symphysis_notch_and_spine_lie_where_anatomy_puts_them(subjects):
     for anatomy in subjects:
-        point = anatomy.landmarks
+        turn = levelling(anatomy)
+        point = {name: turn.apply(at) for name, at in anatomy.landmarks.items()}
         for side in "lr":
             joint = point[f"FH-{side}"]
             assert point[f"ASIS-{side}"][2] - joint[2] > 50
@@ -108,23 +117,29 @@ def test_symphysis_notch_and_spine_lie_where_anatomy_puts_them(subjects):
 
 def test_iliac_spine_is_near_the_most_anterior_point_of_its_bone(subjects):
     for anatomy in subjects:
+        turn = levelling(anatomy)
         for side in ("left", "right"):
-            spine, joint = anatomy.landmarks[f"ASIS-{side[0]}"], anatomy.landmarks[f"FH-{side[0]}"]
+            spine, joint = (turn.apply(anatomy.landmarks[f"{kind}-{side[0]}"]) for kind in ("ASIS", "FH"))
             points = anatomy.labels.world_from_ijk.apply(np.argwhere(mask(anatomy, f"hip_{side}")).astype(float))
+            points = turn.apply(points)
             upper = points[points[:, 2] > joint[2] + 50]
-            # The landmark's frame leans by at most 20 degrees against the table's.
             assert np.linalg.norm(upper[np.argmax(upper[:, 1])] - spine) < 26
             assert upper[:, 1].max() - spine[1] < 14
 
 
 def test_foramen_is_an_open_hole_beside_its_landmarks(subjects):
+    """Seen from ahead at one of several tilts: a pelvis that leans far forward hides its foramina in the frontal view."""
     for anatomy in subjects:
         for side in ("left", "right"):
-            seen = mask(anatomy, f"hip_{side}").any(axis=1)
-            hole = ndimage.binary_fill_holes(seen) & ~seen
-            parts, count = ndimage.label(hole)
-            assert count >= 1
-            assert np.bincount(parts.ravel())[1:].max() * SPACING**2 > 40  # tilted far back, a foramen is a slit
+            bone = anatomy.labels.world_from_ijk.apply(np.argwhere(mask(anatomy, f"hip_{side}")).astype(float))
+            holes = []
+            for tilt_deg in (-30, 0, 30):
+                ahead = Rotation.from_euler("x", tilt_deg, degrees=True).apply(bone)[:, [0, 2]] / (1.5 * SPACING)
+                pixels = np.rint(ahead - ahead.min(axis=0)).astype(int)
+                seen = np.zeros(pixels.max(axis=0) + 1, bool)
+                seen[tuple(pixels.T)] = True
+                holes.append((ndimage.binary_fill_holes(seen) & ~seen).sum() * (1.5 * SPACING) ** 2)
+            assert max(holes) > 300
 
 
 def test_left_mirrors_right_in_a_symmetric_subject():
@@ -155,7 +170,7 @@ def test_tissues_have_physical_hu(subjects):
         soft = hu[(labels == 0) & (hu > -500)]
         share = np.histogram(soft, bins=(-130, -70, 20, 90))[0] / len(soft)
         assert share[0] > 0.1  # fat
-        assert share[2] > 0.25  # muscle
+        assert share[2] > 0.2  # muscle, of a stout subject
         corners = (hu[0, 0, 0], hu[-1, -1, -1], hu[0, -1, 0])
         assert set(corners) == {-1000}
         for side in ("left", "right"):
