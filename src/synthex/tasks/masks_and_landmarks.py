@@ -48,8 +48,15 @@ def read_each(
     return points, confidence
 
 
+Correction = Callable[[np.ndarray, np.ndarray, float, tuple[int, int]], tuple[np.ndarray, np.ndarray]]
+"""From points (L x 2, native pixels), confidences, pixel pitch in mm and (rows, columns) to better of the first two."""
+
+
 def make_decoder(
-    sigma_mm: float | int, present_above: float | int, mask_above: Sequence[float | int] | None = None
+    sigma_mm: float | int,
+    present_above: float | int,
+    mask_above: Sequence[float | int] | None = None,
+    correct: Correction | None = None,
 ) -> Callable[[Mapping[str, Any], Mapping[str, Any]], list[Prediction]]:
     """A decoder for heatmaps of width ``sigma_mm``; a landmark is present from confidence ``present_above``.
 
@@ -57,6 +64,7 @@ def make_decoder(
         sigma_mm: Width of the heatmaps, mm at the detector.
         present_above: Confidence from which a landmark is there.
         mask_above: Probability from which a pixel belongs to a structure, one for each; None is one half for all.
+        correct: What is known of all landmarks of an image together; None: nothing.
 
     Raises:
         ConfigError: The width is not above 0, or a confidence or probability no number in 0 to 1.
@@ -77,6 +85,9 @@ def make_decoder(
             native = where.to_native(points[index].double().cpu().numpy())
             inside = ((native >= 0) & (native <= (where.width, where.height))).all(axis=1)
             sure = np.where(inside, confidence[index].double().cpu().numpy(), 0.0)
+            if correct is not None:
+                pitch = float(batch["pixel_mm"][index]) * where.scale
+                native, sure = correct(native, sure, pitch, (where.height, where.width))
             # A peak fitted beyond the border is no point of the image: the border is the best guess left.
             native = np.clip(native, 0, (where.width, where.height))
             rows, columns = where.crop()

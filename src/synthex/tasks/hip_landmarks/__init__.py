@@ -15,6 +15,7 @@ def build(
     scan_end_probability: float = 0.0,
     scan_end_mm: tuple[float, float] = (-60.0, 0.0),
     implants: float | int = 0.0,
+    prior: bool = False,
 ) -> Task:
     """The task for training.
 
@@ -27,8 +28,11 @@ def build(
         scan_end_probability: Share of scenes whose CT ends within the view, as many real ones do.
         scan_end_mm: Range of that end, mm above the hip centres.
         implants: Share of scenes with implants.
+        prior: Whether answers are held against one body seen through one camera (:mod:`.prior`), which corrects or
+            refuses points that do not fit the others.
     """
     from synthex.tasks.hip_landmarks import scene, targets
+    from synthex.tasks.hip_landmarks.prior import correct
     from synthex.tasks.masks_and_landmarks import make_decoder, make_loss
 
     return Task(
@@ -37,7 +41,7 @@ def build(
         scene=scene.make_scenes(scan_end_probability, (float(scan_end_mm[0]), float(scan_end_mm[1])), float(implants)),
         targets=targets.make_targets(min_path_mm),
         loss=make_loss(sigma_mm, heat_weight),
-        decode=make_decoder(sigma_mm, present_above),
+        decode=make_decoder(sigma_mm, present_above, correct=correct if prior else None),
         protocol=protocol(),
     )
 

@@ -199,6 +199,14 @@ def fit_prior(
     return PriorFit(corrected, given, fits | replaced, fitting, predicted / pixel_mm, certain, used=True)
 
 
+def correct(
+    points: Float[np.ndarray, "L 2"], confidence: Float[np.ndarray, " L"], pixel_mm: float, size: tuple[int, int]
+) -> tuple[Float[np.ndarray, "L 2"], Float[np.ndarray, " L"]]:
+    """Points and confidences of :func:`fit_prior`; a point that is refused has the confidence 0."""
+    found = fit_prior(points, confidence, pixel_mm, size)
+    return found.points, np.where(found.present, found.confidence, 0.0) if found.used else confidence
+
+
 def _starts(
     seen: Float[np.ndarray, "L 2"],
     trust: Float[np.ndarray, " L"],
