@@ -12,7 +12,7 @@ from synthex.cli.build import build_readers, build_task, map_paths, prepare
 from synthex.cli.compose import plain
 from synthex.cli.evaluate import score
 from synthex.cli.finished import done_in_sweep, forget_finished, keep_finished
-from synthex.cli.fit import check_network, fit, rendered_on_device, training_device
+from synthex.cli.fit import check_network, fit, rendered_on_device, training_device, with_precision
 from synthex.cli.identity import identity
 from synthex.cli.predict import (
     BASELINE_FILE,
@@ -59,7 +59,7 @@ def main(cfg: DictConfig) -> float | None:
     quiet_libraries()
     silence_lightning()
     choose("resume", cfg.resume, ("auto", "never"))
-    cfg = with_devices(cfg)
+    cfg = with_precision(with_devices(cfg))
     trust(*(str(name) for _, name in targets_in(plain(cfg))))  # the user's own, and read back from the run's folder
     if rendered_on_device(cfg):  # a missing GPU shows now, not after volumes have been prepared
         cuda_device()
