@@ -185,7 +185,7 @@ def read_labelled(folder: Path, make) -> None:
 def masks(folder: Path) -> None:
     """One mask file a structure."""
     (folder / "masks").mkdir()
-    for number, name in enumerate(("sacrum", "hip_left"), 1):
+    for number, name in enumerate(("liver", "spleen"), 1):
         values = (_ids() == number).astype(np.uint8)
         ct_files.write_itk(folder / "masks" / f"{name}.nii.gz", values, ct_files.ras_affine())
 
