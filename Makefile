@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Radiographs of yours, a file or a folder, that the quickstart's report shows with the model's answers.
+RADIOGRAPHS ?=
 # The one place that says how the environment is made; the stamps make the second call instant.
 INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt
 
@@ -32,7 +34,7 @@ $(VENV)/.dev: pyproject.toml constraints.txt $(BIN)/uv
 	@touch $(VENV)/.base $@
 
 quickstart: $(VENV)/.base
-	@$(BIN)/synthex train experiment=hip/quickstart
+	@$(BIN)/synthex train experiment=hip/quickstart $(if $(RADIOGRAPHS),test_radiographs=$(RADIOGRAPHS))
 
 test: lint contracts types unit
 

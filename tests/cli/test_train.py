@@ -10,6 +10,7 @@ import pytest
 import torch
 from generators.ct_subjects import write_ct_folder, write_ct_subject
 from generators.meshes import write_toy_pelvis
+from PIL import Image
 
 from synthex.anatomy.variants import base_subject
 from synthex.cli.build import build_readers, build_task
@@ -80,8 +81,16 @@ def test_predict_on_meshes_and_evaluate(trained, synthex, tmp_path):
 
 def test_one_ct_trains_and_phantoms_that_no_training_sees_validate_and_test(synthex, tmp_path):
     folder = write_ct_subject(tmp_path / "somebody")
+    picture = tmp_path / "pictures" / "anybody.png"
+    picture.parent.mkdir()
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (60, 50), dtype=np.uint8)).save(picture)
     arguments = (f"data.ct={folder}", "data.variants=2", "debug=fast", f"test_ct={folder}")
+    arguments += (f"test_radiographs={picture.parent}",)
     text = synthex("train", *arguments, f"paths.run_dir={tmp_path / 'run'}")
+    report = (tmp_path / "run" / "report.html").read_text()
+    assert "Radiographs without ground truth" in report
+    assert "radiograph 1: " in report
+    assert "anybody" not in report
     assert "train     2 subjects" in text
     lines = (tmp_path / "run" / "landmarks.csv").read_text()
     assert "phantom-200000" in lines

@@ -27,7 +27,10 @@ def test_a_point_on_the_wrong_side_is_corrected_and_the_others_stay():
     wrong[at] = truth[names.index("IOF-r")]
     outputs, batch = _batch_of(wrong, size, pixel_mm)
     (off,), (on,) = (hip_landmarks.build(prior=prior).decode(outputs, batch) for prior in (False, True))
-    error_mm = np.linalg.norm(off.landmarks / 2 - truth, axis=1) * pixel_mm, np.linalg.norm(on.landmarks / 2 - truth, axis=1) * pixel_mm
+    error_mm = (
+        np.linalg.norm(off.landmarks / 2 - truth, axis=1) * pixel_mm,
+        np.linalg.norm(on.landmarks / 2 - truth, axis=1) * pixel_mm,
+    )
     others = np.arange(len(names)) != at
     assert error_mm[0][at] > 100
     assert error_mm[1][at] < 10

@@ -71,6 +71,7 @@ def score(
     *,
     allow_partial: bool = False,
     gallery: int = MAX_CASES,
+    radiographs: Mapping[str, bytes] | None = None,
 ) -> Evaluation:
     """Evaluate, write tables, pictures and report to ``output``, and print the table.
 
@@ -82,6 +83,7 @@ def score(
         seed: Of the bootstrap.
         allow_partial: Score the common cases.
         gallery: How many cases, the worst, the report's viewer shows.
+        radiographs: Pictures of answers without ground truth, for the report, by caption.
     """
     folders = [predictions] if isinstance(predictions, Path) else list(predictions)
     protocol = task.protocol
@@ -92,7 +94,7 @@ def score(
         found, reader = pool_with_cases(sets, truth, protocol, allow_partial=allow_partial)
     baseline = baselines_of(folders, protocol)
     result = evaluate(found, reader, protocol, baseline, seed=seed, allow_partial=allow_partial, gallery=gallery)
-    write_evaluation(output, result)
+    write_evaluation(output, result, radiographs=radiographs)
     console.print(terminal_table(result))
     console.print(f"report: {output / 'report.html'}", soft_wrap=True)
     console.print(f"figures: {output / 'summary.json'}", soft_wrap=True)

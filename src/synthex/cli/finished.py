@@ -36,7 +36,9 @@ class Finished:
 
 def after_training(cfg: DictConfig) -> dict[str, Any]:
     """The settings that say what is done once a run has trained."""
-    settings: dict[str, Any] = hidden({key: cfg[key] for key in ("test", "test_ct", "baseline_samples")})
+    settings: dict[str, Any] = hidden(
+        {key: cfg[key] for key in ("test", "test_ct", "test_radiographs", "baseline_samples")}
+    )
     return settings
 
 

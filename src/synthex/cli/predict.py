@@ -35,7 +35,7 @@ from synthex.core.places import hidden, require_known
 from synthex.data import SPLITS, LearningDataset, collate
 from synthex.evaluation import TrivialPredictor, write_prediction_set
 from synthex.learning import find_weights, limit_worker_threads, load_network_weights
-from synthex.runs import mirror_averaged
+from synthex.runs import mirror_averaged, with_prior
 
 CONFIG_FILE, CASES_FILE = "config.yaml", "cases.yaml"
 BASELINE_FILE, BASELINE_FOLDER = "baseline.npz", "baseline"
@@ -64,6 +64,8 @@ def main(cfg: DictConfig) -> None:
     output = Path(cfg.output).expanduser() if cfg.output else run / "predictions" / cases.name
     if cfg.mirror_averaged is not None:
         trained = OmegaConf.create(plain(trained) | {"mirror_averaged": bool(cfg.mirror_averaged)})
+    if cfg.prior is not None:
+        trained = OmegaConf.create(with_prior(plain(trained), bool(cfg.prior)))
     with usable(run / CONFIG_FILE, RESTORE):
         task = build_task(trained)
         network = load_network(trained, task, weights)

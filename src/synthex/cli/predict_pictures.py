@@ -2,6 +2,7 @@
 
 import csv
 import json
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,9 @@ from synthex.cli.terminal import console, quiet_libraries, track
 from synthex.core import InputError, atomic_path, write_text
 from synthex.data.real import radiograph_count, radiograph_files
 from synthex.runs import Answer, load
+
+MOST_SHOWN = 24
+"""Radiographs that a report shows of a folder."""
 
 COLUMNS = ("case", "frame", "landmark", "column", "row", "column_mm", "row_mm", "confidence", "present")
 
@@ -23,7 +27,8 @@ def main(cfg: DictConfig) -> None:
     """
     quiet_libraries()
     files = list_files([Path(str(path)).expanduser() for path in cfg.pictures])
-    model = load(str(cfg.run), device="cpu" if cfg.device == "auto" else str(cfg.device))
+    device = "cpu" if cfg.device == "auto" else str(cfg.device)
+    model = load(str(cfg.run), device, prior=cfg.prior, mirrored=cfg.mirror_averaged)
     output = Path(str(cfg.output or "outputs/answers")).expanduser()
     pitch = None if cfg.pixel_mm is None else float(cfg.pixel_mm)
     total = sum(radiograph_count(file) for file, _ in files)
@@ -48,6 +53,17 @@ def main(cfg: DictConfig) -> None:
     if cfg.names is not None:
         _write_table(Path(str(cfg.names)).expanduser(), ("case", "file", "frame"), names)
     console.print(f"{len(names)} radiographs: {output}")
+
+
+def answered(model: Path, pictures: str, device: str = "auto") -> dict[str, bytes]:
+    """Overlays of a model's answers to the first radiographs of a file or folder, by number and what was found."""
+    asked = load(model, device="cpu" if device == "auto" else device)
+    files = list_files([Path(str(pictures)).expanduser()])
+    answers = (answer for file, _ in files for answer in asked.predict_all(file))
+    return {
+        f"radiograph {number}: {said(answer)}": answer.overlay()
+        for number, answer in enumerate(islice(answers, MOST_SHOWN), 1)
+    }
 
 
 def list_files(paths: list[Path]) -> list[tuple[Path, Path]]:

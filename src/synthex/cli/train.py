@@ -23,6 +23,7 @@ from synthex.cli.predict import (
     open_cases,
     write_predictions,
 )
+from synthex.cli.predict_pictures import answered, list_files
 from synthex.cli.processes import team_of, with_devices
 from synthex.cli.run_lock import alone_in, listed
 from synthex.cli.settings import choose
@@ -49,7 +50,7 @@ log = logging.getLogger(__name__)
 STALE = ("metrics.csv", "summary.json", WANDB_ID_FILE)
 """Files of a run that resume=never starts without, beside its checkpoints."""
 
-SEPARATE = ("resume", "test", "test_ct")
+SEPARATE = ("resume", "test", "test_ct", "test_radiographs")
 """Settings that say what to do with a run, not what the run is: they are not kept with it."""
 
 
@@ -85,6 +86,8 @@ def _train(cfg: DictConfig, task: Task, adaptation: Adaptation | None, run: Path
     keep_subjects(run, cfg, readers, resumed=checkpoint is not None)
     if cfg.test and cfg.test_ct is not None:  # a bad file shows now, not after a night of training
         open_cases(test_cases(run, load_config(run), cfg.test_ct), task, cfg.paths.cache_dir)
+    if cfg.test and cfg.test_radiographs is not None:
+        list_files([Path(str(cfg.test_radiographs)).expanduser()])
     for reader in readers.values():
         if isinstance(reader, SyntheticReader):
             prepare(reader)
@@ -186,7 +189,8 @@ def test(cfg: DictConfig, task: Task, run: Path) -> float | None:
             device=device,
             batch_size=int(trained.data.batch_size),
         )
-        result = score(folder, task, reader, output)
+        shown = answered(run, cfg.test_radiographs, device) if ct is None and cfg.test_radiographs is not None else None
+        result = score(folder, task, reader, output, radiographs=shown)
         track_scores("test" if ct is None else "ct", result)
         primary = result.summary.get(task.protocol.primary) if primary is None else primary
     return primary

@@ -33,6 +33,7 @@ def render_report(
     images: Mapping[str, bytes],
     title: str = "",
     details: Mapping[str, Any] | None = None,
+    radiographs: Mapping[str, bytes] | None = None,
 ) -> str:
     """The page as text. It loads nothing: pictures and the viewer's script are embedded, charts are inline SVG.
 
@@ -41,6 +42,7 @@ def render_report(
         images: PNG files by name; names start with ``best-``, ``median-`` or ``worst-``.
         title: Headline; the task's name if empty.
         details: Extra JSON values shown with the provenance.
+        radiographs: PNG files by caption, of answers that nothing is known to hold against.
     """
     summary, scores = evaluation.summary, evaluation.scores
     headline = title or f"Evaluation of {evaluation.protocol.task.replace('_', ' ')}"
@@ -76,7 +78,7 @@ def render_report(
     if scores.structures:
         body += ["<h2>By structure</h2>", _structure_table(evaluation), _mask_scores(evaluation)]
         body += [f'<div class="pair">{"".join(_dice_charts(evaluation))}</div>']
-    body += [viewer({"model": evaluation}), _shots(images)]
+    body += [_radiographs(radiographs or {}), viewer({"model": evaluation}), _shots(images)]
     body += [provenance({**(details or {}), **evaluation.provenance}), _definitions(evaluation)]
     return page(headline, body)
 
@@ -229,6 +231,21 @@ def _structure_table(evaluation: Evaluation) -> str:
     return table((*header, *(["baseline mean"] if based else []), "mean Dice"), rows, total=True)
 
 
+def _radiographs(images: Mapping[str, bytes]) -> str:
+    if not images:
+        return ""
+    shots = "".join(
+        f'<figure><img loading="lazy" alt="{escape(caption)}" src="{_embedded(content)}">'
+        f"<figcaption>{escape(caption)}</figcaption></figure>"
+        for caption, content in images.items()
+    )
+    return f'<h2>Radiographs without ground truth</h2><div class="shots pair">{shots}</div>'
+
+
+def _embedded(png: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(png).decode('ascii')}"
+
+
 def _shots(images: Mapping[str, bytes]) -> str:
     if not images:
         return ""
@@ -236,8 +253,8 @@ def _shots(images: Mapping[str, bytes]) -> str:
     for rank in ("best", "median", "worst"):
         group = {name: content for name, content in images.items() if name.startswith(f"{rank}-")}
         shots = "".join(
-            f'<figure><img loading="lazy" alt="{escape(name.removesuffix(".png"))}" src="data:image/png;base64,'
-            f'{base64.b64encode(content).decode("ascii")}"></figure>'
+            f'<figure><img loading="lazy" alt="{escape(name.removesuffix(".png"))}" '
+            f'src="{_embedded(content)}"></figure>'
             for name, content in group.items()
         )
         if group:

@@ -37,7 +37,11 @@ class EvaluationPaths:
 
 
 def write_evaluation(
-    folder: str | Path, evaluation: Evaluation, title: str = "", details: Mapping[str, Any] | None = None
+    folder: str | Path,
+    evaluation: Evaluation,
+    title: str = "",
+    details: Mapping[str, Any] | None = None,
+    radiographs: Mapping[str, bytes] | None = None,
 ) -> EvaluationPaths:
     """Write ``summary.json``, the CSV tables, ``overlays/*.png`` and ``report.html``, each atomically.
 
@@ -46,6 +50,7 @@ def write_evaluation(
         evaluation: What was found.
         title: Headline of the report; the task's name if empty.
         details: Extra JSON values for the report's provenance (dataset, command, …).
+        radiographs: PNG files by caption for the report: answers to radiographs without ground truth.
 
     Raises:
         InputError: The folder cannot be written.
@@ -69,7 +74,7 @@ def write_evaluation(
     for stale in (folder / "overlays").glob("*.png"):
         if stale.name not in images and _OURS.fullmatch(stale.name):
             _remove(folder, f"overlays/{stale.name}")
-    write_text(folder / "report.html", render_report(evaluation, images, title, details))
+    write_text(folder / "report.html", render_report(evaluation, images, title, details, radiographs))
     write_json(folder / "summary.json", dict(evaluation.summary))
     return EvaluationPaths(
         folder / "summary.json",

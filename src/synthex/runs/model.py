@@ -1,8 +1,9 @@
 """A trained model that answers: loaded from a run, a checkpoint or a package, asked about radiographs."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -108,18 +109,27 @@ class Model:
         )
 
 
-def load(source: str | Path, device: str = "cpu") -> Model:
+def load(source: str | Path, device: str = "cpu", *, prior: bool | None = None, mirrored: bool | None = None) -> Model:
     """The model of a run's folder, of a checkpoint in one, of a package, or of the zoo by its name.
 
     Nothing in the files is executed; they name only code that is trusted (:mod:`synthex.core.trusted`).
 
+    Args:
+        source: The folder, the file or the name.
+        device: As PyTorch names it.
+        prior: Whether answers are held against what is known of all landmarks together; None: as the model says.
+        mirrored: Whether answers are averaged over the mirror image; None: as the model says.
+
     Raises:
         InputError: There is no such model, or it is damaged.
+        ConfigError: ``prior`` is given for a task that has none.
     """
     files = find_model(source)
+    if prior is not None:
+        files = replace(files, config=with_prior(files.config, prior))
     task = files.task()
     network = files.network(task)
-    if files.mirror_averaged:
+    if files.mirror_averaged if mirrored is None else mirrored:
         network = mirror_averaged(network, task.vocabulary)
     data = files.data
     return Model(
@@ -131,6 +141,17 @@ def load(source: str | Path, device: str = "cpu") -> Model:
         name=files.name,
         version=files.version,
     )
+
+
+def with_prior(config: Mapping[str, Any], prior: bool) -> dict[str, Any]:
+    """A model's settings with ``task.prior``.
+
+    Raises:
+        ConfigError: Its task has none.
+    """
+    if "prior" not in config["task"] and config["task"].get("_target_") != "synthex.tasks.hip_landmarks.build":
+        raise ConfigError(f"prior={str(prior).lower()}: this model's task has no prior; leave it out")
+    return {**config, "task": {**config["task"], "prior": prior}}
 
 
 def mirror_averaged(network: torch.nn.Module, names: Vocabulary) -> torch.nn.Module:

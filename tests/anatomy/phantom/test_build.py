@@ -128,7 +128,7 @@ def test_iliac_spine_is_near_the_most_anterior_point_of_its_bone(subjects):
 
 
 def test_foramen_is_an_open_hole_beside_its_landmarks(subjects):
-    """Seen from ahead at one of several tilts: a pelvis that leans far forward hides its foramina in the frontal view."""
+    """Seen from ahead at one of several tilts: a pelvis that leans far forward hides them in the frontal view."""
     for anatomy in subjects:
         for side in ("left", "right"):
             bone = anatomy.labels.world_from_ijk.apply(np.argwhere(mask(anatomy, f"hip_{side}")).astype(float))
