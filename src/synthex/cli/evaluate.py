@@ -1,6 +1,6 @@
 """``synthex evaluate``: a prediction set, several as one, or several methods against the truth."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 

@@ -3,7 +3,7 @@
 import csv
 import io
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +28,20 @@ def write_names(setting: str | None, readers: Iterable[Reader]) -> None:
         named |= _named_files(reader)
     if not named:
         raise ConfigError(f"names={setting}: these cases come from no files, or have the names of their files")
+    write_private(setting, ("id", "file"), ((name, str(path.resolve())) for name, path in named.items()))
+
+
+def write_private(target: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a CSV that only this user can read.
+
+    Raises:
+        InputError: It cannot be written.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("id", "file"))
-    writer.writerows((name, str(path.resolve())) for name, path in named.items())
-    with atomic_path(Path(setting).expanduser()) as path:
+    writer.writerow(columns)
+    writer.writerows(rows)
+    with atomic_path(Path(target).expanduser()) as path:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text.getvalue())

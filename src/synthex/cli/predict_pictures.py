@@ -8,6 +8,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from synthex.cli.names import write_private
 from synthex.cli.terminal import console, quiet_libraries, track
 from synthex.core import InputError, atomic_path, write_text
 from synthex.data.real import radiograph_count, radiograph_files
@@ -36,13 +37,13 @@ def main(cfg: DictConfig) -> None:
     answers = ((root, answer) for _, root, found in asked for answer in found)
     rows: list[dict[str, Any]] = []
     listed: list[dict[str, Any]] = []
-    names: list[dict[str, Any]] = []
+    names: list[tuple[object, ...]] = []
     for number, (root, answer) in enumerate(track(answers, "predicting", total), 1):
         case = f"case-{number:04d}"
         rows += [{key: value for key, value in row.items() if key != "file"} | {"case": case} for row in answer.rows()]
         if cfg.json is not None:
             listed.append(answer.to_json(root))
-        names.append({"case": case, "file": str(answer.file), "frame": answer.frame})
+        names.append((case, str(answer.file), answer.frame))
         if cfg.overlays:
             with atomic_path(output / "overlays" / f"{case}.png") as path:
                 path.write_bytes(answer.overlay())
@@ -51,7 +52,7 @@ def main(cfg: DictConfig) -> None:
     if cfg.json is not None:
         write_text(Path(str(cfg.json)).expanduser(), json.dumps(listed, allow_nan=False) + "\n")
     if cfg.names is not None:
-        _write_table(Path(str(cfg.names)).expanduser(), ("case", "file", "frame"), names)
+        write_private(str(cfg.names), ("case", "file", "frame"), names)
     console.print(f"{len(names)} radiographs: {output}")
 
 

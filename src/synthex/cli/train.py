@@ -14,6 +14,7 @@ from synthex.cli.evaluate import score
 from synthex.cli.finished import done_in_sweep, forget_finished, keep_finished
 from synthex.cli.fit import check_network, fit, rendered_on_device, training_device, with_precision
 from synthex.cli.identity import identity
+from synthex.cli.names import write_names
 from synthex.cli.predict import (
     BASELINE_FILE,
     CONFIG_FILE,
@@ -50,7 +51,7 @@ log = logging.getLogger(__name__)
 STALE = ("metrics.csv", "summary.json", WANDB_ID_FILE)
 """Files of a run that resume=never starts without, beside its checkpoints."""
 
-SEPARATE = ("resume", "test", "test_ct", "test_radiographs")
+SEPARATE = ("resume", "test", "test_ct", "test_radiographs", "names")
 """Settings that say what to do with a run, not what the run is: they are not kept with it."""
 
 
@@ -83,6 +84,7 @@ def _train(cfg: DictConfig, task: Task, adaptation: Adaptation | None, run: Path
     checkpoint = enter_run(run, cfg, task)
     forget_finished(run)
     readers = build_readers(cfg, task)
+    write_names(cfg.names, readers.values())
     keep_subjects(run, cfg, readers, resumed=checkpoint is not None)
     if cfg.test and cfg.test_ct is not None:  # a bad file shows now, not after a night of training
         open_cases(test_cases(run, load_config(run), cfg.test_ct), task, cfg.paths.cache_dir)

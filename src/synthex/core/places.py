@@ -19,18 +19,8 @@ from synthex.core.files import write_text
 
 PLACES = frozenset(
     (
-        "ct",
-        "meshes",
-        "label_maps",
-        "train",
-        "val",
-        "test",
-        "on_disk",
-        "real_on_disk",
-        "test_ct",
-        "test_radiographs",
-        "root",
-        "folder",
+        *("ct", "meshes", "label_maps", "train", "val", "test", "on_disk", "real_on_disk", "root", "folder"),
+        *("test_ct", "test_radiographs"),
     )
 )
 """Settings that name a folder or file of medical data, wherever they stand in a config."""
