@@ -29,9 +29,10 @@ def synthex(folder, *arguments):
 def test_quickstart_meets_its_bars_on_unseen_phantoms(quickstart):
     figures = json.loads((quickstart / RUN / "summary.json").read_text())
     assert figures["subjects"] == 12
-    assert figures["landmark_error_mm_mean"] <= 8
-    assert figures["detection_rate"] >= 0.90
-    assert figures["dice_mean"] >= 0.80
+    # Films and C-arms, whole pelves and single hips: harder than the frontal views of the first quickstart.
+    assert figures["landmark_error_mm_mean"] <= 10
+    assert figures["detection_rate"] >= 0.65
+    assert figures["dice_mean"] >= 0.55
     assert figures["baseline_landmark_error_mm_mean"] >= 3 * figures["landmark_error_mm_mean"]
     # With no miss dropped on either side it must be clearly better too.
     assert figures["baseline_landmark_error_mm_mean_all"] >= 3 * figures["landmark_error_mm_mean_all"]

@@ -159,6 +159,7 @@ def write_package(source: str | Path, folder: str | Path, card: str) -> Path:
     folder = Path(folder)
     with atomic_path(folder / WEIGHTS_FILE) as path:
         save_file({name: value.contiguous() for name, value in half.items()}, path)
+        path.chmod(0o644)  # the library makes it for its user alone
     data = {key: files.data.get(key) for key in ("size", "input_size", "normalization")}
     content = {
         "format": PACKAGE_FORMAT,
