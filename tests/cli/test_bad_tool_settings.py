@@ -85,7 +85,7 @@ def messages(tmp_path_factory) -> dict[str, str]:
     for name in ("proj", "seg", "lands"):
         (folder / name).mkdir()
     arguments = [sys.executable, "-c", SCRIPT, *WRONG]
-    result = subprocess.run(arguments, cwd=folder, capture_output=True, text=True, check=False, timeout=120)
+    result = subprocess.run(arguments, cwd=folder, capture_output=True, text=True, check=False, timeout=280)
     assert result.returncode == 0, result.stderr
     return json.loads(result.stdout)
 

@@ -27,6 +27,7 @@ from submitit.slurm.slurm import _get_default_parameters
 
 from synthex.cli.app import MODULES
 from synthex.cli.compose import compose, prepare_hydra
+from synthex.cli.fit import with_precision
 from synthex.cli.slurm import COMMON
 from synthex.simulation.deepdrr_availability import availability
 
@@ -127,7 +128,7 @@ def test_every_command_has_a_primary_config():
 def test_every_object_of_every_config_can_be_made(option, tmp_path, monkeypatch):
     monkeypatch.setenv("WANDB_MODE", "disabled")
     monkeypatch.chdir(tmp_path)
-    for path, node in objects(composed(option, tmp_path)):
+    for path, node in objects(with_precision(composed(option, tmp_path))):
         assert make(path, node) is not None, path
 
 

@@ -193,7 +193,7 @@ def training_device(cfg: DictConfig) -> torch.device:
 
 def with_precision(cfg: DictConfig) -> DictConfig:
     """The settings with the precision that ``auto`` means here: half, where this device multiplies it faster."""
-    if cfg.trainer.get("precision") != "auto":
+    if (cfg.get("trainer") or {}).get("precision") != "auto":
         return cfg
     settled = OmegaConf.merge(cfg, {"trainer": {"precision": "bf16-mixed" if _fast_bfloat16(cfg) else "32-true"}})
     assert isinstance(settled, DictConfig)

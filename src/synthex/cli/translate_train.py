@@ -21,7 +21,7 @@ from synthex.adaptation.translation import (
 )
 from synthex.cli.build import build_readers, build_task, open_any_real, prepare
 from synthex.cli.compose import plain
-from synthex.cli.fit import on_cluster
+from synthex.cli.fit import on_cluster, with_precision
 from synthex.cli.identity import config_hash
 from synthex.cli.run_lock import alone_in
 from synthex.cli.settings import check_integer, choose
@@ -45,6 +45,7 @@ def main(cfg: DictConfig) -> None:
     silence_lightning()
     choose("resume", cfg.resume, ("auto", "never"))
     check(cfg)
+    cfg = with_precision(cfg)
     run = Path(cfg.paths.output_dir)
     task = build_task(cfg)
     real = open_target(cfg)
