@@ -85,12 +85,16 @@ def test_one_ct_trains_and_phantoms_that_no_training_sees_validate_and_test(synt
     picture.parent.mkdir()
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (60, 50), dtype=np.uint8)).save(picture)
     arguments = (f"data.ct={folder}", "data.variants=2", "debug=fast", f"test_ct={folder}")
-    arguments += (f"test_radiographs={picture.parent}",)
+    arguments += (f"test_radiographs={picture.parent}", f"names={tmp_path / 'names.csv'}")
     text = synthex("train", *arguments, f"paths.run_dir={tmp_path / 'run'}")
     report = (tmp_path / "run" / "report.html").read_text()
     assert "Radiographs without ground truth" in report
     assert "radiograph 1: " in report
     assert "anybody" not in report
+    names = tmp_path / "names.csv"
+    assert "ct-01" in names.read_text()
+    assert "somebody" in names.read_text()
+    assert names.stat().st_mode & 0o077 == 0
     assert "train     2 subjects" in text
     lines = (tmp_path / "run" / "landmarks.csv").read_text()
     assert "phantom-200000" in lines
