@@ -348,3 +348,12 @@ def test_nifti_that_holds_more_than_its_header_says_is_refused(tmp_path: Path) -
     content = nifti_bytes(ct_values(), ras_affine())
     (tmp_path / "ct.nii.gz").write_bytes(gzip.compress(content) + gzip.compress(bytes(1 << 26), 1))
     _refused(tmp_path / "ct.nii.gz", "more voxels than its header says")
+
+
+def test_voxels_behind_a_loop_of_links_are_refused_in_one_line(tmp_path):
+    header = "ObjectType = Image\nNDims = 3\nDimSize = 4 4 4\nElementType = MET_SHORT\nElementDataFile = ct.raw\n"
+    (tmp_path / "ct.mhd").write_text(header, encoding="utf-8")
+    (tmp_path / "ct.raw").symlink_to("ct.raw")
+    with pytest.raises(InputError) as caught:
+        read_ct(tmp_path / "ct.mhd")
+    assert "\n" not in str(caught.value)

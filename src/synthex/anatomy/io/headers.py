@@ -176,7 +176,10 @@ def _within(folder: Path, name: str) -> bool:
     """Whether a file that a header names lies in its folder or below."""
     if "\0" in name or Path(name).is_absolute() or "**" in name or ".." in Path(name).parts:
         return False
-    return (folder / name).resolve().is_relative_to(folder.resolve())
+    try:
+        return (folder / name).resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError):  # a loop of links (RuntimeError before Python 3.13)
+        return False
 
 
 def _whole_numbers(path: Path, fields: dict[str, str], key: str, default: str = "") -> list[int]:
