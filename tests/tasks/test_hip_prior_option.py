@@ -6,6 +6,7 @@ import torch
 from synthex.data import PixelMap
 from synthex.tasks import hip_landmarks
 from synthex.tasks.hip_landmarks.prior import DISPLAY, landmark_model
+from synthex.tasks.masks_and_landmarks import make_decoder
 
 
 def _batch_of(points_px: np.ndarray, size: int, pixel_mm: float) -> tuple[dict, dict]:
@@ -36,3 +37,20 @@ def test_a_point_on_the_wrong_side_is_corrected_and_the_others_stay():
     assert error_mm[1][at] < 10
     assert error_mm[1][others].max() < 3
     assert np.array_equal(on.landmarks[others], off.landmarks[others])
+
+
+def test_a_correction_is_told_native_points_and_the_native_pitch():
+    told = []
+
+    def correct(points, confidence, pixel_mm, size):
+        told.append((points.copy(), pixel_mm, size))
+        return points + 1.0, confidence
+
+    peaks = np.array([[20.5, 30.5], [40.5, 10.5]])
+    outputs, batch = _batch_of(peaks, 64, 3.0)
+    (answer,) = make_decoder(8.0, 0.2, correct=correct)(outputs, batch)
+    ((points, pixel_mm, size),) = told
+    assert pixel_mm == 1.5  # shown at half its size, a network pixel of 3 mm is two of 1.5 mm
+    assert size == (128, 128)
+    assert np.allclose(points, 2 * peaks, atol=0.2)
+    assert np.allclose(answer.landmarks, points + 1.0)
