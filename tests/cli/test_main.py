@@ -40,7 +40,7 @@ def test_help_imports_nothing_heavy():
         (["train", "augmnt=strong"], ["augmnt", "did you mean augment"]),
         (
             ["train", "augment=strnog"],
-            ["augment=strnog", "did you mean strong", "none, radiograph, regular"],
+            ["augment=strnog", "did you mean strong", "none, radiograph"],
         ),
         (["train", "experiment=hip/quikstart"], ["quikstart", "did you mean quickstart"]),
         (["train", "model.encodr=resnet34", "augment=none"], ["model.encodr", "model.encoder"]),
