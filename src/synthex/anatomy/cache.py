@@ -84,7 +84,7 @@ class PreparedAnatomies:
     def fingerprint(self, subject_id: str) -> str:
         """The key of the subject's entry."""
         parts: tuple[object, ...] = (VERSION, self.source.fingerprint(subject_id), self.spacing_mm)
-        parts += (("continued", self.continued_mm),) if self.continued_mm else ()
+        parts += (("continued", 2, self.continued_mm),) if self.continued_mm else ()
         return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
 
     def load(self, subject_id: str) -> Anatomy:

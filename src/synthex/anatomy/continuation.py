@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+from scipy.ndimage import gaussian_filter
 
 from synthex.core import Affine, Anatomy, Volume
 from synthex.core.arrays import HuArray, VoxelArray
@@ -21,11 +22,19 @@ _SOFT_HU = (-150, 100)
 
 _AIR_HU = -1000
 
+_BLUR = 0.15
+"""Standard deviation of what goes on, over its distance from the scan: a gas bubble or a cortex drawn out for 80 mm
+would be a streak that no radiograph has."""
+
+_ENDING = ("hip_left", "hip_right", "sacrum")
+"""Structures that end soon below a scan that cuts them: neither they nor their labels go on."""
+
 
 def continued(anatomy: Anatomy, beyond_mm: float | int) -> Anatomy:
     """The subject with its body continued beyond the scan.
 
-    At the ends along the body the last slices go on as they are: thighs with their shafts, a trunk with its spine.
+    At the ends along the body the last slices go on: thighs with their shafts, a trunk with its spine, blurred
+    within the body's outline the more the farther they are. Hips and sacrum end, as they would soon below.
     At the sides, where a body wider than the field of view touches the border, soft tissue rounds it off as an
     ellipse would, over the touching part's height. Landmarks stay, and those that are absent stay absent.
 
@@ -54,22 +63,44 @@ def continued(anatomy: Anatomy, beyond_mm: float | int) -> Anatomy:
     count = int(np.ceil(beyond_mm / spacing[along]))
     averaged = max(1, min(round(_END_MM / spacing[along]), ct.shape[along]))
     before[along] = count
-    ct = _with_ends(ct, along, count, averaged)
-    labels = _with_ends(labels, along, count, 1)
+    ending = np.array([anatomy.structures[name] for name in _ENDING if name in anatomy.structures], dtype=np.uint8)
+    ends = [_end(ct, labels, along, last, averaged, ending) for last in (False, True)]
+    distance_mm = (np.arange(count) + 0.5) * spacing[along]
+    across_mm = np.delete(spacing, along)
+    beyond = [_gone_on(slice_, distance_mm, across_mm) for slice_, _ in ends]
+    ct = np.concatenate((np.moveaxis(beyond[0][::-1], 0, along), ct, np.moveaxis(beyond[1], 0, along)), axis=along)
+    first, last = (np.repeat(np.expand_dims(ids, along), count, axis=along) for _, ids in ends)
+    labels = np.concatenate((first, labels, last), axis=along)
     origin = grid.apply(-before[None].astype(np.float64))[0]
     wider = Affine.from_parts(grid.linear, origin)
     return replace(anatomy, ct=Volume(ct, wider), labels=Volume(labels, wider))
 
 
-def _with_ends(data: VoxelArray, axis: int, count: int, averaged: int) -> np.ndarray:
-    """``count`` slices more at both ends of an axis, each the mean of the ``averaged`` last ones."""
+def _end(
+    ct: HuArray, labels: VoxelArray, axis: int, last: bool, averaged: int, ending: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """What goes on at an end of an axis: the mean of its ``averaged`` last slices, and the labels of the last.
 
-    def end(first: int) -> np.ndarray:
-        part = np.take(data, range(first, first + averaged), axis=axis)
-        mean = part if averaged == 1 else np.rint(part.mean(axis=axis, keepdims=True)).astype(data.dtype)
-        return np.repeat(mean, count, axis=axis)
+    Voxels of structures that are ``ending`` become soft tissue without a label.
+    """
+    length = ct.shape[axis]
+    slices = range(length - averaged, length) if last else range(averaged)
+    mean = np.take(ct, slices, axis=axis).mean(axis=axis)
+    ended = np.isin(np.take(labels, slices, axis=axis), ending).any(axis=axis)
+    ids = np.take(labels, length - 1 if last else 0, axis=axis)
+    return np.where(ended, np.clip(mean, *_SOFT_HU), mean), np.where(np.isin(ids, ending), 0, ids).astype(ids.dtype)
 
-    return np.concatenate((end(0), data, end(data.shape[axis] - averaged)), axis=axis)
+
+def _gone_on(hu: np.ndarray, distance_mm: np.ndarray, spacing_mm: np.ndarray) -> np.ndarray:
+    """An end slice at each distance from it, N x A x B: blurred within the outline of its body, outside as it is."""
+    body = (hu > BODY_HU).astype(np.float64)
+    slices = np.empty((len(distance_mm), *hu.shape), dtype=np.int16)
+    for index, distance in enumerate(distance_mm):
+        sigma = _BLUR * distance / spacing_mm
+        share = gaussian_filter(body, sigma, mode="nearest")
+        blurred = gaussian_filter(hu * body, sigma, mode="nearest") / np.maximum(share, 1e-6)
+        slices[index] = np.rint(np.where(body > 0, blurred, hu))
+    return slices
 
 
 def _side(ct: HuArray, axis: int, across: int, last: bool, beyond_mm: float, spacing: np.ndarray) -> np.ndarray:
@@ -91,7 +122,8 @@ def _side(ct: HuArray, axis: int, across: int, last: bool, beyond_mm: float, spa
     touching = body.any(axis=across, keepdims=True)
     low = np.where(body, index, np.inf).min(axis=across, keepdims=True)
     high = np.where(body, index, -np.inf).max(axis=across, keepdims=True)
-    middle, half = np.where(touching, (low + high) / 2, 0), np.where(touching, (high - low + 1) / 2, 1)
+    low, high = np.where(touching, low, 0), np.where(touching, high, 0)
+    middle, half = (low + high) / 2, (high - low + 1) / 2
     reach_mm = np.minimum(half * spacing[across], beyond_mm)
     depth_mm = reach_mm * np.sqrt(np.maximum(1 - ((index - middle) / half) ** 2, 0)) * (touching & (face > BODY_HU))
     count = int(np.ceil(depth_mm.max() / spacing[axis]))

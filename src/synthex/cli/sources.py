@@ -8,6 +8,7 @@ from omegaconf import DictConfig
 
 from synthex.anatomy.cache import PreparedAnatomies
 from synthex.anatomy.ct_folder import CtFolder
+from synthex.anatomy.scanner_table import WithoutTable
 from synthex.anatomy.variants import ShapeVariation, VariedAnatomies, base_subject
 from synthex.cli.compose import plain
 from synthex.core import AnatomySource, ConfigError
@@ -142,7 +143,7 @@ def real_source(
             series=cfg.data.get("series"),
         )
         folder.check()
-        source = folder
+        source = WithoutTable(folder) if bool(cfg.data.get("table_removed", True)) else folder
     elif meshes is not None:
         from synthex.anatomy.meshes import MeshFolder, PaintedMeshes
 
