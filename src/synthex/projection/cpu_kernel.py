@@ -64,7 +64,7 @@ def packets_of(lanes, lines):
 
 
 @njit(nogil=True, cache=True)
-def _aim(left, line, used, upright, index_from_pixel, world_from_pixel, direction, length, axes):
+def aim(left, line, used, upright, index_from_pixel, world_from_pixel, direction, length, axes):
     """Directions of a packet's rays in voxels, their dominant axes and the mm between planes; the axes as bits."""
     present = 0
     for lane in range(LANES):
@@ -84,7 +84,7 @@ def _aim(left, line, used, upright, index_from_pixel, world_from_pixel, directio
 
 
 @njit(nogil=True, cache=True)
-def _enter(axis, axis_p, axis_q, shape, inner_planes, source, max_depth, direction, axes, lines, spans):
+def enter(axis, axis_p, axis_q, shape, inner_planes, source, max_depth, direction, axes, lines, spans):
     """Fill ``lines`` and ``spans`` of a packet's rays that ``axis`` dominates; the other spans are empty."""
     count_p, count_q = shape[axis_p], shape[axis_q]
     for lane in range(LANES):
@@ -169,7 +169,7 @@ def project_packets(
     for packet in range(packet0, packet1):
         line, left = packet // blocks, packet % blocks * LANES
         used = min(LANES, lanes - left)
-        present = _aim(left, line, used, upright, index_from_pixel, world_from_pixel, direction, length, axes)
+        present = aim(left, line, used, upright, index_from_pixel, world_from_pixel, direction, length, axes)
         totals[:] = 0
         sums[:] = 0
         counts[:] = 0
@@ -186,7 +186,7 @@ def project_packets(
             middle = shape[axis] // 2
             # Words of two voxels along the main axis would reach over the end from the last plane.
             inner_planes = shape[axis] - 1 if side_strides[0] == 1 else shape[axis] - 2
-            _enter(axis, axis_p, axis_q, shape, inner_planes, source, max_depth, direction, axes, lines, spans)
+            enter(axis, axis_p, axis_q, shape, inner_planes, source, max_depth, direction, axes, lines, spans)
             start, stop = shape[axis], 0
             for lane in range(LANES):
                 current[lane] = OUTSIDE_LABEL

@@ -1,4 +1,4 @@
-# ruff: noqa: ANN001, ANN201, ANN202
+# ruff: noqa: ANN001, ANN201
 # mypy: ignore-errors
 # Numba infers types; annotations would not be read.
 """Marching a packet of 16 rays through the voxel planes, one plane at a time for all of them.
@@ -53,7 +53,7 @@ OUTSIDE_LABEL = 256
 
 
 @njit(nogil=True, cache=True)
-def _voxel(hu, plane, p, q, count_p, count_q, stride_p, stride_q):
+def voxel(hu, plane, p, q, count_p, count_q, stride_p, stride_q):
     """One voxel's HU, air where it is less or outside."""
     if 0 <= p < count_p and 0 <= q < count_q:
         return np.float32(max(np.int32(hu[plane + p * stride_p + q * stride_q]), np.int32(AIR)))
@@ -97,10 +97,10 @@ def march_edges(
             ip, iq = math.floor(p), math.floor(q)
             fp, fq = p - np.float32(ip), q - np.float32(iq)
             plane = n * stride
-            a = _voxel(hu, plane, ip, iq, count_p, count_q, stride_p, stride_q)
-            b = _voxel(hu, plane, ip + 1, iq, count_p, count_q, stride_p, stride_q)
-            c = _voxel(hu, plane, ip, iq + 1, count_p, count_q, stride_p, stride_q)
-            d = _voxel(hu, plane, ip + 1, iq + 1, count_p, count_q, stride_p, stride_q)
+            a = voxel(hu, plane, ip, iq, count_p, count_q, stride_p, stride_q)
+            b = voxel(hu, plane, ip + 1, iq, count_p, count_q, stride_p, stride_q)
+            c = voxel(hu, plane, ip, iq + 1, count_p, count_q, stride_p, stride_q)
+            d = voxel(hu, plane, ip + 1, iq + 1, count_p, count_q, stride_p, stride_q)
             low = a + fp * (b - a)
             high = c + fp * (d - c)
             sample = (low + fq * (high - low)) - np.float32(AIR)
