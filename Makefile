@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # Radiographs of yours, a file or a folder, that the quickstart's report shows with the model's answers.
-RADIOGRAPHS ?=
+RADIOGRAPHS ?= $(wildcard ../shared/data/xray_pelvis)
 # The one place that says how the environment is made; the stamps make the second call instant.
 INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt
 

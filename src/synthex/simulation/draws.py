@@ -7,6 +7,7 @@ range into a number, leaves all other draws of the same image as they were.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import get_type_hints
 
 import numpy as np
@@ -69,6 +70,7 @@ class Parameters:
         return (setting, setting) if isinstance(setting, float) else setting
 
 
+@cache
 def _limits(group: type) -> dict[str, Limits]:
     """Limits of a class's parameters, in the order of its fields."""
     hints = get_type_hints(group, include_extras=True)
