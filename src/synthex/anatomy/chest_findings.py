@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float32
 from scipy.ndimage import binary_dilation
 
 from synthex.anatomy.lesions.blend import fill_lung, free_label
-from synthex.anatomy.lesions.geometry import SIDES, LungGeometry, Side, lung_geometry
+from synthex.anatomy.lesions.geometry import SIDES, LungGeometry, Side, lung_geometry, share_geometry
 from synthex.anatomy.lesions.result import OpacifiedAnatomy
 from synthex.anatomy.lesions.settings import uniform
 from synthex.core import Anatomy, ConfigError, Volume
@@ -208,6 +208,7 @@ def _fill(
             arrays[1][rim & (arrays[1] == lung.label)] = 0
     affine = anatomy.ct.world_from_ijk
     changed = replace(anatomy, ct=Volume(arrays[0], affine), labels=Volume(arrays[1], affine), structures=structures)
+    share_geometry(changed, anatomy, (side for side in SIDES if side not in levels_mm))
     return OpacifiedAnatomy(changed, Volume(added, affine), record)
 
 

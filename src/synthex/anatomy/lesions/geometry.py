@@ -1,6 +1,7 @@
 """Where things are in a lung: a coarse grid of nodes with depth under the pleura and zones, made once a subject."""
 
 import weakref
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -8,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int
 from scipy.ndimage import distance_transform_edt
 
+from synthex.anatomy.box_kernel import box_of
 from synthex.core import Anatomy, ConfigError
 
 Side = Literal["left", "right"]
@@ -80,22 +82,28 @@ def lung_geometry(anatomy: Anatomy, side: Side) -> LungGeometry:
     return made[side]
 
 
+def share_geometry(changed: Anatomy, anatomy: Anatomy, sides: Iterable[Side]) -> None:
+    """Give a changed subject the geometry of those lungs that did not change."""
+    _CACHE.setdefault(changed, {}).update({side: lung_geometry(anatomy, side) for side in sides})
+
+
 def _make(anatomy: Anatomy, side: Side) -> LungGeometry:
     name = f"lung_{side}"
     remedy = "lesions need the labels lung_left and lung_right (structures=chest reads them from a CT)"
     if name not in anatomy.structures:
         raise ConfigError(f"subject {anatomy.subject_id} has no label for {name}; {remedy}")
     label = anatomy.structures[name]
-    mask = anatomy.labels.data == label
-    if not mask.any():
+    whole = box_of(anatomy.labels.data, label)
+    if whole is None:
         raise ConfigError(f"subject {anatomy.subject_id} has no voxel labelled {name}; {remedy}")
-    low, high = _box(mask)
+    low, high = whole
+    mask = anatomy.labels.data[tuple(slice(low[axis], high[axis]) for axis in range(3))] == label
     spacing = anatomy.ct.spacing_mm
     stride = np.maximum(1, np.rint(NODE_MM / spacing)).astype(int)
     start = low - stride
     count = -(-(high - start) // stride) + 2
     nodes = [start[axis] + stride[axis] * np.arange(count[axis]) for axis in range(3)]
-    inside = _sampled(mask, nodes)
+    inside = _sampled(mask, [index - low[axis] for axis, index in enumerate(nodes)])
     if not inside.any():
         raise ConfigError(f"subject {anatomy.subject_id} has only {int(mask.sum())} voxels of {name}; {remedy}")
     distance, surface = distance_transform_edt(inside, sampling=spacing * stride, return_indices=True)
@@ -108,7 +116,7 @@ def _make(anatomy: Anatomy, side: Side) -> LungGeometry:
     at = position[:, inside]
     # A sample is enough for a median.
     box = tuple(slice(low[axis], high[axis], stride[axis]) for axis in range(3))
-    values = np.asarray(anatomy.ct.data[box])[mask[box]]
+    values = np.asarray(anatomy.ct.data[box])[mask[tuple(slice(None, None, stride[axis]) for axis in range(3))]]
     air = float(np.clip(-np.median(values) / 1000.0, 0.0, 1.0))
     if air <= 0:
         raise ConfigError(f"subject {anatomy.subject_id}: {name} is not filled with air; check labels and HU of the CT")
@@ -134,17 +142,8 @@ def _make(anatomy: Anatomy, side: Side) -> LungGeometry:
     )
 
 
-def _box(mask: Bool[np.ndarray, "I J K"]) -> tuple[Int[np.ndarray, "3"], Int[np.ndarray, "3"]]:
-    """First and one past the last voxel of a mask that is not empty."""
-    low, high = np.zeros(3, dtype=int), np.zeros(3, dtype=int)
-    for axis in range(3):
-        used = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))
-        low[axis], high[axis] = used[0], used[-1] + 1
-    return low, high
-
-
 def _sampled(mask: Bool[np.ndarray, "I J K"], nodes: list[np.ndarray]) -> Bool[np.ndarray, "A B C"]:
-    """A mask at the voxels of the nodes; False outside the grid."""
+    """A mask at the voxels of the nodes; False outside of it."""
     within = [(index >= 0) & (index < size) for index, size in zip(nodes, mask.shape, strict=True)]
     clipped = [np.clip(index, 0, size - 1) for index, size in zip(nodes, mask.shape, strict=True)]
     sampled: np.ndarray = mask[np.ix_(*clipped)]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from synthex.anatomy.box_kernel import box_of
 from synthex.core import Affine, Anatomy, Volume
 
 
@@ -29,12 +30,10 @@ class OpacifiedAnatomy:
         Its projection is the water equivalent of what was added, in mm, along every ray.
         """
         data = self.added.data
-        box = []
-        for axis in range(3):
-            used = np.flatnonzero(data.any(axis=tuple(other for other in range(3) if other != axis)))
-            first, last = (int(used[0]), int(used[-1])) if used.size else (0, 0)
-            box.append((max(0, first - 1), min(data.shape[axis], last + 2)))
-        (i0, i1), (j0, j1), (k0, k1) = box
+        box = box_of(data)
+        low, high = (np.zeros(3, dtype=int), np.ones(3, dtype=int)) if box is None else box
+        i0, j0, k0 = (int(first) for first in np.maximum(low - 1, 0))
+        i1, j1, k1 = (int(last) for last in np.minimum(high + 1, data.shape))
         affine = self.added.world_from_ijk
         origin = affine.apply(np.array(((i0, j0, k0),), dtype=np.float64))[0]
         # In one contiguous order, which projectors need; that of the whole grid would be as good.
