@@ -40,7 +40,7 @@ class Parameters:
     """Base of frozen dataclasses with fields annotated by :class:`Limits`: checked when constructed, then drawn."""
 
     def __post_init__(self) -> None:
-        for name, limits in _limits(type(self)).items():
+        for name, limits in _limits(type(self)).items():  # type: ignore[arg-type]  # mypy takes the class for an instance
             setting = checked(f"{self.path()}.{name}", getattr(self, name), limits)
             object.__setattr__(self, name, setting)
 
@@ -56,7 +56,7 @@ class Parameters:
             key: What the streams depend on, beside the names of this class and of the parameter.
         """
         values: dict[str, float] = {}
-        for name, limits in _limits(type(self)).items():
+        for name, limits in _limits(type(self)).items():  # type: ignore[arg-type]
             low, high = self.bounds(name)
             values[name] = low
             if low < high:
