@@ -5,14 +5,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from generators import ct_files
+from generators import ct_files, planted, real_archives
 from generators.ct_files import write_dicom_series, write_itk
 from generators.ct_subjects import phantom
 from generators.plain_files import SECRETS, write_plain_folder
+from generators.tool_archive import write_tool_part
+
+from synthex.data.real import CovidCxr, HipFolders, QataCov19, ToolFolders
 
 # Long enough not to occur by chance in compressed files.
 TAG, FOLDER, SUBJECT, FILE = "Featherstonehaugh^Wilhelmina", "Cholmondeley-Ward", "Marjoribanks-Orla", "Dalziel-slices"
-WORDS = ("Featherstonehaugh", "Wilhelmina", "SECRET-42", "Cholmondeley", "Marjoribanks", "Dalziel")
+TAGS = ("Featherstonehaugh", "Wilhelmina", "SECRET-42", *planted.WORDS)
+WORDS = (*TAGS, "Cholmondeley", "Marjoribanks", "Dalziel")
 
 
 @pytest.fixture
@@ -27,7 +31,8 @@ def cts(tmp_path, monkeypatch) -> Path:
         [[-1, 0, 0, values.shape[0] - 1], [0, -1, 0, values.shape[1] - 1], [0, 0, 1, 0], [0, 0, 0, 1.0]]
     )
     folder = tmp_path / FOLDER / SUBJECT
-    write_dicom_series(folder / FILE, np.clip(values, -1024, 3000), flipped)
+    for path in write_dicom_series(folder / FILE, np.clip(values, -1024, 3000), flipped).iterdir():
+        planted.plant(path)
     write_itk(folder / "labels.nii.gz", np.asarray(anatomy.labels.data), affine)
     return folder
 
@@ -76,4 +81,58 @@ def test_a_training_and_all_that_follows_names_nobody(cts, synthex, tmp_path):
     text += synthex("data merge", str(out / "sim"))
     assert len([path for path in out.rglob("*") if path.is_file()]) > 30
     assert not leaks(out)
-    assert not any(word in text for word in WORDS[:3])
+    assert not any(word in text for word in TAGS)
+
+
+def renamed(folder: Path, old: str, new: str) -> Path:
+    """Every file below a folder with another stem."""
+    for path in sorted(folder.rglob(f"{old}*")):
+        path.rename(path.with_name(path.name.replace(old, new)))
+    return folder
+
+
+ARCHIVES = {
+    "hip": (real_archives.write_hip_folders, HipFolders, "00001"),
+    "qata": (real_archives.write_qata, QataCov19, "00001"),
+    "tool": (lambda root: write_tool_part(root, 3), ToolFolders, "00001"),
+    "chest": (real_archives.write_covid_cxr, CovidCxr, "d001"),
+}
+
+
+@pytest.mark.parametrize("kind", ARCHIVES)
+def test_archives_with_files_named_after_patients_name_nobody(kind, tmp_path):
+    write, reader, name = ARCHIVES[kind]
+    root = renamed(write(tmp_path / FOLDER / kind), name, "Marjoribanks-77")
+    if kind == "chest":
+        index = root / "index.csv"
+        lines = index.read_text().replace("d001,1,", "Marjoribanks-77,Dalziel,").replace("d000,1,", "d000,Dalziel,")
+        index.write_text(lines)
+    read = reader(root)
+    assert list(read.named_files()) == list(read.case_ids())
+    assert any("Marjoribanks" in str(path) for path in read.named_files().values())
+    for index, case in enumerate(read.case_ids()):
+        sample = read[index]
+        assert not any(word in f"{case} {sample.subject_id} {dict(sample.record)}" for word in WORDS)
+        assert read.named_files()[case].is_file()
+
+
+def test_subjects_that_a_list_names_are_numbered(tmp_path):
+    root = renamed(write_tool_part(tmp_path / "set", 3), "00001", "Marjoribanks-77")
+    (root / "subjects.csv").write_text("case,subject\n00000,Zoe Dalziel\nMarjoribanks-77,Ann\n00002,Zoe Dalziel\n")
+    read = ToolFolders(root)
+    found = {path.stem: read[n].subject_id for n, path in enumerate(read.named_files().values())}
+    assert found == {"00000": "subject-0002", "00002": "subject-0002", "Marjoribanks-77": "subject-0001"}
+
+
+def test_answers_to_radiographs_name_nobody_unless_asked(trained, synthex, tmp_path):
+    films, out = write_plain_folder(tmp_path / FOLDER), tmp_path / "out"
+    for path in films.rglob("*.dcm"):
+        planted.plant(path)
+    names = tmp_path / "names.csv"
+    text = synthex("predict", str(trained), str(films), f"output={out}", "overlays=true", f"names={names}")
+    assert len(list((out / "overlays").iterdir())) == 4
+    secrets = (*WORDS, "smith", "film")
+    assert not leaks(out, secrets)
+    assert not any(word in text for word in secrets)
+    assert "smith-1" in names.read_text()
+    assert stat.S_IMODE(names.stat().st_mode) == 0o600

@@ -80,6 +80,7 @@ def test_record_round_trip_is_exact(cios):
         {"intrinsics": np.diag((1.0, 1.0, 2.0))},
         {"height": 0},
         {"pixel_mm": 0.0},
+        {"pixel_mm": np.nan},
     ],
 )
 def test_impossible_cameras_are_refused(cios, change):

@@ -5,7 +5,17 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-from generators import ct_files, meshes, plain_files, predictions, real_archives, samples, studies, tool_archive
+from generators import (
+    ct_files,
+    dicom_files,
+    meshes,
+    plain_files,
+    predictions,
+    real_archives,
+    samples,
+    studies,
+    tool_archive,
+)
 from generators.mutants import Target
 
 INSTRUMENT = """\
@@ -21,6 +31,20 @@ shaft: [[0, 0, -100], base]
 """
 
 
+CAMERAS = [
+    {
+        **{"intrinsics": [[3000, 0, 50], [0, 3000, 40], [0, 0, 1]], "height": 80, "width": 100, "pixel_mm": 0.3},
+        "camera_from_world": [[1, 0, 0, 0], [0, 0, -1, 0], [0, 1, 0, 700]],
+    }
+]
+PACKAGE = {
+    **{"format": 1, "name": "tiny", "mirror_averaged": False, "weights_sha256": "0" * 64, "made_with": "synthex"},
+    "task": {"_target_": "synthex.tasks.hip_landmarks.build"},
+    "model": {"_target_": "synthex.nn.SegmentationNetwork", "encoder": "tu-test_resnet", "encoder_weights": None},
+    "data": {"size": 64, "input_size": None, "normalization": "zscore"},
+}
+
+
 def targets() -> dict[str, Target]:
     """Target by name."""
     import SimpleITK
@@ -33,9 +57,11 @@ def targets() -> dict[str, Target]:
     from synthex.core import Volume
     from synthex.data import real
     from synthex.evaluation.baseline import TrivialPredictor
+    from synthex.geometry import FixedCameras
     from synthex.instruments.file import InstrumentFile
     from synthex.learning.checkpoints import read_checkpoint
     from synthex.nn.weights import read_state
+    from synthex.runs.package import find_model
     from synthex.studies import read_study
 
     def ct(suffix):
@@ -47,6 +73,19 @@ def targets() -> dict[str, Target]:
         "ct packed.mha": Target(packed_metaimage, lambda folder: read_ct(folder / "ct.mha")),
         "ct series": Target(series, lambda folder: read_ct(folder / "ct")),
         "ct enhanced": Target(enhanced, lambda folder: read_ct(folder / "ct.dcm")),
+        **{
+            f"film {syntax}": Target(
+                lambda folder, s=syntax: dicom_files.save(dicom_files.film(films()), folder / "film.dcm", s), read_films
+            )
+            for syntax in ("explicit", "implicit", "big", "deflated", "rle", "jpeg2000")
+        },
+        "pictures": Target(pictures, read_films),
+        "segments": Target(segments, lambda folder: read_segments(folder, Volume)),
+        "cameras": Target(
+            lambda folder: (folder / "views.json").write_text(json.dumps(CAMERAS)),
+            lambda folder: FixedCameras(file=folder / "views.json"),
+        ),
+        "package": Target(package, find_model, "*.json"),
         "labels": Target(labelled, lambda folder: read_labelled(folder, Volume)),
         "masks": Target(masks, lambda folder: read_masks(folder, Volume)),
         **{
@@ -158,6 +197,67 @@ def enhanced(folder: Path) -> None:
     """A CT as one file of many frames."""
     values, affine = ct_files.reoriented(ct_files.ct_values(), ct_files.ras_affine(), "LPS")
     ct_files.write_enhanced_dicom(folder / "ct.dcm", values, affine)
+
+
+def films() -> np.ndarray:
+    """Two small frames."""
+    return np.random.default_rng(0).integers(100, 4000, (2, 12, 18)).astype("<u2")
+
+
+def pictures(folder: Path) -> None:
+    """One of every kind of picture."""
+    import tifffile
+    from PIL import Image
+
+    grey = films()[0]
+    small = Image.fromarray((grey // 16).astype(np.uint8))
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    small.save(folder / "a.png")
+    Image.fromarray(grey).save(folder / "deep.png")
+    small.save(folder / "a.jpg", exif=turned)
+    small.save(folder / "a.bmp")
+    small.convert("P").save(folder / "palette.png")
+    np.save(folder / "a.npy", grey)
+    np.savez(folder / "a.npz", grey)
+    tifffile.imwrite(folder / "pages.tiff", films(), photometric="minisblack")
+    tifffile.imwrite(folder / "packed.tif", grey, compression="zlib", photometric="miniswhite")
+
+
+def read_films(folder: Path) -> None:
+    """Read every radiograph."""
+    from synthex.data.real import radiograph_files, read_radiographs
+
+    for path in radiograph_files(folder):
+        list(read_radiographs(path))
+
+
+def package(folder: Path) -> None:
+    """A model's settings, without its weights."""
+    (folder / "model.json").write_text(json.dumps(PACKAGE))
+    (folder / "weights.safetensors").write_bytes(b"")
+
+
+def segments(folder: Path) -> None:
+    """Labels as 3D Slicer writes them, with names in the header."""
+    import SimpleITK
+
+    image = SimpleITK.GetImageFromArray(np.ascontiguousarray(_ids().T))
+    image.SetSpacing(ct_files.SPACING)
+    image.SetDirection((-1.0, 0, 0, 0, -1.0, 0, 0, 0, 1.0))
+    image.SetOrigin((10.0, -20.0, 30.0))
+    for number in range(1, 7):
+        for key, text in (("ID", f"S{number}"), ("Name", f"bone {number}"), ("LabelValue", number), ("Layer", 0)):
+            image.SetMetaData(f"Segment{number - 1}_{key}", str(text))
+    SimpleITK.WriteImage(image, str(folder / "bones.seg.nrrd"), useCompression=True)
+
+
+def read_segments(folder: Path, make) -> None:
+    """Read them with their own names."""
+    from synthex.anatomy.io import read_labels
+    from synthex.core import Affine
+
+    read_labels(folder / "bones.seg.nrrd", make(ct_files.ct_values(), Affine(ct_files.ras_affine())))
 
 
 def _ids() -> np.ndarray:

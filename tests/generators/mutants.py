@@ -1,11 +1,13 @@
 """Mutants of files for every reader: damage as disks, transfers, other programs and attackers do it, from seeds.
 
 ``python -m generators.mutants SEED COUNT [NAME …]`` reads ``COUNT`` mutants and prints one JSON line for each that
-ended in anything but a value or an error of one line: a traceback, a signal, 10 s of CPU, 1 GiB.
+ended in anything but a value or an error of one line: a traceback, a signal, 10 s of CPU, 1 GiB, a word of another
+library on the terminal.
 """
 
 import gzip
 import json
+import logging
 import multiprocessing
 import os
 import re
@@ -218,9 +220,16 @@ def _batch(
     pid = os.fork()
     if pid == 0:
         ours.close()
+        words = _Words()
+        logging.getLogger().addHandler(words)
+        terminal = os.open(folder / "terminal", os.O_RDWR | os.O_CREAT | os.O_TRUNC)
+        os.dup2(terminal, 2)
         try:
             for name, number in todo:
                 fault = _one(found[name], folder / "whole" / name, folder / "copy", [seed, number])
+                said = words.said or os.pread(terminal, 200, 0).decode(errors="replace")
+                if fault is None and said:
+                    fault = {"fault": "talks", "text": str(said)[:200]}
                 theirs.send(fault)
                 if fault is not None:
                     break
@@ -243,6 +252,18 @@ def _batch(
         killed = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
         fault = {"fault": "hangs" if killed == signal.SIGPROF else f"dies of signal {killed}"}
     return done, fault
+
+
+class _Words(logging.Handler):
+    """What libraries log; our own words are meant."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.said: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if not record.name.startswith("synthex"):
+            self.said.append(f"{record.name}: {record.getMessage()}")
 
 
 def _one(target: Target, whole: Path, copy: Path, seed: list[int]) -> dict[str, object] | None:

@@ -228,6 +228,8 @@ def user_error(error: BaseException | None) -> UserError | None:
         if isinstance(seen, OSError) and seen.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG):
             path = seen.filename2 or seen.filename or "the output folder"
             return InputError(path, f"cannot be written ({seen.strerror})", "free some space or choose another folder")
+        if isinstance(seen, OSError) and seen.errno in (errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.EIO):
+            return InputError(seen.filename or "a file", f"cannot be used ({seen.strerror})", "check the path")
         if isinstance(seen, InstantiationException) and isinstance(seen.__cause__, TypeError | ValueError):
             return ConfigError(" ".join(f"{seen.__cause__} (while building {_key(seen)})".split()))
         if worker_killed(seen):

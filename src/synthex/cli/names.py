@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from synthex.core import ConfigError, Reader, atomic_path
+from synthex.core import ConfigError, Reader, atomic_path, safe_cell
 
 
 def write_names(setting: str | None, readers: Iterable[Reader]) -> None:
@@ -18,7 +18,7 @@ def write_names(setting: str | None, readers: Iterable[Reader]) -> None:
         readers: Of the cases.
 
     Raises:
-        ConfigError: Their ids are no digests or numbers of files: they are phantoms, or named by the archive itself.
+        ConfigError: They are from no files of their own: phantoms, or parts of one archive file.
         InputError: It cannot be written.
     """
     if setting is None:
@@ -27,7 +27,7 @@ def write_names(setting: str | None, readers: Iterable[Reader]) -> None:
     for reader in readers:
         named |= _named_files(reader)
     if not named:
-        raise ConfigError(f"names={setting}: these cases come from no files, or have the names of their files")
+        raise ConfigError(f"names={setting}: these cases come from no files of their own")
     write_private(setting, ("id", "file"), ((name, str(path.resolve())) for name, path in named.items()))
 
 
@@ -40,7 +40,7 @@ def write_private(target: str, columns: Sequence[str], rows: Iterable[Sequence[o
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
-    writer.writerows(rows)
+    writer.writerows([safe_cell(value) for value in row] for row in rows)
     with atomic_path(Path(target).expanduser()) as path:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:

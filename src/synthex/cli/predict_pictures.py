@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 
 from synthex.cli.names import write_private
 from synthex.cli.terminal import console, quiet_libraries, track
-from synthex.core import InputError, atomic_path, write_text
+from synthex.core import InputError, atomic_path, safe_cell, write_text
 from synthex.data.real import radiograph_count, radiograph_files
 from synthex.runs import Answer, load
 
@@ -94,4 +94,4 @@ def _write_table(path: Path, columns: tuple[str, ...], rows: list[dict[str, Any]
     with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns)
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows({key: safe_cell(value) for key, value in row.items()} for row in rows)

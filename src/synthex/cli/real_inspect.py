@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
 from synthex.cli.data_inspect import table
@@ -12,6 +11,7 @@ from synthex.cli.sample_sheet import draw_samples
 from synthex.cli.terminal import track
 from synthex.core import InputError, Reader, Sample
 from synthex.data.real import CovidCxr, DeepFluoro, HipFolders, HipStudy, PlainFolder, QataCov19
+from synthex.data.real.hdf5 import open_h5
 
 PANELS = 6
 _HDF5 = (".h5", ".hdf5")
@@ -82,11 +82,8 @@ def inspect_reader(reader: Reader, title: str, output: Path) -> str:
 
 
 def _open_hdf5(path: Path) -> Reader | None:
-    try:
-        with h5py.File(path, "r") as file:
-            full, reduced = "proj-params" in file, "land-names" in file
-    except OSError as error:
-        raise InputError(path, "is not a readable HDF5 file", "copy it again") from error
+    with open_h5(path, "copy it again") as file:
+        full, reduced = "proj-params" in file, "land-names" in file
     if full:
         return DeepFluoro(path)
     return HipStudy(path) if reduced else None

@@ -43,7 +43,7 @@ class Camera:
             raise ValueError("camera intrinsics must be a finite 3 x 3 matrix")
         if intrinsics[0, 0] == 0 or intrinsics[1, 1] <= 0 or not np.allclose(intrinsics[2], (0, 0, 1)):
             raise ValueError("camera intrinsics need fx other than 0, a positive fy and the last row 0 0 1")
-        if self.height < 1 or self.width < 1 or self.pixel_mm <= 0:
+        if self.height < 1 or self.width < 1 or not 0 < self.pixel_mm < np.inf:
             raise ValueError(f"bad detector: {self.height} x {self.width} pixels of {self.pixel_mm} mm")
         if self.opening_mm is not None and not self.opening_mm > 0:
             raise ValueError(f"a round field needs a positive opening_mm, got {self.opening_mm}")

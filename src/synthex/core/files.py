@@ -36,6 +36,15 @@ def check_name(source: str | Path, name: Any, what: str = "case id") -> str:
     raise InputError(source, f"holds a {what} that {problem}", "give plain names: letters, digits, - and _")
 
 
+def _can_be_path(name: str) -> bool:
+    """Whether the system can be asked for such a file: else it raises, where a missing one is only not there."""
+    try:
+        parts = os.fsencode(name).split(b"/")
+    except UnicodeEncodeError:
+        return False
+    return b"\0" not in b"/".join(parts) and max(map(len, parts)) < 256 and len(name) < 4096
+
+
 def inside(folder: str | Path, name: Any, source: str | Path) -> Path:
     """The file that a name read from a file means, which must lie in a folder. Links there are the user's own.
 
@@ -49,7 +58,7 @@ def inside(folder: str | Path, name: Any, source: str | Path) -> Path:
     """
     folder = Path(folder)
     remedy = f"name files below {folder}, relative to it"
-    if not isinstance(name, str) or not name or "\0" in name:
+    if not isinstance(name, str) or not name or not _can_be_path(name):
         raise InputError(source, "names a file by what is no path", remedy)
     path = Path(name.replace("\\", "/"))
     if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:

@@ -16,6 +16,7 @@ from typing import Any
 from synthex import __version__
 from synthex.core import ConfigError, InputError, Sample, Vocabulary, write_json
 from synthex.core.documents import read_json
+from synthex.core.limits import file_size
 from synthex.data.export import Staging
 
 SHARD_FILE = "shard.json"
@@ -187,6 +188,7 @@ def _check(folder: Path, content: Mapping[str, Any]) -> list[Staging]:
 
 
 def _digest(path: Path) -> str:
+    file_size(path, remedy=_AGAIN)  # no pipe, which may never end
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

@@ -2,17 +2,16 @@
 
 import contextlib
 import io
-import logging
+import stat
 import struct
-import warnings
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from synthex.core import InputError
 from synthex.core.limits import MAX_PIXEL_BYTES, file_size, inflate, shown
+from synthex.core.quiet import quiet_library
 
 DAMAGED = "the DICOM file is truncated or damaged"
 AGAIN = "export it again"
@@ -84,12 +83,14 @@ def is_dicom(path: Path) -> bool:
     if path.name.upper() == "DICOMDIR":
         return False
     try:
-        size = path.stat().st_size
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            return False  # to open a pipe would be to wait for whoever writes into it
         with path.open("rb") as file:
             head = file.read(4096)
     except (OSError, ValueError):
         return False
-    return head[_PREAMBLE : _PREAMBLE + 4] == _MAGIC or any(_bare(head, size, order) for order in "<>")
+    return head[_PREAMBLE : _PREAMBLE + 4] == _MAGIC or any(_bare(head, status.st_size, order) for order in "<>")
 
 
 def open_dicom(path: Path) -> DicomFile:
@@ -115,18 +116,9 @@ def open_dicom(path: Path) -> DicomFile:
     return DicomFile(path, header, pixels, floats)
 
 
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
+def quiet() -> contextlib.AbstractContextManager[None]:
     """Keep pydicom's warnings and log to itself, for they quote the file."""
-    log = logging.getLogger("pydicom")
-    level = log.level
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        log.setLevel(logging.CRITICAL + 1)
-        try:
-            yield
-        finally:
-            log.setLevel(level)
+    return quiet_library("pydicom")
 
 
 def _bare(head: bytes, size: int, order: str) -> bool:

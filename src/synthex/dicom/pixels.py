@@ -190,7 +190,7 @@ def _decoded(file: DicomFile, layout: Layout) -> Iterator[np.ndarray]:
             available = decoder.is_available
         except NotImplementedError:
             available = False
-        except Exception:  # as when it was opened
+        except Exception:  # as in open_dicom: the parser raises whatever damage leads it to
             raise InputError(file.path, DAMAGED, AGAIN) from None
     if not available:
         name = _compression(file.syntax)
@@ -202,7 +202,7 @@ def _decoded(file: DicomFile, layout: Layout) -> Iterator[np.ndarray]:
                 parts = list(generate_frames(data.PixelData, number_of_frames=layout.frames))
                 count = len(parts)
                 sizes = {size for part in parts if (size := _codestream_size(part)) is not None}
-        except Exception:
+        except Exception:  # of the encapsulated stream, likewise
             raise InputError(file.path, "has damaged pixels", AGAIN) from None
     if count != layout.frames:
         raise InputError(file.path, _LENGTH, AGAIN)

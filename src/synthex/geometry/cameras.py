@@ -1,6 +1,5 @@
 """Cameras given as matrices: any K and [R|t], principal points off the centre, replayed in turn."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,6 +9,8 @@ import numpy as np
 
 from synthex.core import Camera, ConfigError, InputError, Rigid
 from synthex.core.arrays import Point3
+from synthex.core.documents import read_json
+from synthex.core.limits import MAX_PIXELS
 from synthex.geometry.views import NO_AIMS
 
 if TYPE_CHECKING:
@@ -132,6 +133,8 @@ def camera_from_matrices(entry: Mapping[str, Any], name: str = "the camera") -> 
         if intrinsics.shape != (3, 3) or pose.shape != (4, 4):
             raise ValueError(f"K is 3 x 3 and [R|t] 3 x 4 or 4 x 4, got shapes {intrinsics.shape} and {pose.shape}")
         height, width = int(entry["height"]), int(entry["width"])
+        if not 0 < height * width <= MAX_PIXELS:
+            raise ValueError(f"images have 1 to {MAX_PIXELS} pixels, not {height} x {width}")
         opening = entry.get("opening_mm")
         opening_mm = None if opening is None else float(opening)
         return Camera(intrinsics, Rigid(pose), height, width, float(entry["pixel_mm"]), opening_mm)
@@ -146,10 +149,7 @@ def _read(path: Path) -> Sequence[Mapping[str, Any]]:
         InputError: There is none.
     """
     remedy = "give a JSON list of cameras, each with " + ", ".join(_NEEDED)
-    try:
-        listed = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(path, "is no readable JSON", remedy) from error
+    listed = read_json(path, remedy)
     if not isinstance(listed, list) or not listed:
         raise InputError(path, "holds no list of cameras", remedy)
     return listed

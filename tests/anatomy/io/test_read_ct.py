@@ -23,6 +23,7 @@ from generators.ct_files import (
 
 from synthex.anatomy.io import axis_codes, read_ct, read_ct_grid
 from synthex.core import Affine, InputError
+from synthex.dicom import is_dicom
 
 LEFT_HANDED, RIGHT_HANDED = ("LAS", "RPS", "RSA"), ("RAS", "LPS", "SRA", "PIR", "ILP")
 
@@ -357,3 +358,36 @@ def test_voxels_behind_a_loop_of_links_are_refused_in_one_line(tmp_path):
     with pytest.raises(InputError) as caught:
         read_ct(tmp_path / "ct.mhd")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "a" * 300 + "%03d.raw 1 3 1", "b/" * 3000])
+def test_voxels_in_a_file_of_an_impossible_name_are_refused_in_one_line(tmp_path: Path, name: str) -> None:
+    header = f"NRRD0004\ntype: short\ndimension: 3\nsizes: 4 4 4\nencoding: raw\ndata file: {name[:480]}\n\n"
+    (tmp_path / "ct.nhdr").write_text(header)
+    _refused(tmp_path / "ct.nhdr", "")
+
+
+@pytest.mark.parametrize("offset", ["inf 0 0", "nan 0 0", "a b c", "1 2", None])
+def test_metaimage_without_a_usable_origin_is_refused(tmp_path: Path, offset: str | None) -> None:
+    path = write_itk(tmp_path / "ct.mhd", ct_values(), ras_affine())
+    lines = path.read_text().splitlines()
+    kept = [line for line in lines if not line.startswith("Offset")]
+    assert len(kept) == len(lines) - 1
+    where = [] if offset is None else [f"Offset = {offset}"]
+    path.write_text("\n".join([*kept[:3], *where, *kept[3:]]) + "\n")
+    _refused(path, "no origin")
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    """Opening one would hang until somebody writes into it."""
+    folder = write_dicom_series(tmp_path / "series", *reoriented(ct_values(), ras_affine(), "LPS"))
+    one = sorted(folder.iterdir())[0]
+    one.unlink()
+    os.mkfifo(one)
+    os.mkfifo(tmp_path / "ct.dcm")
+    os.mkfifo(tmp_path / "ct")
+    assert not is_dicom(one)
+    for path in (folder, tmp_path / "ct.dcm", tmp_path / "ct"):
+        with pytest.raises(InputError) as caught:
+            read_ct(path)
+        assert "\n" not in str(caught.value)

@@ -24,7 +24,7 @@ def test_pixels_masks_and_patients_are_those_of_the_files(chests):
     assert isinstance(reader, Reader)
     assert reader.case_ids() == ("d000", "d001", "d002", "d003")
     assert (reader.structures, reader.landmarks) == (("lesion", "lung_left", "lung_right"), ())
-    assert [reader[i].subject_id for i in range(4)] == ["patient-1", "patient-1", "patient-2", "patient-3"]
+    assert [reader[i].subject_id for i in range(4)] == ["patient-0001", "patient-0001", "patient-0002", "patient-0003"]
     for index in range(4):
         sample, (image, masks) = reader[index], chest_case(index)
         assert np.array_equal(sample.image, image)
@@ -182,7 +182,7 @@ def test_folders_of_images_and_masks(tmp_path):
     assert np.array_equal(reader[1].masks[0], chest_case((5, 1))[1]["lesion"])
     (root / "subjects.csv").write_text("case,subject\n00000,a\n00001,b\n")
     again = QataCov19(root, images="pictures/all", masks="truth", mask_name="mask_{name}_a")
-    assert [again[i].subject_id for i in range(2)] == ["a", "b"]
+    assert [again[i].subject_id for i in range(2)] == ["subject-0001", "subject-0002"]
     with pytest.raises(InputError, match="is not named m_"):
         QataCov19(root, images="pictures/all", masks="truth", mask_name="m_{name}")
 

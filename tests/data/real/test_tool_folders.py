@@ -94,15 +94,15 @@ def test_subjects_from_a_list(archive):
     lines = "\n".join(f"{case},specimen-{index % 2}" for index, case in enumerate(cases))
     (archive / "elsewhere.csv").write_text(f"case,subject\n{lines}\n")
     reader = ToolFolders(archive, subjects=archive / "elsewhere.csv")
-    assert [reader[i].subject_id for i in range(3)] == ["specimen-0", "specimen-1", "specimen-0"]
+    assert [reader[i].subject_id for i in range(3)] == ["subject-0001", "subject-0002", "subject-0001"]
     (archive / "subjects.csv").write_text("case,subject\nfold1-test-00000,a\n")
     with pytest.raises(InputError, match=r"subjects\.csv: names no subject of 14 of 15 cases.*fold1-test-00001"):
         ToolFolders(archive)
     (archive / "subjects.csv").write_text("case,subject\nfold1-test-00000,a\nfold1-test-00000,b\n")
-    with pytest.raises(InputError, match="two subjects"):
+    with pytest.raises(InputError, match="another subject"):
         ToolFolders(archive)
     (archive / "subjects.csv").write_text("case,who\nfold1-test-00000,a\n")
-    with pytest.raises(InputError, match="without case or subject"):
+    with pytest.raises(InputError, match="no case or no subject"):
         ToolFolders(archive)
 
 
@@ -113,7 +113,14 @@ def test_names_not_counts_pair_files(archive):
     (part / "proj" / ".DS_Store").write_bytes(b"clutter")
     (part / "seg" / "Thumbs.db").write_bytes(b"clutter")
     reader = ToolFolders(archive, fold=1)
-    assert reader.case_ids()[-1] == "fold1-test-b-7"
+    last = reader.case_ids()[-1]
+    assert last.startswith("fold1-test-case-")
+    assert "b-7" not in last
+    assert reader.named_files()[last].name == "b-7.tiff"
+    (archive / "subjects.csv").write_text(
+        "case,subject\nfold1-test-00000,ann\nfold1-test-00002,bob\nfold1-test-b-7,bob\n"
+    )
+    assert [sample.subject_id for sample in ToolFolders(archive, fold=1)] == ["subject-0001", *["subject-0002"] * 2]
     assert not reader[2].annotated[1]
 
 

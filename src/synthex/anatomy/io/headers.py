@@ -158,18 +158,25 @@ def _voxel_files(path: Path, header: TextHeader) -> list[Path]:
         return []
     if value.upper().startswith("LIST"):
         return sorted(entry for entry in path.parent.iterdir() if entry.is_file() and entry != path)
-    name = value if (path.parent / value).is_file() or "%" not in value else value.split()[0]
+    name = value if "%" not in value or _is_file(path.parent, value) else value.split()[0]
     if not _within(path.parent, name):
         raise InputError(path, "says that its voxels lie in another folder", "keep header and voxels in one folder")
     named = path.parent / name
-    if "%" not in name or named.is_file():
-        if not named.is_file():
+    if "%" not in name or _is_file(path.parent, name):
+        if not _is_file(path.parent, name):
             raise InputError(path, "the file of its voxels is not beside it", "copy both files")
         return [named]
     found = sorted(entry for entry in path.parent.glob(re.sub(r"%\d*d", "*", name)) if entry.is_file())
     if not found:
         raise InputError(path, "the files of its voxels are not beside it", "copy all files")
     return found
+
+
+def _is_file(folder: Path, name: str) -> bool:
+    try:
+        return (folder / name).is_file()
+    except OSError:  # a name that is too long
+        return False
 
 
 def _within(folder: Path, name: str) -> bool:

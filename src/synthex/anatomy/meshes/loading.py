@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 from synthex.anatomy.meshes.names import bone_kind, canonical_bone, nearest_bones
 from synthex.core import InputError
 from synthex.core.limits import MAX_FACES, MAX_HEADER_BYTES, MAX_MESH_BYTES, MAX_VERTICES, file_size
+from synthex.core.quiet import quiet_library
 
 SUFFIXES = (".ply", ".stl", ".obj")
 _UNITS = ((1e3, "metres"), (1e1, "centimetres"), (25.4, "inches"), (1e-3, "micrometres"))
@@ -67,7 +68,8 @@ def read_surface(path: Path) -> Surface:
     """
     _check_counts(path)
     try:
-        mesh = trimesh.load(path, force="mesh", process=False)
+        with quiet_library("trimesh"):
+            mesh = trimesh.load(path, force="mesh", process=False)
     except PermissionError as error:
         raise InputError(path, "cannot be read (permission denied)", "check the permissions") from error
     # trimesh's readers raise whatever the parsing step happens to raise (ValueError, KeyError, struct.error, …).

@@ -1,6 +1,5 @@
 """Masks and points of a COCO file: polygons and run lengths to pixels (cocodataset.org, data format)."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from synthex.core import InputError
+from synthex.core.documents import read_json
 from synthex.data.encoding import decode_rle
 from synthex.data.real.dicom import Meaning
 from synthex.data.real.pictures import DAMAGE
@@ -112,13 +112,9 @@ def read_coco(path: Path) -> tuple[dict[str, ImageLabels], tuple[str, ...], tupl
 
     What is wrong is said without a word of the file, for names of files may be names of people.
     """
-    if not path.is_file():
-        raise InputError(path, "there is no such file", _COCO)
+    document = read_json(path, _COCO)
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
         return _coco_labels(document)
-    except RecursionError:
-        raise InputError(path, "is nested without end", _COCO) from None
     except KeyError as error:
         missing = str(error.args[0]) if error.args else ""
         known = missing if missing in _COCO_KEYS else "an id that it refers to"

@@ -10,7 +10,7 @@ import numpy as np
 from synthex.core import ConfigError, InputError, Sample
 from synthex.data.real.files import files_of, plausible_pitch, read_image, read_mask
 from synthex.data.real.pictures import PICTURES
-from synthex.data.real.subjects import read_rows
+from synthex.data.real.subjects import case_id, numbered, read_rows
 
 IMAGES, LABELS, INDEX = "images", "labels", "index.csv"
 SPLITS = ("all", "train", "test")
@@ -28,6 +28,8 @@ WHERE = (
 )
 
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_COUNTED = re.compile(r"d\d{3}")
+"""Ids of the project's own folder, which count from d001."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,9 @@ class CovidCxr:
 
     **Domain.** The images are processed 8-bit pictures of unknown grey curve. They show bone bright, so they are given
     as ``log``, which is true up to a monotone curve only: values are grey levels, not line integrals.
+
+    **Privacy.** Patients are numbered in the order of their ids, and images whose ids are not those of the project's
+    own folder (``d001``) are named by a digest.
 
     **Licence.** The masks of the folder that this layout is from are CC BY 4.0 (their repository); the images keep the
     licence of where each is from, column ``licence`` of its ``index.csv``, and about half state none.
@@ -93,6 +98,7 @@ class CovidCxr:
         for identity in images:
             if identity not in rows:
                 raise InputError(images[identity], f"is not listed in {INDEX}", "add its line, or move the image away")
+        self._patients = numbered((row["patient_id"] for row in rows.values()), "patient")
         chosen = {identity: row for identity, row in rows.items() if _belongs(row, fold, split)}
         if fold is not None:
             _check_folds(rows, fold, root / INDEX)
@@ -101,6 +107,10 @@ class CovidCxr:
     def case_ids(self) -> tuple[str, ...]:
         """All cases, in the order of ``index.csv``."""
         return tuple(case.case_id for case in self._cases)
+
+    def named_files(self) -> dict[str, Path]:
+        """The image of every case."""
+        return {case.case_id: case.image for case in self._cases}
 
     def __len__(self) -> int:
         return len(self._cases)
@@ -159,7 +169,8 @@ class CovidCxr:
             masks.append(tuple(paths))
         size = (_count(row, "width", root / INDEX), _count(row, "height", root / INDEX))
         names = tuple(dict.fromkeys(unlabelled))
-        return _Case(identity, f"patient-{row['patient_id']}", images[identity], tuple(masks), size, names)
+        patient = self._patients[row["patient_id"]]
+        return _Case(case_id("", identity, _COUNTED), patient, images[identity], tuple(masks), size, names)
 
 
 def _rows(root: Path) -> dict[str, dict[str, str]]:

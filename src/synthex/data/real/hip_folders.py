@@ -18,7 +18,7 @@ from synthex.data.real.files import (
 from synthex.data.real.hdf5 import numbers, open_h5
 from synthex.data.real.hip_names import DETECTOR_MM, LANDMARKS, STRUCTURES, STUDY, downsampling_of, names_or, points_in
 from synthex.data.real.pictures import PNG, TIFF
-from synthex.data.real.subjects import subjects_of
+from synthex.data.real.subjects import case_id, subjects_of
 
 FOLDERS = {"train": "train_data", "valid": "valid_data"}
 
@@ -74,13 +74,20 @@ class HipFolders:
         paired(self._images, self._labels, "label image (seg)")
         paired(self._images, self._points, "landmark file (lands)")
         self._names = tuple(self._images)
-        prefix, subject = ("", "images") if own else (f"{split}-", split)
-        self._case_ids = tuple(prefix + name for name in self._names)
-        self._subjects = subjects_of([(case, subject) for case in self._case_ids], root, subjects)
+        prefix, subject = ("", "images") if own else (split, split)
+        self._case_ids = tuple(case_id(prefix, name) for name in self._names)
+        told = (f"{prefix}-{name}" if prefix else name for name in self._names)
+        self._subjects = subjects_of(
+            [(*both, subject) for both in zip(self._case_ids, told, strict=True)], root, subjects
+        )
 
     def case_ids(self) -> tuple[str, ...]:
         """All cases, in order of their names."""
         return self._case_ids
+
+    def named_files(self) -> dict[str, Path]:
+        """The image of every case."""
+        return {case: self._images[name] for case, name in zip(self._case_ids, self._names, strict=True)}
 
     def __len__(self) -> int:
         return len(self._case_ids)

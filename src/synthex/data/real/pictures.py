@@ -21,6 +21,7 @@ from PIL import ImageOps
 from synthex.core import InputError
 from synthex.core.documents import parse_array, read_arrays
 from synthex.core.limits import MAX_FRAMES, MAX_PIXEL_BYTES, MAX_PIXELS, MAX_VOLUME_BYTES, file_size, read_bytes
+from synthex.core.quiet import quiet_library, quiet_stderr
 
 PNG, TIFF, NUMPY = (".png",), (".tiff", ".tif"), (".npy", ".npz")
 PICTURES = (*PNG, ".jpg", ".jpeg", *TIFF)
@@ -188,7 +189,7 @@ def _pages(path: Path) -> _Pages:
 @contextlib.contextmanager
 def _readable(path: Path) -> Iterator[None]:
     """Turn what the libraries raise into an error that names the file."""
-    with warnings.catch_warnings():
+    with quiet_library("tifffile"), quiet_library("PIL"):
         warnings.simplefilter("error", PILImage.DecompressionBombWarning)
         try:
             yield
@@ -212,7 +213,8 @@ def _pillow(path: Path, page: int = 0, deep: bool = False) -> np.ndarray:
             picture.seek(page)
         _plausible(path, picture.height, picture.width, 1)
         if deep:
-            decoded = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
+            with quiet_stderr():
+                decoded = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
             if decoded is None:
                 raise ValueError("damaged pixels")
             return np.asarray(decoded)

@@ -1,7 +1,6 @@
 """A folder of radiographs as DICOM files or pictures, with a CSV of landmarks or a COCO file."""
 
 import difflib
-import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from synthex.data.real.radiographs import (
     radiograph_files,
     read_radiographs,
 )
-from synthex.data.real.subjects import read_rows
+from synthex.data.real.subjects import case_id, read_rows
 from synthex.dicom import is_dicom
 
 PIXEL_MM = 0.2
@@ -113,7 +112,7 @@ class PlainFolder:
         self.landmarks = _chosen(landmarks, points, kinds, "landmarks")
         self._require_known(labels)
         self._labels = [labels.get(case.name, ImageLabels()) for case in self._cases]
-        self._case_ids = tuple(f"case-{hashlib.sha256(case.name.encode()).hexdigest()[:12]}" for case in self._cases)
+        self._case_ids = tuple(case_id("", case.name, counted=None) for case in self._cases)
         self._subjects = self._numbered()
 
     def case_ids(self) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from synthex.core import ConfigError, InputError, Sample
 from synthex.data.real.covid_cxr import PIXEL_MM
 from synthex.data.real.files import files_of, paired, plausible_pitch, read_image, read_mask
 from synthex.data.real.pictures import PICTURES
-from synthex.data.real.subjects import subjects_of
+from synthex.data.real.subjects import case_id, subjects_of
 from synthex.data.real.tool_layout import SPLITS
 
 IMAGES, MASKS = "proj", "seg"
@@ -89,15 +89,18 @@ class QataCov19:
         for prefix, folder in parts.items():
             subject = prefix.split("-")[0] or "images"
             for name, pair in _pairs(folder / (images or IMAGES), folder / (masks or MASKS), mask_name).items():
-                cases.append((f"{prefix}-{name}" if prefix else name, subject, *pair))
-        named = subjects_of([(case[0], case[1]) for case in cases], root, subjects)
-        self._cases = tuple(
-            _Case(case[0], subject, case[2], case[3]) for case, subject in zip(cases, named, strict=True)
-        )
+                told = f"{prefix}-{name}" if prefix else name
+                cases.append(((case_id(prefix, name), told, subject), pair))
+        named = subjects_of([case for case, _ in cases], root, subjects)
+        self._cases = tuple(_Case(case[0], subject, *pair) for (case, pair), subject in zip(cases, named, strict=True))
 
     def case_ids(self) -> tuple[str, ...]:
         """All cases, fold by fold, in order of their names."""
         return tuple(case.case_id for case in self._cases)
+
+    def named_files(self) -> dict[str, Path]:
+        """The image of every case."""
+        return {case.case_id: case.image for case in self._cases}
 
     def __len__(self) -> int:
         return len(self._cases)

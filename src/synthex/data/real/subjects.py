@@ -1,7 +1,9 @@
-"""Who is who in an archive that does not say: a CSV of cases and subjects beside it."""
+"""Who is who in an archive that does not say: a CSV of cases and subjects beside it; and ids that give nobody away."""
 
 import csv
+import hashlib
 import io
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -9,6 +11,8 @@ from synthex.core import InputError
 from synthex.core.documents import read_text
 
 SUBJECTS_FILE = "subjects.csv"
+COUNTED = re.compile(r"\d{5}")
+"""Names of files in the study's folders, which count from 00000."""
 _REMEDY = "give a CSV with the columns case and subject"
 
 
@@ -37,11 +41,30 @@ def read_rows(path: Path, remedy: str) -> list[dict[str, str]]:
     return [{name.strip(): value.strip() for name, value in row.items()} for row in rows]
 
 
-def subjects_of(cases: Iterable[tuple[str, str]], root: Path, path: str | Path | None) -> list[str]:
-    """The subject of every case.
+def case_id(prefix: str, name: str, counted: re.Pattern[str] | None = COUNTED) -> str:
+    """The id of a case, which tells nothing of its file's name unless that is a number of the archive's own.
 
     Args:
-        cases: Case ids and what their subject is if nothing else is said.
+        prefix: Part of the archive (``fold1-test``), or empty.
+        name: Its file's name without an ending.
+        counted: How the archive numbers its files; None where it does not.
+    """
+    public = counted is not None and counted.fullmatch(name)
+    shown = name if public else f"case-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
+    return f"{prefix}-{shown}" if prefix else shown
+
+
+def numbered(names: Iterable[str], kind: str = "subject") -> dict[str, str]:
+    """``subject-0001``, ``subject-0002``, … for names of people, in the names' order."""
+    return {name: f"{kind}-{number:04d}" for number, name in enumerate(sorted(set(names)), 1)}
+
+
+def subjects_of(cases: Iterable[tuple[str, str, str]], root: Path, path: str | Path | None) -> list[str]:
+    """The subject of every case. Those that a CSV names are numbered, for its names may be those of patients.
+
+    Args:
+        cases: Id, its file's name behind the part of the archive (the CSV may have either), and what the subject is
+            if nothing else is said.
         root: The archive.
         path: CSV with the columns ``case`` and ``subject``; None takes ``subjects.csv`` in ``root`` if there is one.
 
@@ -52,7 +75,7 @@ def subjects_of(cases: Iterable[tuple[str, str]], root: Path, path: str | Path |
     if path is None:
         path = root / SUBJECTS_FILE
         if not path.exists():
-            return [subject for _, subject in cases]
+            return [subject for _, _, subject in cases]
     path = Path(path).expanduser()
     told: dict[str, str] = {}
     for number, row in enumerate(read_rows(path, _REMEDY), 2):
@@ -61,8 +84,10 @@ def subjects_of(cases: Iterable[tuple[str, str]], root: Path, path: str | Path |
             raise InputError(path, f"line {number} has no case or no subject", _REMEDY)
         if told.setdefault(case, subject) != subject:
             raise InputError(path, f"line {number} gives case {case} another subject", "keep one of the lines")
-    missing = [case for case, _ in cases if case not in told]
+    found = [told.get(name, told.get(case)) for case, name, _ in cases]
+    missing = [name for (_, name, _), subject in zip(cases, found, strict=True) if subject is None]
     if missing:
         problem = f"names no subject of {len(missing)} of {len(cases)} cases, the first is {missing[0]}"
         raise InputError(path, problem, "give every case a line: case,subject")
-    return [told[case] for case, _ in cases]
+    numbers = numbered(told.values())
+    return [numbers[str(subject)] for subject in found]

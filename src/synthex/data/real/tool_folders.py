@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from synthex.core.documents import read_json
 from synthex.data.real.files import as_image, check_mask
 from synthex.data.real.hdf5 import numbers, open_h5
 from synthex.data.real.pictures import decode
-from synthex.data.real.subjects import read_rows
+from synthex.data.real.subjects import case_id, subjects_of
 from synthex.data.real.tool_layout import SIDECAR, CaseFiles, Part, find_parts, list_cases
 
 NOT_ANNOTATED = -1.0
@@ -24,7 +24,6 @@ PIXEL_MM = 0.5804
 """The factor of the study's error in mm, pixels of 480 x 480 images."""
 
 STRUCTURES, LANDMARK_NAMES = ("manipulator",), ("base", "tip")
-SUBJECTS_FILE = "subjects.csv"
 
 FARTHEST = 100
 """Image sizes from the corner beyond which a landmark is damage: our choice, far beyond any tool in a room."""
@@ -36,6 +35,7 @@ _RESTORE = "restore the file"
 class _Case:
     case_id: str
     subject_id: str
+    name: str
     files: CaseFiles
     stored: Mapping[str, Any]
 
@@ -91,7 +91,8 @@ class ToolFolders:
         if len(self.structures) != 1:
             raise ConfigError(f"structures={list(self.structures)}: this layout has one mask, give one name")
         cases = [case for part in self.parts for case in _cases(part, said[part])]
-        self._cases = tuple(_with_subjects(cases, root, subjects))
+        named = subjects_of([(case.case_id, case.name, case.subject_id) for case in cases], root, subjects)
+        self._cases = tuple(replace(case, subject_id=name) for case, name in zip(cases, named, strict=True))
         seen: dict[str, Path] = {}
         for case in self._cases:
             if case.case_id in seen:
@@ -102,6 +103,10 @@ class ToolFolders:
     def case_ids(self) -> tuple[str, ...]:
         """All cases, part by part, in order of their names."""
         return tuple(case.case_id for case in self._cases)
+
+    def named_files(self) -> dict[str, Path]:
+        """The image of every case."""
+        return {case.case_id: case.files.image for case in self._cases}
 
     def __len__(self) -> int:
         return len(self._cases)
@@ -196,33 +201,9 @@ def _cases(part: Part, said: Mapping[str, Any]) -> list[_Case]:
             raise InputError(files.image, f"is not listed in {SIDECAR}", "move the case's three files away")
         name = f"{part.prefix}-{files.name}" if part.prefix else files.name
         stored = stored or {}
-        cases.append(_Case(stored.get("case_id", name), stored.get("subject_id", part.subject), files, stored))
+        case = stored.get("case_id", case_id(part.prefix, files.name))
+        cases.append(_Case(case, stored.get("subject_id", part.subject), name, files, stored))
     return cases
-
-
-def _with_subjects(cases: list[_Case], root: Path, path: str | Path | None) -> list[_Case]:
-    """The cases with the subjects of a CSV, if there is one."""
-    if path is None:
-        path = root / SUBJECTS_FILE
-        if not path.exists():
-            return cases
-    subjects = _read_subjects(Path(path).expanduser())
-    missing = [case.case_id for case in cases if case.case_id not in subjects]
-    if missing:
-        problem = f"names no subject of {len(missing)} of {len(cases)} cases, the first is {missing[0]}"
-        raise InputError(path, problem, "give every case a line: case,subject")
-    return [_Case(case.case_id, subjects[case.case_id], case.files, case.stored) for case in cases]
-
-
-def _read_subjects(path: Path) -> dict[str, str]:
-    subjects: dict[str, str] = {}
-    for row in read_rows(path, "give a CSV with the columns case and subject"):
-        case, subject = row.get("case", ""), row.get("subject", "")
-        if not case or not subject:
-            raise InputError(path, "has a line without case or subject", "give the columns case and subject")
-        if subjects.setdefault(case, subject) != subject:
-            raise InputError(path, f"gives case {case} two subjects", "keep one of the lines")
-    return subjects
 
 
 def _read_tiff(path: Path) -> Image:
