@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from generators import ct_files
 from generators.ct_files import write_dicom_series, write_itk
 from generators.ct_subjects import phantom, write_ct_folder, write_ct_subject
@@ -133,3 +134,15 @@ def test_no_patient_tag_is_written_anywhere(trained, synthex, tmp_path, monkeypa
     for secret in ("Featherstonehaugh", "Wilhelmina", "SECRET-42"):
         assert secret not in text
         assert not [path for path in written if secret.encode() in path.read_bytes() or secret in str(path)]
+
+
+def test_a_training_that_goes_wrong_ends_with_code_3_and_what_is_left(synthex):
+    settings = ("optimizer.lr=1e30", "trainer.gradient_clip_val=null", "trainer.max_epochs=3", "paths.run_dir=run")
+    error = synthex("train", *settings, "callbacks.checkpoint.every_n_steps=1", code=3)
+    assert "went wrong at step 2: the loss is not finite" in error
+    assert "learning rate" in error
+    kept = sorted(Path("run/checkpoints").glob("step=*.ckpt"))[-1]
+    assert kept.name in error
+    weights = torch.load(kept, weights_only=True)["state_dict"]
+    assert all(value.isfinite().all() for value in weights.values() if value.is_floating_point())
+    assert not Path("run/summary.json").exists()

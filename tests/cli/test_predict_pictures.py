@@ -65,6 +65,7 @@ def test_bone_dark_and_bone_bright_of_one_picture_get_one_answer(trained, film):
         ({"model": {"_target_": "os.system"}}, "os.system"),
         ({"data": {"size": "${oc.env:HOME}", "normalization": "zscore"}}, "how images are prepared"),
         ({"task": {"_target_": "synthex.tasks.hip_landmarks.build", "sigma_mm": -1}}, "sigma_mm"),
+        ({"data": {"size": 10**7, "normalization": "zscore"}}, "how images are prepared"),
         ({"task": []}, "no task"),
         ({"weights_sha256": "0"}, "is not the file"),
     ],

@@ -23,6 +23,8 @@ SMALL_VOLUME_BYTES = 1 << 28
 """Volumes up to this size (512 x 512 x 512 of two bytes) may be packed as closely as they like: masks and phantoms."""
 MAX_PIXELS = 1 << 26
 """Pixels of a picture (8192 x 8192); no radiograph has more."""
+MAX_SIDE = 1 << 13
+"""Rows or columns of a square of MAX_PIXELS, to which a model's settings may ask images to be resized."""
 MAX_PIXEL_BYTES = 1 << 29
 """Decompressed size of one picture: MAX_PIXELS of four colours of two bytes."""
 MAX_CASES = 1 << 22

@@ -23,6 +23,7 @@ from safetensors.torch import load_file, save_file
 import synthex
 from synthex.core import InputError, Task, atomic_path, check_stored, nearest, write_json
 from synthex.core.documents import read_json, read_yaml
+from synthex.core.limits import MAX_SIDE
 from synthex.learning import find_weights, load_network_weights
 
 MODEL_FILE, WEIGHTS_FILE, CARD_FILE = "model.json", "weights.safetensors", "card.md"
@@ -194,7 +195,8 @@ def _checked(path: Path, config: Any, remedy: str) -> Mapping[str, Any]:
     missing = [key for key in _NEEDED if not isinstance(config.get(key), dict)]
     if missing:
         raise InputError(path, f"is no model's settings (no {', '.join(missing)})", remedy)
-    if not isinstance(config["data"].get("size"), int) or config["data"].get("normalization") is None:
+    size = config["data"].get("size")
+    if not isinstance(size, int) or not 1 <= size <= MAX_SIDE or config["data"].get("normalization") is None:
         raise InputError(path, "does not say how images are prepared (data.size, data.normalization)", remedy)
     check_stored(path, config)
     return config

@@ -278,6 +278,23 @@ def test_a_gap_between_frames(tmp_path):
     assert "between ct.dcm frame 3 and ct.dcm frame 4" in message
 
 
+@pytest.mark.parametrize(
+    ("numbers", "said"),
+    [
+        ([1, 2, 3, 4, 5, 6, 7, 8], ""),
+        ([8, 7, 6, 5, 4, 3, 2, 1], ""),
+        ([3, 1, 7, 2, 8, 4, 6, 5], ""),  # as an archive numbers that goes by nothing
+        ([1, 2, 3, 7, 5, 6, 4, 8], "was a slice moved?"),
+        ([1, 2, 3, 4, 5, 6, 8, 7], "IM0003.dcm: was a slice moved?"),
+    ],
+)
+def test_slices_that_lie_otherwise_than_they_are_numbered_are_said(tmp_path, numbers, said):
+    folder = series(tmp_path / "s", lambda k, d: setattr(d, "InstanceNumber", numbers[k]), name="IM{:04d}.dcm")
+    notes = "; ".join(read_ct_grid(folder).notes)
+    assert said in notes
+    assert bool(said) == bool(notes)
+
+
 def test_a_tilted_stack_is_said(tmp_path):
     angle = np.radians(15)
     down = np.array([0, np.cos(angle), -np.sin(angle)])

@@ -47,7 +47,7 @@ def read_dicom(path: Path, header_only: bool = False, series: int | None = None)
         layout = planes[0].layout
         raise planes[0].problem(f"only one slice ({layout.rows} x {layout.columns} voxels)", "give the whole volume")
     ordered, affine, tilt = _grid(path, planes)
-    notes = (*notes, *tilt)
+    notes = (*notes, *tilt, *_moved(ordered))
     layout = ordered[0].layout
     shape = (layout.columns, layout.rows, len(ordered))
     _require_alike(ordered)
@@ -139,6 +139,23 @@ def _tilt(ordered: list[Plane], normal: np.ndarray) -> tuple[str, ...]:
         return (f"the gantry was tilted by {abs(tilt):.1f} degrees; the slices were resampled upright",)
     problem = f"the gantry was tilted by {abs(tilt):.1f} degrees, but the slices' positions do not show it"
     raise plane.problem(problem, "resample it to a rectangular grid, with a tilt of 0")
+
+
+def _moved(ordered: list[Plane]) -> tuple[str, ...]:
+    """What to say where single slices are numbered otherwise than they lie, as after a position was changed.
+
+    The standard wants no order of instance numbers, and some archives number as they like; that is let pass.
+    """
+    words = [dicom.word(plane.file, "InstanceNumber") for plane in ordered]
+    if any(plane.layout.frames > 1 for plane in ordered) or not all(
+        word.isdecimal() and len(word) <= 12 for word in words
+    ):
+        return ()
+    steps = np.sign(np.diff([int(word) for word in words]))
+    odd = np.flatnonzero(steps != (1 if steps.sum() > 0 else -1))
+    if not 0 < len(odd) <= max(2, len(ordered) // 10):
+        return ()
+    return (f"the slices' numbers do not follow their positions at {ordered[odd[0] + 1].name}: was a slice moved?",)
 
 
 def _require_alike(ordered: list[Plane]) -> None:

@@ -56,7 +56,7 @@ class ToolFolders:
         fold: Number of a fold; ``all`` for all folds, one after the other (the study pools its five test
             folders); None for the simulated images.
         split: ``train``, ``valid`` or ``test`` (there are no simulated test images).
-        subjects: CSV with the columns ``case`` (a case id of this reader) and ``subject``; None takes
+        subjects: CSV with the columns ``case`` (a case id, or fold, split and file) and ``subject``; None takes
             ``subjects.csv`` in ``root`` if there is one.
         structures: Name of the mask; None: what an export of ours says, else ``manipulator``.
         landmarks: Names of ``ld1``, ``ld2``, …; None: what an export of ours says, else ``base`` and ``tip``.
