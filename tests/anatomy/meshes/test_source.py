@@ -10,6 +10,7 @@ from generators.meshes import box_at, sphere_at, write_bone, write_landmarks, wr
 from scipy.spatial import cKDTree
 
 from synthex.anatomy.meshes import MeshFolder
+from synthex.anatomy.meshes.loading import read_surface
 from synthex.core import AnatomySource, ConfigError, InputError
 
 
@@ -228,3 +229,17 @@ def test_real_skeleton(shared_data):
     assert 205 < volumes[4] < 214
     # Left and right are mirror images in the files.
     assert volumes[5] == pytest.approx(volumes[6], rel=0.01)
+
+
+@pytest.mark.parametrize("suffix", ["obj", "ply"])
+def test_files_that_a_mesh_names_are_not_opened(tmp_path, suffix):
+    """They could be pipes, devices, or pictures of any size."""
+    path = tmp_path / f"sacrum.{suffix}"
+    mesh = box_at((0, 0, 0), (20, 30, 40))
+    if suffix == "obj":
+        path.write_text(f"mtllib named\n{mesh.export(file_type='obj')}".replace("\nf ", "\nusemtl a\nf ", 1))
+    else:
+        header, _, body = mesh.export(file_type="ply", encoding="ascii").decode().partition("\nelement")
+        path.write_text(f"{header}\ncomment TextureFile named\nelement{body}")
+    os.mkfifo(tmp_path / "named")
+    assert len(read_surface(path).faces) == 12

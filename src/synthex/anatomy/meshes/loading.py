@@ -1,5 +1,6 @@
 """Reading bone surfaces, and refusing what cannot become a solid."""
 
+import io
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -68,8 +69,10 @@ def read_surface(path: Path) -> Surface:
     """
     _check_counts(path)
     try:
+        # Of bytes, not of a path: OBJ and PLY name files of materials and pictures, which would be opened too.
+        content = io.BytesIO(path.read_bytes())
         with quiet_library("trimesh"):
-            mesh = trimesh.load(path, force="mesh", process=False)
+            mesh = trimesh.load(content, file_type=path.suffix[1:].lower(), force="mesh", process=False)
     except PermissionError as error:
         raise InputError(path, "cannot be read (permission denied)", "check the permissions") from error
     # trimesh's readers raise whatever the parsing step happens to raise (ValueError, KeyError, struct.error, …).
