@@ -7,7 +7,7 @@ RADIOGRAPHS ?= $(wildcard ../shared/data/xray_pelvis)
 # The one place that says how the environment is made; the stamps make the second call instant.
 INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt
 
-.PHONY: quickstart test lint types contracts unit studies slow bench clean help
+.PHONY: quickstart test lint types contracts unit studies slow bench docs clean help
 .DEFAULT_GOAL := help
 
 help:
@@ -15,6 +15,7 @@ help:
 	@echo "make test        lint, import contracts, types, tests"
 	@echo "make studies     the beginning of the tiny size of every study, and its table"
 	@echo "make slow        the slow tests"
+	@echo "make docs        the site, in build/site; no network is needed"
 	@echo "make bench       the benchmarks of this machine"
 
 $(BIN)/uv: constraints.txt
@@ -61,5 +62,9 @@ bench: $(VENV)/.base
 	$(BIN)/synthex benchmark projection
 	$(BIN)/synthex benchmark datamodule simulation=realistic data.size=256
 
+docs: $(VENV)/.dev
+	DISABLE_MKDOCS_2_WARNING=true NO_MKDOCS_2_WARNING=true $(BIN)/mkdocs build --quiet --clean
+	@echo "the site is in build/site/index.html"
+
 clean:
-	rm -rf $(VENV) outputs multirun .pytest_cache .ruff_cache .mypy_cache .import_linter_cache
+	rm -rf $(VENV) build outputs multirun .pytest_cache .ruff_cache .mypy_cache .import_linter_cache

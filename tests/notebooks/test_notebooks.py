@@ -11,7 +11,17 @@ from matplotlib import pyplot as plt
 FOLDER = Path(__file__).parents[2] / "notebooks"
 
 
-@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.ipynb")), ids=lambda path: path.stem)
+FIRST = "01_phantom_to_radiograph"
+"""The one that is so quick that every run of the tests has it."""
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, id=path.stem, marks=[] if path.stem == FIRST else pytest.mark.slow)
+        for path in sorted(FOLDER.glob("*.ipynb"))
+    ],
+)
 def test_notebook_runs_and_is_committed_without_outputs(path):
     cells = json.loads(path.read_text())["cells"]
     code = [cell for cell in cells if cell["cell_type"] == "code"]

@@ -10,6 +10,7 @@ COMMANDS = {
     "train": "train a model on simulated radiographs, then test it",
     "simulate": "write simulated radiographs with their labels to disk",
     "preview": "draw a sheet of what training will see",
+    "explore": "a C-arm on the screen: poses, beam, labels and a model's answers, live in the browser",
     "predict": "apply a trained run to cases and write a prediction set",
     "evaluate": "score a prediction set: tables, figures, report",
     "data inspect": "say what is understood of a CT, a label map or a folder, and draw it",
@@ -58,7 +59,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         command, rest = f"{command} {rest[0]}", rest[1:]
     if command not in COMMANDS:
         return _fail(_unknown(command))
-    if "--help" not in rest and os.environ.get("COLUMNS") is None and not sys.stdout.isatty():
+    if "--help" in rest or "-h" in rest:
+        from synthex.cli.compose import conf_folders  # Hydra's, which is quick; nothing of PyTorch
+        from synthex.cli.help import explain
+
+        print(explain(command, COMMANDS[command], conf_folders()))
+        return 0
+    if os.environ.get("COLUMNS") is None and not sys.stdout.isatty():
         # Rich tables in logs and pipes would otherwise be folded at 80 columns.
         os.environ["COLUMNS"] = "120"
     # Training threads that wait in a spin take the cores from the processes that simulate for them; with more
