@@ -80,7 +80,7 @@ def read_config(path: Path) -> ConfigFile:
 
 def _heading(lines: list[str]) -> tuple[str, int]:
     """The comment at the top, and the line after it. One that stands directly on a key is the file's too."""
-    said = []
+    said: list[str] = []
     for number, line in enumerate(lines):
         if not line.startswith("#"):
             return " ".join(said), number
