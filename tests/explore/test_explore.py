@@ -279,7 +279,7 @@ def test_the_page_asks_no_other_server_for_anything(client):
 
 
 def test_a_state_is_answered_by_a_frame_and_the_model(client, controls):
-    with client.websocket_connect(f"/{TOKEN}/live") as socket:
+    with client.websocket_connect(f"ws://127.0.0.1/{TOKEN}/live") as socket:
         socket.send_text(json.dumps({"state": {"lao_rao_deg": 10}, "moving": False, "ask": True, "number": 7}))
         facts, pixels = unpacked(socket.receive_bytes())
         assert (facts["kind"], facts["number"], facts["width"]) == ("frame", 7, 48)
@@ -307,7 +307,7 @@ def test_other_pages_of_the_browser_may_not_talk_to_it(client):
 
     with (
         pytest.raises(WebSocketDisconnect),
-        client.websocket_connect(f"/{TOKEN}/live", headers={"origin": "http://evil.example"}),
+        client.websocket_connect(f"ws://127.0.0.1/{TOKEN}/live", headers={"origin": "http://evil.example"}),
     ):
         pass
 

@@ -168,7 +168,7 @@ def read_state(given: Any, controls: tuple[Control, ...]) -> dict[str, Any]:
     for name in given:
         if name not in by_name:
             raise ConfigError(f"{name}: there is no such control; {nearest(str(name), list(by_name))}")
-    state = {name: control.read(given.get(name, control.default)) for name, control in by_name.items()}
+    state: dict[str, Any] = {name: control.read(given.get(name, control.default)) for name, control in by_name.items()}
     state["source_isocenter_mm"] = min(state["source_isocenter_mm"], state["sdd_mm"] - 50)
     return state
 

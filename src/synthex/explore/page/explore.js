@@ -102,6 +102,7 @@ function drawFrame(facts, pixels) {
   canvas.getContext("2d").putImageData(shown, 0, 0);
   frame = facts; answer = null; window.explored.frames += 1; if (!facts.moving) window.explored.rested += 1;
   if (!facts.moving) say("");
+  $("stage").classList.toggle("bright", state.bone_dark);
   const now = performance.now();
   lastFrames = lastFrames.filter((t) => now - t < 2000); lastFrames.push(now);
   for (const [id, side] of [["top", "top"], ["right", "right"], ["bottom", "bottom"], ["sideLeft", "left"]]) $(id).textContent = facts.letters[side];
@@ -159,7 +160,7 @@ function draw() {
   if (answer && $("ask").checked) points(answer.landmarks, MODEL, false);
 }
 
-/* Where the C-arm stands: seen from the feet, and from the patient's left. */
+/* Where the C-arm stands: seen from the feet, and from the patient's right. */
 function gantry() {
   const anterior = state.source_side === "anterior" ? 1 : -1;
   const share = state.source_isocenter_mm / state.sdd_mm, whole = 78, tube = whole * share, panel = whole - tube;
@@ -174,7 +175,7 @@ function gantry() {
   };
   const section = '<ellipse cx="60" cy="56" rx="27" ry="17" fill="none" stroke="var(--soft)"/><circle cx="60" cy="68" r="2.4" fill="var(--soft)"/>';
   const profile = '<path d="M22 56q0-8 8-8q7 0 8 5q14-9 44-4l22 3v9q-26 6-46 4q-16 1-20-3q-3 4-9 3q-7-1-7-9Z" fill="none" stroke="var(--soft)"/>';
-  $("gantry").innerHTML = picture("from the feet", state.lao_rao_deg, section, "R", "L") + picture("from the left", -state.cranial_caudal_deg, profile, "S", "I");
+  $("gantry").innerHTML = picture("from the feet", state.lao_rao_deg, section, "R", "L") + picture("from the right", -state.cranial_caudal_deg, profile, "S", "I");
 }
 
 /* Mouse and keys on the picture. */
