@@ -94,7 +94,7 @@ def test_every_example_of_the_help_composes(command):
 
 
 def test_every_page_of_the_help_exists():
-    assert {command.split()[0] for command in MODULES} == set(PAGES_OF_HELP)
+    assert {command.split()[0] for command in MODULES} >= set(PAGES_OF_HELP)
     assert all((ROOT / page).exists() for page in PAGES_OF_HELP.values())
 
 

@@ -94,7 +94,7 @@ def explain(command: str, about: str, folders: Sequence[Path], width: int | None
         "",
         "All settings with those of the chosen options: --cfg job    A grid of values: --multirun",
         "Those of an option: its file in conf/, or the site's page of settings",
-        f"More: {PAGES[command.split()[0]]}",
+        f"More: {PAGES.get(command.split()[0], 'docs/index.md')}",
     ]
     return "\n".join(parts)
 
