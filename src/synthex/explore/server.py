@@ -135,9 +135,12 @@ def make_app(explorer: Explorer, token: str) -> "Starlette":
         return JSONResponse(explorer.page_facts(), headers=_HEADERS)
 
     async def told(request: Request) -> Response:
+        what = request.path_params["what"]
+        if what not in ("config", "archive"):
+            return PlainTextResponse("there is nothing to ask for there", 404)
         try:
             state = read_state(await request.json(), explorer.controls)
-            if request.path_params["what"] == "config":
+            if what == "config":
                 return PlainTextResponse(as_config(state), headers=_HEADERS)
             async with rendering:
                 frame = await asyncio.to_thread(explorer.frame, state, explorer.size)
