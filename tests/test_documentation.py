@@ -14,7 +14,7 @@ from synthex.cli.main import COMMANDS, second_words
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-FLAGS = ("--multirun", "--cfg", "job")
+FLAGS = ("--multirun", "--cfg", "job", "--help")
 
 
 def commands():

@@ -16,9 +16,6 @@ from synthex.explore.config import as_config
 from synthex.explore.controls import State
 from synthex.explore.rendering import Frame
 
-XA_STORAGE = "1.2.840.10008.5.1.4.1.1.12.1"
-"""X-Ray Angiographic Image Storage (DICOM PS3.4 B.5): the class of C-arm images that states the pose."""
-
 
 def archive(frame: Frame, task: Task, state: State) -> bytes:
     """A ZIP archive of the frame.
@@ -66,14 +63,14 @@ def dicom(frame: Frame, state: State) -> bytes:
     """
     import pydicom
     from pydicom.dataset import Dataset, FileMetaDataset
-    from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+    from pydicom.uid import ExplicitVRLittleEndian, XRayAngiographicImageStorage, generate_uid
 
     image = to_log(frame.sample)
     low, high = float(image.min()), float(image.max())
     stored = np.rint((high - image) / max(high - low, 1e-6) * 65535).astype("<u2")
     data, now = Dataset(), datetime.datetime.now()
     data.file_meta = FileMetaDataset()
-    data.file_meta.MediaStorageSOPClassUID = data.SOPClassUID = XA_STORAGE
+    data.file_meta.MediaStorageSOPClassUID = data.SOPClassUID = XRayAngiographicImageStorage
     data.file_meta.MediaStorageSOPInstanceUID = data.SOPInstanceUID = generate_uid()
     data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     data.StudyInstanceUID, data.SeriesInstanceUID = generate_uid(), generate_uid()
