@@ -27,7 +27,7 @@ def address(tmp_path_factory):
             stderr=subprocess.STDOUT,
             env=environment,
         )
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 240
     while "http://" not in log.read_text() and time.monotonic() < deadline:
         assert process.poll() is None, log.read_text()
         time.sleep(0.2)
