@@ -27,13 +27,16 @@ def address(tmp_path_factory):
             stderr=subprocess.STDOUT,
             env=environment,
         )
-    deadline = time.monotonic() + 240
-    while "http://" not in log.read_text() and time.monotonic() < deadline:
-        assert process.poll() is None, log.read_text()
-        time.sleep(0.2)
-    yield log.read_text().split()[-1]
-    process.terminate()
-    process.wait(30)
+    try:
+        deadline = time.monotonic() + 240
+        while "http://" not in log.read_text():
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, "the server has not started"
+            time.sleep(0.2)
+        yield log.read_text().split()[-1]
+    finally:
+        process.terminate()
+        process.wait(30)
 
 
 @pytest.fixture(scope="module")
