@@ -37,7 +37,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "data merge": (("synthex data merge drrs", "one export of the shards in it"),),
     "model summary": (("synthex model summary", "all networks"), ("synthex model summary model=transunet", "one")),
     "translate train": (("synthex translate train real=plain_folder real.root=xrays", "no labels are needed"),),
-    "translate apply": (("synthex translate apply outputs/translate on_disk=drrs output=translated", "labels are kept"),),
+    "translate apply": (("synthex translate apply outputs/translate on_disk=drrs output=real_looking", "labels kept"),),
     "benchmark projection": (("synthex benchmark projection", "peers that are not installed are left out"),),
     "benchmark datamodule": (("synthex benchmark datamodule simulation=realistic data.size=256", ""),),
     "study run": (("synthex study run hip_controlled size=tiny", "goes on after a crash"),),
