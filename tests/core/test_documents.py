@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from synthex.core import InputError
-from synthex.core.documents import parse_array, read_arrays, read_json, read_text, read_yaml
+from synthex.core.documents import parse_array, read_arrays, read_json, read_text, read_yaml, whole_number
 from synthex.core.limits import MAX_DEPTH, check_archive, inflate, read_member
 
 
@@ -174,3 +174,9 @@ def test_the_bytes_of_an_array_come_back():
     buffer = io.BytesIO()
     np.save(buffer, np.eye(3))
     np.testing.assert_array_equal(parse_array(buffer.getvalue()), np.eye(3))
+
+
+def test_whole_numbers_of_any_length():
+    """Python itself raises at 4300 digits."""
+    assert whole_number("0042") == 42
+    assert [whole_number(text) for text in ("", "-1", "1.5", "²", "9" * 19, "9" * 5000)] == [None] * 6

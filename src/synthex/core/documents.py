@@ -42,6 +42,11 @@ DAMAGED_ARCHIVE = (
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[^][{}"]+')
 
 
+def whole_number(text: str) -> int | None:
+    """The number that decimal digits are; None for other text, and for more digits than anything here counts."""
+    return int(text) if text.isdecimal() and len(text) <= 18 else None
+
+
 def read_text(path: str | Path, remedy: str, limit: int = MAX_TEXT_BYTES) -> str:
     """UTF-8 text of a regular file, without a byte order mark.
 

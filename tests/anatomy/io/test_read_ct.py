@@ -391,3 +391,19 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
         with pytest.raises(InputError) as caught:
             read_ct(path)
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("slope", "intercept"), [(-1.0, 0.0), (np.inf, 0.0), (1.0, -np.inf)])
+def test_nifti_values_turned_over_or_lost_by_their_rescale_are_refused(tmp_path: Path, slope, intercept) -> None:
+    content = bytearray(nifti_bytes(ct_values(), ras_affine()))
+    content[112:120] = struct.pack("<2f", slope, intercept)
+    (tmp_path / "ct.nii").write_bytes(bytes(content))
+    _refused(tmp_path / "ct.nii", "rescaled by")
+
+
+@pytest.mark.parametrize("slope", [np.nan, 0.0, 1.0])
+def test_nifti_without_a_rescale_is_read_as_it_is_stored(tmp_path: Path, slope: float) -> None:
+    content = bytearray(nifti_bytes(ct_values(), ras_affine()))
+    content[112:120] = struct.pack("<2f", slope, slope if np.isnan(slope) else 0.0)
+    (tmp_path / "ct.nii").write_bytes(bytes(content))
+    assert np.array_equal(read_ct(tmp_path / "ct.nii").data, ct_values())

@@ -111,6 +111,7 @@ def test_damaged_folders(chests, change, message):
         ("26,20,1,1,0\nd002", "26,20,1,1,1\nd002", "patient 1 in two folds"),
         ("26,20,1,1,1", "26,20,1,1,1,9", "line 4 has not as many cells"),
         ("26,20,1,1,1", "2x,20,1,1,1", "has the width '2x' of image d002"),
+        ("26,20,1,1,1", "9" * 5000 + ",20,1,1,1", "of image d002"),
     ],
 )
 def test_damaged_lines(chests, old, new, message):

@@ -1,6 +1,7 @@
 """Names of label ids: the built-in numberings, YAML files, and groups that merge structures."""
 
 import difflib
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from synthex.core import ConfigError, InputError
-from synthex.core.documents import read_yaml
+from synthex.core.documents import read_yaml, whole_number
 
 SYNTHEX_HIP: Mapping[str, tuple[int, ...]] = {
     "hip_left": (1,),
@@ -223,7 +224,8 @@ def _names_to_ids(path: Path, mapping: Mapping[Any, Any]) -> dict[str, tuple[int
     """``name: id``, ``name: [ids]`` or ``id: name`` to name and ids; equal names merge."""
     ids: dict[str, tuple[int, ...]] = {}
     for key, value in mapping.items():
-        key = int(key) if isinstance(key, str) and key.isdecimal() and isinstance(value, str) else key  # JSON's keys
+        number = whole_number(key) if isinstance(key, str) and isinstance(value, str) else None
+        key = key if number is None else number  # JSON's keys
         name, numbers = (value, [key]) if isinstance(key, int) else (key, value)
         numbers = numbers if isinstance(numbers, (list, tuple)) else [numbers]
         if isinstance(name, bool) or not isinstance(name, str) or not name or not numbers:
@@ -234,7 +236,7 @@ def _names_to_ids(path: Path, mapping: Mapping[Any, Any]) -> dict[str, tuple[int
         if kept:
             ids[name] = ids.get(name, ()) + kept
     taken = [number for numbers in ids.values() for number in numbers]
-    twice = sorted({number for number in taken if taken.count(number) > 1})
+    twice = sorted(number for number, times in Counter(taken).items() if times > 1)
     if twice:
         raise InputError(path, f"id {twice[0]} has two names", "give each id one name")
     return ids

@@ -78,6 +78,11 @@ def read_nifti_header(path: Path) -> NiftiHeader:
     else:
         raise InputError(path, "not a NIfTI file although its name says so", "check where the file comes from")
     dim, pixdim, (datatype, bits), offset, codes, quatern, srow, units = fields
+    # NaN is how nibabel says that values are as they are stored; 0 is the standard's word for it.
+    slope, intercept = struct.unpack_from(*((f"{order}2f", head, 112) if size == 348 else (f"{order}2d", head, 176)))
+    if slope < 0 or math.isinf(slope) or math.isinf(intercept):
+        problem = f"its values are to be rescaled by {slope:g} and {intercept:g}, which turns them over or loses them"
+        raise InputError(path, problem, "export it again")
     if not 1 <= dim[0] <= 7 or min(dim[1 : dim[0] + 1]) < 1:
         raise InputError(path, f"empty image: its extents are {list(dim[1 : max(dim[0], 0) + 1])}", TRUNCATED)
     shape = tuple(int(n) for n in dim[1 : dim[0] + 1])

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from synthex.core import ConfigError, InputError, Sample
+from synthex.core.documents import whole_number
 from synthex.data.real.files import files_of, plausible_pitch, read_image, read_mask
 from synthex.data.real.pictures import PICTURES
 from synthex.data.real.subjects import case_id, numbered, read_rows
@@ -232,7 +233,7 @@ def _check_folds(rows: Mapping[str, Mapping[str, str]], fold: int, path: Path) -
     found = {row.get("fold", "") for row in rows.values()}
     if found == {""}:
         raise ConfigError(f"fold={fold}: {path} has no folds; leave fold and split away")
-    if not all(name.isdecimal() for name in found):
+    if any(whole_number(name) is None for name in found):
         raise InputError(path, "has a line whose fold is no number", "give every image the number of a fold")
     if str(fold) not in found:
         raise ConfigError(f"fold={fold}: {path} has the folds {', '.join(sorted(found, key=int))}")
@@ -242,6 +243,7 @@ def _count(row: Mapping[str, str], column: str, path: Path) -> int | None:
     value = row.get(column, "")
     if not value:
         return None
-    if not value.isdecimal():
-        raise InputError(path, f"has the {column} {value!r} of image {row['image_id']}", "give whole pixels")
-    return int(value)
+    pixels = whole_number(value)
+    if pixels is None:
+        raise InputError(path, f"has the {column} {value[:20]!r} of image {row['image_id']}", "give whole pixels")
+    return pixels

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from synthex.core import ConfigError, InputError, Sample
+from synthex.core.documents import whole_number
 from synthex.data.real.coco import ImageLabels, read_coco, segmentation_mask
 from synthex.data.real.dicom import Meaning, patient_key
 from synthex.data.real.files import plausible_pitch
@@ -252,7 +253,7 @@ def _read_csv(path: Path) -> tuple[dict[str, ImageLabels], tuple[str, ...], tupl
     names: dict[str, None] = {}
     for number, row in enumerate(read_rows(path, _CSV), 2):
         image, name, subject = row.get("image", ""), row.get("landmark", ""), row.get("subject", "")
-        if not image or not name or "column" not in row or "row" not in row:
+        if not image or not name.isprintable() or not name or "column" not in row or "row" not in row:
             raise InputError(path, f"line {number} has no image or no landmark", _CSV)
         place = _place(row["column"], row["row"], path, number)
         size, meaning = _size(row, path, number), _meaning(row, path, number)
@@ -277,9 +278,10 @@ def _size(row: Mapping[str, str], path: Path, number: int) -> tuple[int, int] | 
     words = (row.get("height", ""), row.get("width", ""))
     if words == ("", ""):
         return None
-    if not all(word.isdecimal() for word in words):
+    height, width = map(whole_number, words)
+    if height is None or width is None:
         raise InputError(path, f"line {number} has a width or height that is no number", "give pixels, or neither")
-    return int(words[0]), int(words[1])
+    return height, width
 
 
 def _place(column: str, row: str, path: Path, number: int) -> tuple[float, float] | None:
