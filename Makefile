@@ -64,7 +64,7 @@ bench: $(VENV)/.base
 
 docs: $(VENV)/.dev
 	DISABLE_MKDOCS_2_WARNING=true NO_MKDOCS_2_WARNING=true $(BIN)/mkdocs build --quiet --clean
-	@echo "the site is in build/site/index.html"
+	@echo "the site is in build/site; with its search: $(BIN)/python -m http.server -d build/site"
 
 clean:
 	rm -rf $(VENV) build outputs multirun .pytest_cache .ruff_cache .mypy_cache .import_linter_cache
