@@ -56,6 +56,8 @@ def test_samples_record_cameras_that_can_be_replayed():
     ("change", "said"),
     [
         ({"height": 0}, "bad detector"),
+        ({"height": 10**6, "width": 10**6}, "at most 67108864 pixels"),
+        ({"pixel_mm": float("nan")}, "bad detector"),
         ({"intrinsics": [[1, 2], [3, 4]]}, "3 x 3"),
         ({"camera_from_world": (2 * POSE.matrix).tolist()}, "last row|proper rotation"),
         ({"camera_from_world": (np.diag((-1.0, 1, 1, 1)) @ POSE.matrix).tolist()}, "proper rotation"),

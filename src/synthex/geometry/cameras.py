@@ -133,8 +133,8 @@ def camera_from_matrices(entry: Mapping[str, Any], name: str = "the camera") -> 
         if intrinsics.shape != (3, 3) or pose.shape != (4, 4):
             raise ValueError(f"K is 3 x 3 and [R|t] 3 x 4 or 4 x 4, got shapes {intrinsics.shape} and {pose.shape}")
         height, width = int(entry["height"]), int(entry["width"])
-        if not 0 < height * width <= MAX_PIXELS:
-            raise ValueError(f"images have 1 to {MAX_PIXELS} pixels, not {height} x {width}")
+        if height * width > MAX_PIXELS:
+            raise ValueError(f"images have at most {MAX_PIXELS} pixels, not {height} x {width}")
         opening = entry.get("opening_mm")
         opening_mm = None if opening is None else float(opening)
         return Camera(intrinsics, Rigid(pose), height, width, float(entry["pixel_mm"]), opening_mm)
