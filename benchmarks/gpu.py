@@ -19,7 +19,7 @@ from statistics import median
 import numpy as np
 import torch
 
-from synthex.cli.benchmark_scene import DETECTOR_MM, SDD_MM, SOURCE_TO_CENTER_MM, BenchmarkScene, make_scene
+from synthex.benchmarks.scene import DETECTOR_MM, SDD_MM, SOURCE_TO_CENTER_MM, BenchmarkScene, make_scene
 from synthex.core import Camera, UserError, Volume
 from synthex.geometry import CArm, View
 from synthex.projection.cuda import cuda_device, project_cuda

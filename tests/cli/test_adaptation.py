@@ -8,7 +8,7 @@ import torch
 from generators.real_archives import write_covid_cxr, write_hip_pair
 from generators.tool_archive import write_tool_archive
 
-from synthex.cli.adaptation import Adaptation
+from synthex.cli.adaptation import target_policy
 from synthex.cli.compose import compose
 
 TINY = (
@@ -79,7 +79,7 @@ def test_the_policy_of_the_target_is_that_of_training_unless_another_is_chosen(t
         compose("train", ["adaptation=adda", "augment=regular", f"paths.output_dir={tmp_path}", *extra])
         for extra in ((), ("augment@adaptation.target.augment=none",))
     ]
-    assert [Adaptation.policy(cfg)._target_.rpartition(".")[2] for cfg in made] == ["regular", "none"]
+    assert [target_policy(cfg)._target_.rpartition(".")[2] for cfg in made] == ["regular", "none"]
     assert compose("train", [f"paths.output_dir={tmp_path}"]).adaptation is None
 
 

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from generators.samples import make_sample
 
-from synthex.cli.benchmark_datamodule import Run, worker_counts
-from synthex.cli.benchmark_memory import Memory, available, memory_of, reset_peak
-from synthex.cli.benchmark_stages import STAGES, profile_stages
-from synthex.cli.benchmark_volumes import MappedVolumes
+from synthex.benchmarks.datamodule import Run
+from synthex.benchmarks.memory import Memory, available, memory_of, reset_peak
+from synthex.benchmarks.stages import STAGES, profile_stages
+from synthex.benchmarks.volumes import MappedVolumes
+from synthex.cli.benchmark_datamodule import worker_counts
 from synthex.cli.main import main
 from synthex.core import ConfigError
 from synthex.data import LearningDataset
@@ -110,7 +111,7 @@ def test_private_memory_counts_arrays_and_not_mapped_files(tmp_path):
     np.save(path, np.ones(60 * 2**20, dtype=np.uint8))
     # In a process of its own: this one may give the array memory that it has freed and still holds.
     code = (
-        "import json, os, sys; import numpy as np; from synthex.cli.benchmark_memory import memory_of\n"
+        "import json, os, sys; import numpy as np; from synthex.benchmarks.memory import memory_of\n"
         "def now(): found = memory_of([os.getpid()]); seen.append((found.rss, found.private))\n"
         "seen = []; now(); mapped = np.load(sys.argv[1], mmap_mode='r'); mapped.sum(); now()\n"
         "array = np.ones(60 * 2**20, dtype=np.uint8); now(); print(json.dumps(seen))"
@@ -129,7 +130,7 @@ def test_the_peak_is_that_since_the_reset():
         pytest.skip("this process may not reset its peak")
     # In a process of its own too: here the array may lie in memory that an earlier test freed and glibc kept.
     code = (
-        "import os; import numpy as np; from synthex.cli.benchmark_memory import memory_of, peak_mib, reset_peak\n"
+        "import os; import numpy as np; from synthex.benchmarks.memory import memory_of, peak_mib, reset_peak\n"
         "reset_peak(); before = memory_of([os.getpid()]).rss\n"
         "array = np.ones(80 * 2**20, dtype=np.uint8); del array; print(peak_mib() - before)\n"
         "reset_peak(); print(peak_mib() - memory_of([os.getpid()]).rss)"

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from synthex.cli import benchmark_peers
-from synthex.cli.benchmark_peers import PEERS, choose_peers, installed, prepare_peer
-from synthex.cli.benchmark_projection import plain_loop, reference
-from synthex.cli.benchmark_scene import DETECTOR_MM, SDD_MM, BenchmarkScene, built_in_volume, hats, make_scene
+from synthex.benchmarks import peers as benchmark_peers
+from synthex.benchmarks.peers import PEERS, choose_peers, installed, prepare_peer
+from synthex.benchmarks.projection import plain_loop, reference
+from synthex.benchmarks.scene import DETECTOR_MM, SDD_MM, BenchmarkScene, built_in_volume, hats, make_scene
 from synthex.core import Affine, ConfigError, MissingExtraError, Volume
 from synthex.geometry import CArm
 from synthex.projection import project
@@ -109,7 +109,7 @@ def test_the_loop_and_the_reference_give_the_length_of_a_chord():
 
 def test_the_reference_has_converged(scene, monkeypatch):
     _, coarse = reference(scene.ct, scene.camera(24))
-    monkeypatch.setattr("synthex.cli.benchmark_projection.REFERENCE_STEP", 0.1)
+    monkeypatch.setattr("synthex.benchmarks.projection.REFERENCE_STEP", 0.1)
     _, fine = reference(scene.ct, scene.camera(24))
     assert np.linalg.norm(coarse - fine) / np.linalg.norm(fine) < 1e-3
 

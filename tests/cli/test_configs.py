@@ -21,7 +21,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.plugins import Plugins
 from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
-from hydra.utils import get_method, instantiate
+from hydra.utils import get_method, get_object, instantiate
 from omegaconf import DictConfig, OmegaConf
 from submitit.slurm.slurm import _get_default_parameters
 
@@ -35,7 +35,8 @@ CONF = Path(__file__).parents[2] / "conf"
 DRILL = CONF.parent / "examples" / "instruments" / "drill.yaml"
 PRIMARY = sorted(path.stem for path in CONF.glob("*.yaml"))
 FILES = sorted(path.relative_to(CONF).with_suffix("").as_posix() for path in CONF.glob("*/**/*.yaml"))
-OPTIONS = [name for name in FILES if not name.startswith("hydra/")]
+OPTIONS = [name for name in FILES if not name.startswith(("hydra/", "reader/"))]
+READERS = [name.removeprefix("reader/") for name in FILES if name.startswith("reader/")]
 PLUGINS = [name for name in FILES if name.startswith("hydra/")]
 ON_REAL = {
     f"{task}/{name}": archive
@@ -130,6 +131,20 @@ def test_every_object_of_every_config_can_be_made(option, tmp_path, monkeypatch)
     monkeypatch.chdir(tmp_path)
     for path, node in objects(with_precision(composed(option, tmp_path))):
         assert make(path, node) is not None, path
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_every_reader_can_be_chosen_for_a_role(name):
+    def look(node):
+        for key, value in node.items():
+            if isinstance(value, dict):
+                look(value)
+            elif key == "_target_":
+                arguments = {argument: None for argument in node if argument != "_target_"}
+                inspect.signature(get_object(value)).bind_partial(**arguments)
+
+    cfg = compose("train", [f"reader@data.train={name}", "paths.output_dir=x"])
+    look({"reader": OmegaConf.to_container(cfg.data.train, resolve=True)})
 
 
 @pytest.mark.parametrize("option", PLUGINS)

@@ -9,9 +9,9 @@ from generators.ct_files import SHAPE, ct_values, ras_affine, reoriented, write_
 from generators.lungs import make_lungs
 from PIL import Image
 
-from synthex.cli.data_inspect import inspect
-from synthex.cli.data_picture import draw_anatomy
 from synthex.core import InputError
+from synthex.views.anatomies import inspect
+from synthex.views.anatomy_picture import draw_anatomy
 
 
 def _subject(folder: Path) -> Path:

@@ -132,6 +132,6 @@ def test_pictures_of_which_nothing_is_known_are_answered(synthex_as_given, packa
 
 
 def test_pictures_that_cannot_be_are_one_line(synthex_as_given, package, tmp_path):
-    assert "no such file or folder" in synthex_as_given("predict", package, tmp_path / "no.png", code=2)
+    assert "does not exist" in synthex_as_given("predict", package, tmp_path / "no.png", code=2)
     (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     assert "broken.png" in synthex_as_given("predict", package, tmp_path / "broken.png", code=2)

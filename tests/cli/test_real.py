@@ -196,7 +196,7 @@ def test_mistakes_with_real_folders(run, archive, synthex, tmp_path):
         ((str(run), "real=tool_folders"), "real.root is not set"),
         ((str(run), *real, "real.fold=7"), "fold=7: "),
         ((str(run), *real, "split=train"), "give real.split=train"),
-        ((str(run), *real, "ct=somewhere"), "ct and real are both set"),
+        ((str(run), *real, "ct=."), "ct and real are both set"),
         ((str(run), "real=tool_folders", "real.root=nowhere"), "github.com/arcadelab/SyntheX"),
         ((str(run), "real=tool_folder"), "did you mean tool_folders"),
     ):

@@ -29,7 +29,7 @@ rendered: list = []
 
 @pytest.mark.slow
 def test_projecting_on_the_device_does_not_change_the_weights(synthex, tmp_path, monkeypatch):
-    monkeypatch.setattr("synthex.cli.fit.DeviceRenderer", on_cpu)
+    monkeypatch.setattr("synthex.runs.training.DeviceRenderer", on_cpu)
     monkeypatch.setattr("synthex.cli.train.cuda_device", lambda: torch.device("cpu"))
     arguments = ("trainer.deterministic=true", "test=false", "augment=strong", "trainer.max_epochs=1", "data.workers=2")
     for render in ("worker", "device"):
@@ -51,7 +51,7 @@ def test_a_machine_without_a_gpu_is_told_what_to_do(synthex, tmp_path):
 
 
 def test_no_workers_and_other_places_are_refused(synthex, monkeypatch):
-    monkeypatch.setattr("synthex.cli.fit.DeviceRenderer", on_cpu)
+    monkeypatch.setattr("synthex.runs.training.DeviceRenderer", on_cpu)
     monkeypatch.setattr("synthex.cli.train.cuda_device", lambda: torch.device("cpu"))
     assert "data.workers" in synthex("train", "data.render=device", "data.workers=0", "paths.run_dir=a", code=2)
     assert "worker, device" in synthex("train", "data.render=gpu", "paths.run_dir=b", code=2)

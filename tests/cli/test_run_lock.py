@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from synthex.cli.run_lock import LOCK_FILE, alone_in
 from synthex.core import ConfigError
+from synthex.runs.run_lock import LOCK_FILE, alone_in
 
 
 def hold(run, ready):
@@ -60,7 +60,8 @@ def test_an_unfinished_run_with_other_settings_is_refused_before_anything_is_mad
     synthex("train", "trainer.max_epochs=1", "data.spacing_mm=-1", "paths.run_dir=bad", code=2)
     assert not Path("bad/config.yaml").exists()
     Path("run").mkdir()
-    synthex("train", "trainer.max_epochs=1", "data.ct=nowhere", "paths.run_dir=run", code=2)  # begins, and fails
+    Path("empty").mkdir()
+    synthex("train", "trainer.max_epochs=1", "data.ct=empty", "paths.run_dir=run", code=2)  # begins, and fails
     assert Path("run/config.yaml").exists()
     error = synthex("train", "trainer.max_epochs=1", "seed=3", "data.size=32", "paths.run_dir=run", code=2)
     assert "run holds a run with other settings (data.ct, data.size, seed)" in error

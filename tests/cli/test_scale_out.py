@@ -17,7 +17,7 @@ from generators.tiny_commands import TINY
 from synthex.cli.compose import compose
 from synthex.cli.identity import config_hash
 from synthex.cli.main import main
-from synthex.cli.processes import first_rank
+from synthex.cli.processes import first_rank, with_devices
 from synthex.core import ConfigError
 
 EXACT = (
@@ -153,13 +153,37 @@ def test_adaptation_trains_alone(tiny):
         first_rank(cfg)
 
 
-@pytest.mark.parametrize("variable", ["LOCAL_RANK", "TORCHELASTIC_RUN_ID"])
-def test_other_launchers_are_refused(variable, tiny, monkeypatch):
-    monkeypatch.setenv(variable, "1")
+def test_other_launchers_are_refused(tiny, monkeypatch):
+    monkeypatch.setenv("LOCAL_RANK", "1")
     cfg = compose("train", [*tiny, "trainer.devices=2", "paths.output_dir=x"])
     with pytest.raises(Exception, match="start one a node"):
         first_rank(cfg)
     assert first_rank(compose("train", [*tiny, "paths.output_dir=x"])) is None
+
+
+def test_torchrun_says_who_is_who(tiny, monkeypatch):
+    said = {"TORCHELASTIC_RUN_ID": "none", "RANK": "5", "LOCAL_RANK": "1", "GROUP_RANK": "1", "WORLD_SIZE": "8"}
+    for name, value in (said | {"LOCAL_WORLD_SIZE": "4", "MASTER_ADDR": "node07", "MASTER_PORT": "29500"}).items():
+        monkeypatch.setenv(name, value)
+    cfg = compose("train", [*tiny, "paths.output_dir=x"])
+    rank = first_rank(cfg)
+    assert (rank.number, rank.world, rank.nodes, rank.address) == (5, 8, 2, "node07")
+    assert (with_devices(cfg).trainer.devices, with_devices(cfg).trainer.num_nodes) == (4, 2)
+    with pytest.raises(ConfigError, match="torchrun has started 8"):
+        first_rank(compose("train", [*tiny, "trainer.devices=3", "paths.output_dir=x"]))
+
+
+@pytest.mark.slow
+def test_torchrun_trains_the_same_curve(alone, cache_dir, tmp_path):
+    before, two = processes(), [*EXACT, "data.batch_size=2", f"paths.run_dir={tmp_path / 'run'}"]
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", f"--master-port={free_port()}"]
+    command = [*torchrun, "-m", "synthex", "train", *settings(cache_dir, *two)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=280)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert gone(before)
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+    for a, b in zip(rows(alone), rows(tmp_path / "run"), strict=True):
+        assert a == pytest.approx(b, rel=0, abs=1e-4)
 
 
 def test_slurm_says_where_the_first_node_is(tiny, monkeypatch):

@@ -9,8 +9,8 @@ import pytest
 from generators.tool_archive import write_tool_archive, write_tool_part
 from PIL import Image
 
-from synthex.cli.tool_inspect import inspect_tool_folders
 from synthex.core import InputError
+from synthex.views.tool_folders import inspect_tool_folders
 
 
 def test_counts_of_every_folder_and_a_picture(tmp_path):

@@ -10,7 +10,7 @@ import torch
 from generators.tiny_commands import TINY
 
 from synthex.cli.build import build_task
-from synthex.cli.predict import load_config, load_network
+from synthex.cli.predict import load_config, load_model
 from synthex.learning import find_weights, read_checkpoint
 
 SMALL = (
@@ -32,7 +32,7 @@ def test_two_steps_of_every_task(task, synthex, tmp_path):
     assert json.loads((run / "summary.json").read_text())["cases"] == 3
     cfg = load_config(run)
     weights = find_weights(run)
-    network = load_network(cfg, build_task(cfg), weights).eval()
+    network = load_model(cfg, build_task(cfg), weights).network.eval()
     stored = read_checkpoint(weights)["state_dict"]
     assert stored.keys() == {f"network.{name}" for name in network.state_dict()}
     for name, value in network.state_dict().items():

@@ -14,7 +14,7 @@ from synthex.anatomy.meshes import MeshFolder
 from synthex.anatomy.phantom import PelvisPhantoms
 from synthex.anatomy.variants import VariedAnatomies
 from synthex.core import AnatomySource
-from synthex.data import Subset
+from synthex.data import AnatomySubset
 
 KINDS = ("phantoms", "chests", "ct", "meshes", "variants", "prepared", "subset")
 
@@ -42,7 +42,7 @@ def make(kind, files, changed=False):
         return VariedAnatomies(inner, variants=2, seed=int(changed), keep_original=False)
     if kind == "prepared":
         return PreparedAnatomies(inner, files / "cache", 9.0 if changed else 8.0)
-    return Subset(make("ct", files, changed), inner.subject_ids()[:1])
+    return AnatomySubset(make("ct", files, changed), inner.subject_ids()[:1])
 
 
 @pytest.mark.parametrize("kind", KINDS)

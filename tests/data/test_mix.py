@@ -6,12 +6,12 @@ import pytest
 
 from synthex.anatomy.phantom import PelvisPhantoms
 from synthex.core import ConfigError
-from synthex.data import Mix, choose_subject
+from synthex.data import AnatomyMix, choose_subject
 
 
-def _mix(**weights: float) -> Mix:
+def _mix(**weights: float) -> AnatomyMix:
     sources = {name: PelvisPhantoms(count=3, first=10 * n) for n, name in enumerate(weights)}
-    return Mix(sources, weights)
+    return AnatomyMix(sources, weights)
 
 
 def test_shares_are_exact_in_every_block_and_subjects_take_turns() -> None:
@@ -39,4 +39,4 @@ def test_mixes_that_cannot_be_are_refused() -> None:
     with pytest.raises(ConfigError, match="weight"):
         _mix(a=1, b=0)
     with pytest.raises(ConfigError, match="both have a subject"):
-        Mix({"a": PelvisPhantoms(count=1), "b": PelvisPhantoms(count=1)}, {"a": 1, "b": 1})
+        AnatomyMix({"a": PelvisPhantoms(count=1), "b": PelvisPhantoms(count=1)}, {"a": 1, "b": 1})

@@ -4,7 +4,7 @@ import pytest
 from generators.anatomies import Balls
 
 from synthex.core import ConfigError
-from synthex.data import Subset, round_robin, split_subjects
+from synthex.data import AnatomySubset, round_robin, split_subjects
 
 
 def person(subject):
@@ -46,7 +46,7 @@ def test_round_robin_visits_everybody_once_a_round():
 
 
 def test_a_subset_is_a_source():
-    subset = Subset(Balls(4), ["ball-003"])
+    subset = AnatomySubset(Balls(4), ["ball-003"])
     assert subset.subject_ids() == ("ball-003",)
     assert subset.load("ball-003").subject_id == "ball-003"
     assert subset.fingerprint("ball-003") == Balls(4).fingerprint("ball-003")

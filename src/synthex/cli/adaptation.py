@@ -1,61 +1,17 @@
 """Feature alignment as the config of a training says it."""
 
-import logging
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from synthex.adaptation.alignment import Alignment, AlignmentModule, PairedDataset, TwoEncoderModule, Unlabelled
+from synthex.adaptation.alignment import Alignment, Unlabelled
+from synthex.cli.build import build_augment, role_of
 from synthex.cli.compose import plain
 from synthex.core import ConfigError, Reader
-from synthex.data import LearningDataset, open_export
-
-log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, eq=False)
-class Adaptation:
-    """What a run aligns, and with which images.
-
-    Attributes:
-        method: How.
-        target: Radiographs of the target domain, without their labels.
-    """
-
-    method: Alignment
-    target: Unlabelled
-
-    @property
-    def module(self) -> type[AlignmentModule]:
-        """What trains it."""
-        return TwoEncoderModule if self.method.form == "classic" else AlignmentModule
-
-    @staticmethod
-    def policy(cfg: DictConfig) -> DictConfig:
-        """How target images are augmented: as those of training, unless another policy is chosen."""
-        chosen: DictConfig = cfg.adaptation.target.get("augment") or cfg.augment
-        return chosen
-
-    def pair(self, train: LearningDataset, cfg: DictConfig) -> PairedDataset:
-        """The training set with the target images beside it, preprocessed in the same way."""
-        target = LearningDataset(
-            self.target,
-            train.size,
-            instantiate(self.policy(cfg)),
-            seed=train.seed,
-            stream="target",
-            normalization=train.normalization,
-            input_size=train.input_size,
-        )
-        levels = ", ".join(f"{level} {weight:g}" for level, weight in self.method.weights.items())
-        log.info("target    %d images without labels; %s form, weights: %s", len(target), self.method.form, levels)
-        shape = self.target[0].image.shape
-        if max(shape) < train.size:
-            log.warning("target images are %d x %d pixels, enlarged to data.size=%d", *shape, train.size)
-        return PairedDataset(train, target, seed=train.seed)
+from synthex.data import open_export
+from synthex.runs.adapt import Adaptation
 
 
 def build_adaptation(cfg: DictConfig) -> Adaptation | None:
@@ -73,7 +29,18 @@ def build_adaptation(cfg: DictConfig) -> Adaptation | None:
         raise ConfigError(
             "adaptation.method.form=classic adapts a trained network; give the run: initial_weights=<folder>"
         )
-    return Adaptation(method, Unlabelled(open_target(cfg.adaptation.target)))
+    chosen, role = cfg.adaptation.target, role_of(cfg, "target")
+    if role is not None:  # reader@data.target=...
+        if chosen.on_disk is not None or chosen.get("source"):
+            raise ConfigError("data.target and adaptation.target both say the images of the target domain; give one")
+        chosen = OmegaConf.create({"on_disk": None, "source": role})
+    return Adaptation(method, Unlabelled(open_target(chosen)), build_augment(target_policy(cfg)))
+
+
+def target_policy(cfg: DictConfig) -> DictConfig:
+    """How target images are augmented: as those of training, unless another policy is chosen."""
+    chosen: DictConfig = cfg.adaptation.target.get("augment") or cfg.augment
+    return chosen
 
 
 def open_target(target: DictConfig) -> Reader:

@@ -7,9 +7,9 @@ from omegaconf import DictConfig
 from PIL import Image as PILImage
 
 from synthex.cli.register import open_pictures, read_subject
-from synthex.cli.terminal import console, quiet_libraries
 from synthex.core import Anatomy, ConfigError, InputError, UserError, atomic_path, to_log
 from synthex.core.arrays import Points3
+from synthex.core.terminal import console, quiet_libraries
 from synthex.instruments import load_solid
 from synthex.registration import read_poses
 from synthex.registration.transfer import (

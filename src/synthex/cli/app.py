@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import errno
 import importlib
+import importlib.util
 import os
 import re
 import sys
@@ -15,14 +16,16 @@ from typing import Any, NoReturn
 import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.errors import HydraException, InstantiationException
-from omegaconf import DictConfig, ListConfig
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from synthex.cli.compose import compose, conf_folders, prepare_hydra, quoted, readable
-from synthex.cli.processes import help_other_node, is_other_node
+from synthex.cli.compose import compose, prepare_hydra, quoted, readable
+from synthex.cli.early import check_early
+from synthex.cli.processes import follow, follows, help_other_node, is_other_node
 from synthex.cli.settings import check_settings
-from synthex.core import ConfigError, InputError, UserError, nearest, trust
+from synthex.core import ConfigError, InputError, UserError, nearest, targets_in, trust
 from synthex.core.parent import end_with_parent, worker_killed
+from synthex.core.trusted import user_targets
 
 MODULES = {
     "train": "synthex.cli.train",
@@ -73,6 +76,8 @@ def run(command: str, arguments: Sequence[str]) -> int:
 
     Every override is checked before anything starts, so that a misspelt name costs a second, not a night.
     """
+    if command == "train" and follows():
+        return follow()  # the first process says what, or what is wrong with it
     config_name = command.replace(" ", "_")
     arguments = gathered(command, [named(command, argument) for argument in arguments])
     try:
@@ -85,11 +90,12 @@ def run(command: str, arguments: Sequence[str]) -> int:
             cfg = compose(config_name, flags.overrides, sweep=bool(flags.multirun))
             if command == "train" and not flags.cfg and is_other_node(cfg):
                 return help_other_node(cfg, sweep=bool(flags.multirun))
+            find_own_code(cfg)
+            if not (flags.cfg or flags.multirun):  # each job of a sweep says what is wrong with its own
+                check_early(command, cfg)
     except UserError as error:
         return _report(error)
     sys.argv = [f"synthex {command}", *arguments]
-    if len(conf_folders()) > 1 and str(Path.cwd()) not in sys.path:
-        sys.path.append(str(Path.cwd()))  # what a local conf names may lie beside it
     with tempfile.TemporaryDirectory(prefix="synthex-") as folder:
         job = _Job(MODULES[command], Path(folder) / "exit_codes")
         application = hydra.main(version_base="1.3", config_path=str(prepare_hydra()), config_name=config_name)(job)
@@ -202,6 +208,23 @@ class _Job:
     def _note(self, code: int) -> None:
         with contextlib.suppress(OSError), self.ledger.open("a") as file:  # on another machine it is not there
             file.write(f"{code}\n")
+
+
+def find_own_code(cfg: DictConfig) -> None:
+    """Let modules of the working folder be found that the command, a local conf or the user's trust names.
+
+    Only these: a folder of data that somebody passed on may hold files with the names of optional packages.
+    """
+    folder = Path.cwd()
+    for target in (
+        *(str(name) for _, name in targets_in(OmegaConf.to_container(cfg, resolve=False))),
+        *trusted_by(cfg),
+        *user_targets(),
+    ):
+        top = target.partition(".")[0]
+        here = top.isidentifier() and ((folder / f"{top}.py").exists() or (folder / top).is_dir())
+        if here and str(folder) not in sys.path and importlib.util.find_spec(top) is None:
+            sys.path.append(str(folder))
 
 
 def trusted_by(cfg: DictConfig) -> list[str]:

@@ -1,35 +1,23 @@
 """``synthex benchmark datamodule``: how fast training samples are made, where the time goes, what memory it takes."""
 
-import multiprocessing
-import os
 import tempfile
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 from typing import Any
 
-import numpy as np
-from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from synthex import __version__
-from synthex.cli.benchmark_memory import Memory, available, memory_of
-from synthex.cli.benchmark_stages import STAGES, stages_in_worker
-from synthex.cli.benchmark_table import machine, print_rows, write_rows
-from synthex.cli.benchmark_volumes import MappedVolumes
-from synthex.cli.build import build_reader, build_task, prepare
+from synthex.benchmarks.datamodule import Run, run_through
+from synthex.benchmarks.memory import available
+from synthex.benchmarks.stages import STAGES, stages_in_worker
+from synthex.benchmarks.volumes import MappedVolumes
+from synthex.cli.build import build_augment, build_reader, build_task, prepare, simulated_split
 from synthex.cli.compose import plain
 from synthex.cli.settings import input_size
-from synthex.cli.sources import build_sources
-from synthex.cli.terminal import console, quiet_libraries, track
 from synthex.core import ConfigError, Task
-from synthex.data import LearningDataset, SyntheticReader, collate
-from synthex.learning import DataModule
-
-READINGS = 40
-"""How often memory is read in a run."""
+from synthex.core.terminal import console, machine, print_rows, quiet_libraries, write_rows
+from synthex.data import LearningDataset, SyntheticReader
 
 COLUMNS = {
     "workers": "workers",
@@ -42,36 +30,6 @@ COLUMNS = {
 }
 
 
-@dataclass(frozen=True)
-class Run:
-    """What was measured of one pass.
-
-    Attributes:
-        samples: Samples timed.
-        seconds: For them.
-        readings: Memory of this process and its workers, evenly spread over the pass.
-    """
-
-    samples: int
-    seconds: float
-    readings: tuple[Memory, ...]
-
-    def peak(self, kind: str) -> float | None:
-        """Highest reading of one kind of memory, MiB."""
-        return max((getattr(reading, kind) for reading in self.readings), default=None)
-
-    def growth_mib(self) -> float | None:
-        """Private memory in the last quarter of the pass minus that in its second quarter (medians), MiB.
-
-        The first quarter is left out: there every subject is mapped and every buffer grown once.
-        """
-        private = [reading.private for reading in self.readings]
-        quarter = len(private) // 4
-        if quarter == 0:
-            return None
-        return median(private[-quarter:]) - median(private[quarter : 2 * quarter])
-
-
 def main(cfg: DictConfig) -> None:
     """Iterate the training data of a config as training would, and print (and write) what that takes."""
     quiet_libraries()
@@ -80,17 +38,23 @@ def main(cfg: DictConfig) -> None:
     counts = worker_counts(plain(cfg.worker_counts), int(cfg.data.workers))
     task = build_task(cfg)
     with tempfile.TemporaryDirectory(prefix="synthex-benchmark-") as folder:
-        reader = stress_reader(cfg, task, Path(folder)) if int(cfg.stress.subjects) else train_reader(cfg, task)
+        if int(cfg.stress.subjects):
+            reader = stress_reader(cfg, task, Path(folder))
+        else:
+            reader = simulated_split(cfg, task, "train", None)
+            prepare(reader)
         dataset = LearningDataset(
             reader,
             int(cfg.data.size),
-            instantiate(cfg.augment),
+            build_augment(cfg.augment),
             seed=int(cfg.seed),
             normalization=cfg.data.normalization,
             input_size=input_size(cfg.data),
         )
-        stages = stages_in_worker(dataset, int(cfg.profile_samples), int(cfg.data.batch_size))
-        rows = [row(cfg, workers, run_through(dataset, cfg, workers), stages) for workers in counts]
+        batch = int(cfg.data.batch_size)
+        stages = stages_in_worker(dataset, int(cfg.profile_samples), batch)
+        timed = {n: run_through(dataset, int(cfg.samples), batch, n, int(cfg.seed)) for n in counts}
+        rows = [row(cfg, workers, run, stages) for workers, run in timed.items()]
     report(cfg, rows, stages)
 
 
@@ -106,51 +70,11 @@ def worker_counts(wanted: Any, configured: int) -> tuple[int, ...]:
     return tuple(found)
 
 
-def train_reader(cfg: DictConfig, task: Task) -> SyntheticReader:
-    """The endless stream that training draws from."""
-    return prepare(build_reader(cfg, task, build_sources(cfg)["train"], "train", None, int(cfg.seed)))
-
-
 def stress_reader(cfg: DictConfig, task: Task, folder: Path) -> SyntheticReader:
     """The same stream of large synthetic CTs (``stress.subjects`` of ``stress.shape``)."""
     names = task.vocabulary
     source = MappedVolumes(folder, int(cfg.stress.subjects), cfg.stress.shape, names.structures, names.landmarks)
     return build_reader(cfg, task, source, "train", None, int(cfg.seed))
-
-
-def run_through(dataset: LearningDataset, cfg: DictConfig, workers: int) -> Run:
-    """Take ``cfg.samples`` samples in batches from as many workers, once each of them has delivered."""
-    batch_size = int(cfg.data.batch_size)
-    batches = max(1, int(cfg.samples) // batch_size)
-    warm_up = max(1, 2 * workers)
-    datamodule = DataModule(
-        dataset,
-        collate_fn=collate,
-        batch_size=batch_size,
-        workers=workers,
-        samples_per_epoch=(warm_up + batches) * batch_size,
-        endless=True,
-        seed=int(cfg.seed),
-    )
-    datamodule.setup("fit")
-    others = {child.pid for child in multiprocessing.active_children()}
-    loader = iter(datamodule.train_dataloader())
-    for _ in range(warm_up):
-        next(loader)
-    pids = [os.getpid(), *(child.pid for child in multiprocessing.active_children() if child.pid not in others)]
-    marks = set(np.linspace(1, batches, min(READINGS, batches)).astype(int).tolist()) if available() else set()
-    readings: list[Memory] = []
-    reading_seconds = 0.0
-    start = time.perf_counter()
-    for number in track(range(1, batches + 1), f"{workers} workers"):
-        next(loader)
-        if number in marks:
-            pause = time.perf_counter()
-            readings.append(memory_of(pid for pid in pids if pid is not None))
-            reading_seconds += time.perf_counter() - pause
-    # Workers go on while memory is read, so this time is theirs; without workers it is nobody's.
-    seconds = time.perf_counter() - start - (0.0 if workers else reading_seconds)
-    return Run(batches * batch_size, seconds, tuple(readings))
 
 
 def row(cfg: DictConfig, workers: int, run: Run, stages: dict[str, float]) -> dict[str, Any]:

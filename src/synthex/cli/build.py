@@ -10,11 +10,14 @@ from omegaconf import DictConfig, OmegaConf
 
 from synthex.anatomy.cache import PreparedAnatomies
 from synthex.anatomy.variants import base_subject
+from synthex.augment import as_augmentation
 from synthex.cli.compose import plain
 from synthex.cli.sources import build_sources
-from synthex.cli.terminal import progress
-from synthex.core import AnatomySource, ConfigError, Reader, Relabelled, Task, derive_rng
-from synthex.data import SPLITS, Mix, SomeCases, Subset, SyntheticReader, open_export
+from synthex.core import AnatomySource, Augmentation, ConfigError, Reader, Relabelled, Task
+from synthex.core.terminal import progress
+from synthex.data import SPLITS, AnatomyMix, AnatomySubset, Subset, SyntheticReader, Take, open_export, simulated
+
+SIMULATED = "synthex.data.SyntheticReader"
 
 MAX_PREPARING = 4
 """Processes that prepare volumes; each holds one subject at native resolution in memory."""
@@ -40,6 +43,11 @@ def build_task(cfg: DictConfig) -> Task:
     return task
 
 
+def build_augment(node: DictConfig) -> Augmentation:
+    """The augmentation of a config: ours, or any transform or Compose of albumentations."""
+    return as_augmentation(instantiate(node, _convert_="all"))
+
+
 def build_reader(
     cfg: DictConfig, task: Task, source: AnatomySource, split: str, count: int | None, seed: int
 ) -> SyntheticReader:
@@ -59,19 +67,95 @@ def build_reader(
 
 
 def build_readers(cfg: DictConfig, task: Task) -> dict[str, Reader]:
-    """Readers of train (endless), val and test; simulated on the fly or read from disk.
+    """Readers of train (endless), val and test: those of their roles, else simulated or read from disk.
 
-    Validation and test draw from ``data.eval_seed``, so that runs with different seeds are compared on
-    the same images.
+    Raises:
+        ConfigError: Training and test are one reader.
     """
+    roles = {split: node for split in SPLITS if (node := role_of(cfg, split)) is not None}
+    if "train" in roles and roles.get("train") == roles.get("test"):
+        raise ConfigError("data.train and data.test are the same images; test on others: another root, fold or split")
+    return {split: open_split(cfg, task, split) for split in SPLITS if has_split(cfg, split)}
+
+
+def has_split(cfg: DictConfig, split: str) -> bool:
+    """Whether a run has cases of a split."""
+    if role_of(cfg, split) is not None or cfg.data.kind == "synthetic":
+        return True
     if cfg.data.kind == "on_disk":
-        return {split: open_on_disk(cfg.data, task, split) for split in SPLITS if cfg.data[split]}
+        return bool(cfg.data.get(split))
+    others = role_of(cfg, "train") is not None and OmegaConf.is_missing(cfg.data.source, "root")
+    return split != "val" and not others
+
+
+def open_split(cfg: DictConfig, task: Task, split: str) -> Reader:
+    """The reader of a role (``reader@data.train=...``), else what the data's kind has for it.
+
+    Raises:
+        ConfigError: There is none, or it is of other structures or landmarks than the task.
+    """
+    role = role_of(cfg, split)
+    if role is not None:
+        return open_role(role, cfg, task, split, f"data.{split}")
+    if cfg.data.kind == "on_disk":
+        return open_on_disk(cfg.data, task, split)
     if cfg.data.kind == "real":
-        return {split: open_real_split(cfg.data, task, split) for split in ("train", "test")}
-    sources = build_sources(cfg)
-    seeds = {"train": int(cfg.seed), "val": int(cfg.data.eval_seed), "test": int(cfg.data.eval_seed)}
-    counts = {"train": None, "val": int(cfg.data.cases.val), "test": int(cfg.data.cases.test)}
-    return {split: build_reader(cfg, task, sources[split], split, counts[split], seeds[split]) for split in SPLITS}
+        return open_real_split(cfg.data, task, split)
+    count = None if split == "train" else int(cfg.data.cases[split])
+    return simulated_split(cfg, task, split, count)
+
+
+def simulated_split(cfg: DictConfig, task: Task, split: str, count: int | None) -> SyntheticReader:
+    """A split's simulated cases.
+
+    Validation and test draw from ``data.eval_seed``, so that runs with different seeds are compared on the same images.
+    """
+    seed = int(cfg.seed if split == "train" else cfg.data.eval_seed)
+    return build_reader(cfg, task, build_sources(cfg)[split], split, count, seed)
+
+
+def role_of(cfg: DictConfig, role: str) -> dict[str, Any] | None:
+    """Settings of the reader that was chosen for a role; None where the data's kind says what there is."""
+    node = cfg.data.get(role)
+    return plain(node) if isinstance(node, DictConfig) else None
+
+
+def open_role(node: dict[str, Any], cfg: DictConfig, task: Task, split: str, setting: str) -> Reader:
+    """Make a reader, composed of others or not; those of simulation take what the run says of it.
+
+    Args:
+        node: Its settings; ``reader`` and ``readers`` are those of its parts.
+        cfg: The run's.
+        task: Its task, whose structures and landmarks each part gets.
+        split: The role's, for simulation that says no other.
+        setting: Where ``node`` is, for messages.
+
+    Raises:
+        ConfigError: Something is not said, or cannot be used.
+    """
+    if "_target_" not in node:
+        raise ConfigError(f"{setting} says no reader; choose one: reader@{setting}=plain_folder (or another)")
+    if node["_target_"] == SIMULATED:
+        if cfg.data.kind != "synthetic":
+            raise ConfigError(f"{setting} simulates, which needs data=synthetic")
+        return simulated_split(cfg, task, node.get("split") or split, node.get("count"))
+    unset = [key for key, value in node.items() if value == "???"]
+    if unset:
+        raise ConfigError(f"{setting}.{unset[0]} is not set; say it: {setting}.{unset[0]}=<value>")
+    arguments = dict(node)
+    composed = False
+    if isinstance(inner := arguments.get("reader"), dict):
+        arguments["reader"], composed = open_role(inner, cfg, task, split, f"{setting}.reader"), True
+    if isinstance(inner := arguments.get("readers"), dict):
+        composed = True
+        arguments["readers"] = {
+            name: open_role(part, cfg, task, split, f"{setting}.readers.{name}") for name, part in inner.items()
+        }
+    made = {name: arguments.pop(name) for name in ("reader", "readers") if composed and name in arguments}
+    reader = instantiate(arguments | {"_partial_": True, "_convert_": "all"})(**made)
+    if not isinstance(reader, Reader):
+        raise ConfigError(f"{setting}._target_ made a {type(reader).__name__}, not a Reader")
+    return reader if composed else check_names(reader, task, f"{setting}.root={node.get('root')}")
 
 
 def open_checked(folder: str, task: Task, setting: str) -> Reader:
@@ -96,7 +180,7 @@ def open_on_disk(data: DictConfig, task: Task, split: str) -> Reader:
     if split != "train" or data.get("images") is None:
         return reader
     names = reader.case_ids()
-    return SomeCases(reader, sorted(range(len(names)), key=names.__getitem__)[: _checked_images(data, reader)])
+    return Subset(reader, sorted(range(len(names)), key=names.__getitem__)[: _checked_images(data, reader)])
 
 
 def _checked_images(data: DictConfig, reader: Reader) -> int:
@@ -137,9 +221,7 @@ def open_real_split(data: DictConfig, task: Task, split: str) -> Reader:
     reader = open_real(OmegaConf.create(plain(data.source) | {"split": split}), task)
     if split != "train" or data.images is None:
         return reader
-    count = _checked_images(data, reader)
-    order = derive_rng(int(data.split_seed), "images").permutation(len(reader))
-    return SomeCases(reader, sorted(order[:count].tolist()))
+    return Take(reader, _checked_images(data, reader), seed=int(data.split_seed))
 
 
 def described_real(cfg: DictConfig) -> dict[str, Any]:
@@ -189,11 +271,17 @@ def _listed(structures: tuple[str, ...], landmarks: tuple[str, ...]) -> str:
     return f"{', '.join(structures) or 'no structures'} and {points}"
 
 
-def prepare(reader: SyntheticReader) -> SyntheticReader:
-    """Fill the volume cache of a reader before workers ask for it, and check every subject's structures.
+def prepare(reader: Reader) -> Reader:
+    """Fill the volume cache of the simulations in a reader, and check every subject's structures.
 
-    Instant the second time.
+    Before workers ask for it; instant the second time.
     """
+    for part in simulated(reader):
+        _prepare(part)
+    return reader
+
+
+def _prepare(reader: SyntheticReader) -> None:
     prepared = list(_prepared(reader.anatomies))
     with progress() as bar:
         subjects = sum(len(source.subject_ids()) for source in prepared)
@@ -205,15 +293,14 @@ def prepare(reader: SyntheticReader) -> SyntheticReader:
             before += len(source.subject_ids())
     for subject in reader.anatomies.subject_ids():
         reader.subject(subject)
-    return reader
 
 
 def _prepared(source: AnatomySource) -> Iterator[PreparedAnatomies]:
     """The caches in a composition of sources."""
     if isinstance(source, PreparedAnatomies):
         yield source
-    elif isinstance(source, Subset):
+    elif isinstance(source, AnatomySubset):
         yield from _prepared(source.source)
-    elif isinstance(source, Mix):
+    elif isinstance(source, AnatomyMix):
         for part in source.sources.values():
             yield from _prepared(part)

@@ -9,9 +9,9 @@ from synthex.cli.build import build_task, open_checked, open_real
 from synthex.cli.compose import plain
 from synthex.cli.gate import with_gate
 from synthex.cli.predict import open_cases
-from synthex.cli.sets import baselines_of, folders_of, has_cases, origin, pool_folders, read_cases, task_of_set
-from synthex.cli.terminal import console
+from synthex.cli.sets import folders_of, has_cases, origin, read_cases, task_of_set
 from synthex.core import ConfigError, InputError, Reader, Task
+from synthex.core.terminal import console
 from synthex.evaluation import (
     LABELS,
     ComparisonTable,
@@ -22,6 +22,7 @@ from synthex.evaluation import (
     headline_differences,
     write_comparison,
 )
+from synthex.runs.scoring import baselines_of, pool_folders
 
 
 def main(cfg: DictConfig) -> None:

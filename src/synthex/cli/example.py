@@ -5,7 +5,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from synthex.anatomy.examples import example, write_example
-from synthex.cli.terminal import console
+from synthex.core.terminal import console
 
 
 def main(cfg: DictConfig) -> None:

@@ -12,8 +12,8 @@ from omegaconf import DictConfig
 from synthex.cli.build import build_task
 from synthex.cli.compose import compose, options, plain
 from synthex.cli.sources import PEOPLE, build_sources
-from synthex.cli.terminal import console, quiet_libraries
 from synthex.core import ConfigError, nearest, optional_import
+from synthex.core.terminal import console, quiet_libraries
 from synthex.explore import HOST, Explorer, Scenes, Subjects, make_app
 from synthex.runs import load
 from synthex.runs.package import find_model

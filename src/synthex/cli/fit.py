@@ -1,57 +1,32 @@
-"""The training of a run: network, data, trainer, and the fit itself."""
+"""From a composed config to what is trained: the one place where its ``_target_`` becomes network and trainer."""
 
-import contextlib
-import logging
 import os
 import shlex
-from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pytorch_lightning as pl
 import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.plugins.environments import LightningEnvironment
 
-from synthex.adaptation.translation import TranslatedFirst
-from synthex.cli.adaptation import Adaptation
+from synthex.cli.build import build_augment
 from synthex.cli.identity import config_hash
 from synthex.cli.predict import locate_run
 from synthex.cli.processes import trainer_options
-from synthex.cli.settings import input_size
 from synthex.cli.tracking import track_settings
-from synthex.cli.translation import read_translator
-from synthex.core import Augmentation, ConfigError, Reader, Task, UserError, derive_seed
-from synthex.core.parent import worker_killed
-from synthex.data import LearningDataset, SyntheticReader, collate
-from synthex.learning import (
-    Company,
-    DataModule,
-    DeviceRenderer,
-    EndTogether,
-    ProjectionServer,
-    SupervisedModule,
-    load_network_weights,
-    score_batch,
-    with_projector,
-)
-from synthex.learning.callbacks import StopIfNotFinite
-from synthex.nn import check_batch
-
-log = logging.getLogger(__name__)
-
-_VIEWS = 8
-"""Simulated images that the pitch of heatmaps is taken from: mixed views zoom, and one of them is no measure."""
-
-TERMINATED = 143
-"""Exit code of a process that SIGTERM has stopped, as in shells: 0 would mean that the run is done."""
+from synthex.cli.translation import translator_of
+from synthex.core import Reader, Task, UserError
+from synthex.learning import Company
+from synthex.runs.adapt import Adaptation
+from synthex.runs.run import Run
+from synthex.runs.spec import RunSpec
+from synthex.runs.training import check_sizes, fit
 
 
-def fit(
+def train(
     cfg: DictConfig,
     task: Task,
     readers: dict[str, Reader],
@@ -60,85 +35,49 @@ def fit(
     company: Company | None = None,
     adaptation: Adaptation | None = None,
 ) -> None:
-    """Train until the config's last step, alone or in company; a finished run is left as it is."""
+    """Train as a config says, alone or in company."""
+    spec = spec_of(cfg, task, readers, company, resumed=checkpoint is not None)
+    fit(Run(run, continuing(run)), spec, resume=checkpoint, company=company, adaptation=adaptation)
+
+
+def spec_of(
+    cfg: DictConfig, task: Task, readers: dict[str, Reader], company: Company | None, *, resumed: bool
+) -> RunSpec:
+    """What is trained."""
     data = cfg.data
-    seed = int(cfg.seed)
-    pl.seed_everything(derive_seed(seed, "weights") % 2**32, workers=False, verbose=False)
-    network = instantiate(
-        cfg.model, structures=len(task.vocabulary.structures), landmarks=len(task.vocabulary.landmarks)
-    )
-    if cfg.initial_weights is not None and checkpoint is None:
+    side = data.get("input_size")
+    weights = None
+    if cfg.initial_weights is not None and not resumed:
         _, weights = locate_run(Path(cfg.initial_weights).expanduser())
-        load_network_weights(weights, network, task=task.name)
-        log.info("starting from %s", weights)
-    size, side = int(data.size), input_size(data)
-    check_sizes(network, data)
-    prepared: dict[str, Any] = {"normalization": data.normalization, "input_size": side}
-    augment: Augmentation = instantiate(cfg.augment)
-    translator = read_translator(cfg)
-    if translator is not None:
-        augment = TranslatedFirst(translator, augment)
-    mirrored = float(data.get("mirrored") or 0)
-    train = LearningDataset(
-        readers["train"], size, augment, seed=seed, mirrored=mirrored, vocabulary=task.vocabulary, **prepared
-    )
-    endless = isinstance(readers["train"], SyntheticReader)
-    # Weights are chosen by images like those of training; a set on disk is taken as it is.
-    look = translator if endless else None
-    val = LearningDataset(readers["val"], size, look, **prepared) if "val" in readers else None
-    datamodule = DataModule(
-        train if adaptation is None else adaptation.pair(train, cfg),
-        val,
-        collate_fn=collate,
-        batch_size=int(data.batch_size) * (1 if adaptation is None else adaptation.method.batches_per_step),
-        workers=int(data.workers),
-        val_workers=min(1, int(data.workers)),
-        samples_per_epoch=data.samples_per_epoch,
-        endless=endless,
-        seed=seed,
-    )
-    module_class: Callable[..., SupervisedModule] = (
-        SupervisedModule if adaptation is None else partial(adaptation.module, alignment=adaptation.method)
-    )
-    module = module_class(
-        network,
-        task.loss(_pitch(train, _VIEWS if endless else 1)),
-        decode=task.decode,
-        score=score_batch,
-        optimizer=instantiate(cfg.optimizer),
-        scheduler=instantiate(cfg.scheduler),
-        compile=bool(cfg.compile),
-        channels_last=bool(cfg.channels_last),
-        seed=seed,
-        extra={"task": task.name, "config": config_hash(cfg)},
-        validation_images=None if company is None else int(data.batch_size),
-    )
-    # Before what writes checkpoints: weights that have gone wrong are not kept.
-    callbacks = [StopIfNotFinite(run), *(instantiate(node) for node in cfg.callbacks.values() if node is not None)]
     loggers = [instantiate(node) for node in cfg.logger.values() if node is not None]
     if company is None or company.rank.number == 0:
         track_settings(loggers, cfg)
     options = on_cluster(cfg) | trainer_options(cfg, None if company is None else company.rank)
-    callbacks += [] if company is None else [EndTogether()]
-    trainer: pl.Trainer = instantiate(cfg.trainer, callbacks=callbacks, logger=loggers, **options)
-    describe(task, readers, network, trainer, run)
-    if company is not None:
-        company.join(trainer.strategy.root_device)
-    try:
-        with projections(cfg, train, trainer.strategy.root_device):
-            trainer.fit(
-                module, datamodule=datamodule, ckpt_path=str(checkpoint) if checkpoint else None, weights_only=True
-            )
-    except SystemExit as stop:  # how Lightning answers Ctrl-C, and SIGTERM: without an exit code
-        log.info("stopped; to go on: %s", continuing(run))
-        raise SystemExit(TERMINATED if stop.code is None else stop.code) from None
-    except RuntimeError as error:
-        if worker_killed(error):
-            raise UserError(
-                "a process that loads data was killed, as happens where memory runs out: fewer data.workers need "
-                f"less; to go on: {continuing(run)}"
-            ) from error
-        raise
+    return RunSpec(
+        task=lambda: task,
+        network=partial(instantiate, cfg.model),
+        readers=readers,
+        size=int(data.size),
+        normalization=data.normalization,
+        input_size=None if side is None else int(side),
+        augment=build_augment(cfg.augment),
+        mirrored=float(data.get("mirrored") or 0),
+        batch_size=int(data.batch_size),
+        workers=int(data.workers),
+        samples_per_epoch=data.samples_per_epoch,
+        optimizer=instantiate(cfg.optimizer),
+        scheduler=instantiate(cfg.scheduler),
+        trainer=partial(instantiate, cfg.trainer, **options),
+        callbacks=[instantiate(node) for node in cfg.callbacks.values() if node is not None],
+        loggers=loggers,
+        seed=int(cfg.seed),
+        initial_weights=weights,
+        translator=translator_of(cfg),
+        compile=bool(cfg.compile),
+        channels_last=bool(cfg.channels_last),
+        render_on_device=rendered_on_device(cfg),
+        identity=config_hash(cfg),
+    )
 
 
 def check_network(cfg: DictConfig, task: Task) -> None:
@@ -157,23 +96,8 @@ def check_network(cfg: DictConfig, task: Task) -> None:
             raise error.__cause__ from error
         return  # what cannot be built without memory is built, and checked, later
     if isinstance(network, torch.nn.Module):
-        check_sizes(network, cfg.data)
-
-
-def check_sizes(network: torch.nn.Module, data: DictConfig) -> None:
-    """Check that a network takes images, and learns from batches, of the data's size.
-
-    Raises:
-        ConfigError: It does not.
-    """
-    side, name = input_size(data), "size" if data.get("input_size") is None else "input_size"
-    covering: Any = getattr(network, "input_size", None)
-    if covering is not None and (fitting := covering(side, side)) != (side, side):
-        raise ConfigError(
-            f"data.{name}={side}: this network takes multiples of {network.multiple}; "
-            f"give another size, or pad with data.input_size={fitting[0]}"
-        )
-    check_batch(network, int(data.batch_size), side, f"data.{name}")
+        size, side = int(cfg.data.size), cfg.data.get("input_size")
+        check_sizes(network, size, None if side is None else int(side), int(cfg.data.batch_size))
 
 
 def on_cluster(cfg: DictConfig) -> dict[str, Any]:
@@ -213,50 +137,8 @@ def rendered_on_device(cfg: DictConfig) -> bool:
     return cfg.data.get("render") == "device"
 
 
-@contextlib.contextmanager
-def projections(cfg: DictConfig, train: LearningDataset, device: torch.device) -> Iterator[None]:
-    """With ``data.render=device``, project on ``device`` for the workers of training while the block runs.
-
-    Raises:
-        ConfigError: There is no CUDA device, no worker to serve, or the simulation level projects by itself.
-    """
-    if not rendered_on_device(cfg) or not isinstance(train.reader, SyntheticReader):
-        yield
-        return
-    with ProjectionServer(int(cfg.data.workers), DeviceRenderer(device)) as server:
-        train.reader = with_projector(train.reader, server.projector)
-        yield
-
-
-def _pitch(train: LearningDataset, count: int) -> float:
-    """Median pixel pitch of the first ``count`` samples, mm at the detector: what widths in mm are drawn for."""
-    return float(np.median([float(train[index]["pixel_mm"]) for index in range(count)]))
-
-
-def describe(task: Task, readers: dict[str, Reader], network: torch.nn.Module, trainer: pl.Trainer, run: Path) -> None:
-    """Log what is about to be trained, on what, where."""
-    log.info("task      %s: %d structures, %d landmarks", task.name, *map(len, names(task)))
-    for split, reader in readers.items():
-        if isinstance(reader, SyntheticReader):
-            cases = "endless cases" if reader.count is None else f"{reader.count} cases"
-            log.info("%-9s %d subjects, %s", split, len(reader.anatomies.subject_ids()), cases)
-        else:
-            log.info("%-9s %d cases on disk", split, len(reader))
-    parameters = sum(value.numel() for value in network.parameters()) / 1e6
-    log.info("network   %s, %.1f million parameters", type(network).__name__, parameters)
-    several = f", {trainer.world_size} processes" if trainer.world_size > 1 else ""
-    log.info("device    %s, precision %s%s", trainer.strategy.root_device, trainer.precision, several)
-    log.info("output    %s", run)
-    log.info("to go on after a crash: %s", continuing(run))
-
-
 def continuing(run: Path) -> str:
     """The shell command that goes on with this run, whose default folder has a new name every second."""
     overrides = list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else []
     kept = [override for override in overrides if override.split("=")[0] not in ("paths.run_dir", "resume")]
     return shlex.join(["synthex", "train", *kept, f"paths.run_dir={run}"])
-
-
-def names(task: Task) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Structures and landmarks of a task."""
-    return task.vocabulary.structures, task.vocabulary.landmarks

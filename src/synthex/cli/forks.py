@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from synthex.cli.terminal import quiet_libraries
+from synthex.core.terminal import quiet_libraries
 from synthex.studies import die_with_parent
 
 MODULES = ("synthex.cli.main", "synthex.cli.several")

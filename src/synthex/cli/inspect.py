@@ -4,12 +4,12 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from synthex.cli.data_inspect import inspect
-from synthex.cli.real_inspect import inspect_reader, open_real_folder
-from synthex.cli.terminal import console
-from synthex.cli.tool_inspect import inspect_tool_folders
 from synthex.core import ConfigError
+from synthex.core.terminal import console
 from synthex.data.real import is_tool_folder
+from synthex.views.anatomies import inspect
+from synthex.views.radiographs import inspect_reader, open_real_folder
+from synthex.views.tool_folders import inspect_tool_folders
 
 
 def main(cfg: DictConfig) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from synthex.cli.simulate import DONE_FILE, write_export
-from synthex.cli.terminal import console, quiet_libraries
 from synthex.core import ConfigError
+from synthex.core.terminal import console, quiet_libraries
 from synthex.data import Staging, find_shards, open_shards
 
 

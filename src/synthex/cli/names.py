@@ -49,8 +49,9 @@ def write_private(target: str, columns: Sequence[str], rows: Iterable[Sequence[o
 
 def _named_files(reader: Any) -> Mapping[str, Path]:
     """Those of a reader, or of what it reads from."""
-    while reader is not None and not hasattr(reader, "named_files"):
-        inner = (getattr(reader, name, None) for name in ("anatomies", "source", "reader", "_reader"))
-        reader = next((one for one in inner if one is not None), None)
-    found: Mapping[str, Path] = reader.named_files() if reader is not None else {}
-    return found
+    if hasattr(reader, "named_files"):
+        found: Mapping[str, Path] = reader.named_files()
+        return found
+    inner = [getattr(reader, name, None) for name in ("anatomies", "source", "reader")]
+    inner += [*getattr(reader, "readers", {}).values(), *getattr(reader, "sources", {}).values()]
+    return {name: path for one in inner if one is not None for name, path in _named_files(one).items()}

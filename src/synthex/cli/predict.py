@@ -1,15 +1,12 @@
 """``synthex predict``: a trained run applied to cases, as a prediction set."""
 
 import hashlib
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
-from torch.utils.data import DataLoader
 
 from synthex.cli import predict_pictures
 from synthex.cli.build import (
@@ -17,28 +14,29 @@ from synthex.cli.build import (
     build_task,
     described_real,
     open_checked,
-    open_on_disk,
     open_real,
-    open_real_split,
+    open_split,
     prepare,
+    role_of,
+    simulated_split,
 )
 from synthex.cli.compose import plain
 from synthex.cli.identity import config_hash
 from synthex.cli.names import write_names
 from synthex.cli.settings import choose, input_size
-from synthex.cli.sources import PEOPLE, build_sources, real_source
+from synthex.cli.sources import PEOPLE, real_source
 from synthex.cli.stored import check_values, read_stored, usable
 from synthex.cli.subjects import check_subjects, fingerprints, read_subjects
-from synthex.cli.terminal import console, quiet_libraries, track
-from synthex.core import ConfigError, InputError, Prediction, Reader, Task, write_text
+from synthex.core import ConfigError, InputError, Reader, Task, write_text
 from synthex.core.places import hidden, require_known
-from synthex.data import SPLITS, LearningDataset, collate
-from synthex.evaluation import TrivialPredictor, write_prediction_set
-from synthex.learning import find_weights, limit_worker_threads, load_network_weights
-from synthex.runs import mirror_averaged, with_prior
+from synthex.core.terminal import console, quiet_libraries
+from synthex.data import SPLITS, Take, is_endless, simulated
+from synthex.learning import find_weights, load_network_weights
+from synthex.runs import Model, mirror_averaged, with_prior
+from synthex.runs.prediction import predict
+from synthex.runs.run import BASELINE_FILE, CONFIG_FILE
 
-CONFIG_FILE, CASES_FILE = "config.yaml", "cases.yaml"
-BASELINE_FILE, BASELINE_FOLDER = "baseline.npz", "baseline"
+CASES_FILE = "cases.yaml"
 
 RESTORE = "restore it from a copy, or train again"
 
@@ -68,17 +66,15 @@ def main(cfg: DictConfig) -> None:
         trained = OmegaConf.create(with_prior(plain(trained), bool(cfg.prior)))
     with usable(run / CONFIG_FILE, RESTORE):
         task = build_task(trained)
-        network = load_network(trained, task, weights)
+        model = load_model(trained, task, weights)
         reader = open_cases(cases, task, cfg.paths.cache_dir)
         write_names(cfg.names, [reader])
     write_predictions(
         output,
-        network,
-        task,
+        model,
         reader,
         trained,
         cases,
-        weights,
         run / BASELINE_FILE,
         device=str(cfg.device),
         batch_size=int(cfg.batch_size),
@@ -156,8 +152,9 @@ def cases_config(
         data |= dict.fromkeys((*PEOPLE, "mix", "mix_eval"))
     if kind in ("meshes", "on_disk", "real") and "label_names" in data:
         data["label_names"] = None
-    for name in unused if data["kind"] == "on_disk" else ():
-        data[name] = None
+    for name in (*unused, "target"):
+        if name in data:
+            data[name] = None
     config = {name: plain(trained[name]) for name in MAKE_CASES if name in trained} | {"data": data}
     # Predictions of several parts of one archive do not overwrite each other.
     part = [str(real[key]) for key in ("fold", "split") if real.get(key) is not None]
@@ -187,105 +184,59 @@ def open_cases(cases: DictConfig, task: Task, cache_dir: str) -> Reader:
         return open_checked(cases.folder, task, "on_disk")
     if cases.kind == "real":
         return open_real(OmegaConf.create(plain(cases.real) | {"root": cases.folder}), task)
-    if cfg.data.kind == "real":
-        return open_real_split(cfg.data, task, cases.split)
-    if cfg.data.kind == "on_disk":
-        if cfg.data[cases.split] is None:
-            raise ConfigError(f"the run has no {cases.split} split on disk; give on_disk=<folder>")
-        return open_on_disk(cfg.data, task, cases.split)
-    seed = int(cfg.data.eval_seed)
-    if cases.kind == "split":
-        # A training stream is endless: its first cases, under the run's own seed.
-        seed = int(cfg.seed) if cases.split == "train" else seed
-        source = build_sources(cfg)[cases.split]
-        if cases.get("subjects") is not None:
-            check_subjects(
-                fingerprints(source), cases.subjects, "predict all of them with ct=<folder> or meshes=<folder>"
-            )
-        return prepare(build_reader(cfg, task, source, cases.split, count, seed))
-    source = real_source(cfg, **{cases.kind: cases.folder})
-    return prepare(build_reader(cfg, task, source, cases.kind, count, seed))
+    if cases.kind != "split":
+        source = real_source(cfg, **{cases.kind: cases.folder})
+        return prepare(build_reader(cfg, task, source, cases.kind, count, int(cfg.data.eval_seed)))
+    if cfg.data.kind == "on_disk" and cfg.data.get(cases.split) is None:
+        raise ConfigError(f"the run has no {cases.split} split on disk; give on_disk=<folder>")
+    if cfg.data.kind == "synthetic" and role_of(cfg, cases.split) is None:
+        reader: Reader = simulated_split(cfg, task, cases.split, count)
+    else:
+        reader = open_split(cfg, task, cases.split)
+        if is_endless(reader) and count is not None:  # as of a training that simulates: its first cases
+            reader = Take(reader, count)
+    if cases.get("subjects") is not None:
+        found = {key: value for part in simulated(reader) for key, value in fingerprints(part.anatomies).items()}
+        check_subjects(found, cases.subjects, "predict all of them with ct=<folder> or meshes=<folder>")
+    return prepare(reader)
 
 
-def load_network(trained: DictConfig, task: Task, weights: Path) -> torch.nn.Module:
+def load_model(trained: DictConfig, task: Task, weights: Path) -> Model:
     """The run's network with its trained weights, ready to predict."""
     # The weights are about to be replaced; pretrained ones would be fetched for nothing.
     settings = OmegaConf.merge(trained.model, {"encoder_weights": None}) if "encoder_weights" in trained.model else None
-    network: torch.nn.Module = instantiate(
+    network = instantiate(
         settings or trained.model,
         structures=len(task.vocabulary.structures),
         landmarks=len(task.vocabulary.landmarks),
     )
     load_network_weights(weights, network, task=task.name)
     network = network.eval()
-    if not trained.get("mirror_averaged", False):
-        return network
-    return mirror_averaged(network, task.vocabulary)
+    if trained.get("mirror_averaged", False):
+        network = mirror_averaged(network, task.vocabulary)
+    data = trained.data
+    return Model(
+        task=task,
+        network=network,
+        size=int(data.size),
+        normalization=data.normalization,
+        input_size=input_size(data),
+        name=str(trained.get("name")),
+        version=hashlib.sha256(weights.read_bytes()).hexdigest()[:16],
+    )
 
 
 def write_predictions(
-    output: Path,
-    network: torch.nn.Module,
-    task: Task,
-    reader: Reader,
-    trained: DictConfig,
-    cases: DictConfig,
-    weights: Path,
-    baseline: Path,
-    *,
-    device: str = "auto",
-    batch_size: int = 16,
-    probabilities: bool | None = None,
+    output: Path, model: Model, reader: Reader, trained: DictConfig, cases: DictConfig, baseline: Path, **options: Any
 ) -> Path:
-    """Predict every case of ``reader`` and write the set, and beside it the trivial predictor's if the run has one.
-
-    Probabilities of pixels are kept if asked for; None leaves it to the task.
-
-    Raises:
-        ConfigError: They are asked for, and the task's predictions have none.
-    """
-    kept = task.protocol.probabilities if probabilities is None else probabilities
-    data = trained.data
-    dataset = LearningDataset(reader, int(data.size), normalization=data.normalization, input_size=input_size(data))
+    """Predict every case, and describe the cases, so that they can be made again; ``options`` as of ``predict``."""
     provenance = {
-        "weights_sha256": hashlib.sha256(weights.read_bytes()).hexdigest()[:16],
+        "weights_sha256": model.version,
         "config_hash": config_hash(trained),
         "run": trained.name,
         "cases": cases.name,
     }
-    shapes: dict[str, tuple[int, int]] = {}
-
-    def watched() -> Iterator[Prediction]:
-        # The number is the run's, and its cores may be other ones.
-        workers = min(int(data.workers), os.cpu_count() or 1)
-        for prediction in predict(network, task, dataset, device, batch_size, workers):
-            height, width = prediction.masks.shape[1:]
-            shapes[prediction.case_id] = (height, width)
-            if kept and prediction.probabilities is None:
-                raise ConfigError(f"probabilities=true: the task {task.name} gives none")
-            yield prediction
-
-    found = track(watched(), "predicting", len(reader))
-    write_prediction_set(output, found, task.protocol, provenance, probabilities=kept)
+    workers = int(trained.data.workers)  # the run's, and its cores may be other ones
+    predict(model, reader, output, provenance=provenance, baseline=baseline, workers=workers, **options)
     write_text(output / CASES_FILE, OmegaConf.to_yaml(OmegaConf.create(hidden(plain(cases), remember=True))))
-    if baseline.exists():
-        trivial = TrivialPredictor.load(baseline)
-        answers = (trivial.answer(case_id, *shape) for case_id, shape in shapes.items())
-        write_prediction_set(output / BASELINE_FOLDER, answers, task.protocol, {"baseline": "mean position, mean mask"})
     return output
-
-
-def predict(
-    network: torch.nn.Module, task: Task, dataset: LearningDataset, device: str, batch_size: int, workers: int
-) -> Iterator[Prediction]:
-    """Predictions of a dataset, in order."""
-    choose("device", device, ("auto", "cpu", "cuda"))
-    where = torch.device("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else torch.device(device)
-    network = network.to(where)
-    loader: DataLoader[Any] = DataLoader(
-        dataset, batch_size, num_workers=workers, collate_fn=collate, worker_init_fn=limit_worker_threads
-    )
-    for batch in loader:
-        with torch.inference_mode():
-            outputs = network(batch["image"].to(where))
-        yield from task.decode({name: value.float().cpu() for name, value in outputs.items()}, batch)

@@ -9,8 +9,8 @@ from typing import Any
 from omegaconf import DictConfig
 
 from synthex.cli.names import write_private
-from synthex.cli.terminal import console, quiet_libraries, track
 from synthex.core import InputError, atomic_path, safe_cell, write_text
+from synthex.core.terminal import console, quiet_libraries, track
 from synthex.data.real import radiograph_count, radiograph_files
 from synthex.runs import Answer, load
 

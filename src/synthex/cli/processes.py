@@ -14,13 +14,14 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from synthex.core import ConfigError
+from synthex.core.parent import launched
 
 if TYPE_CHECKING:  # importing torch takes seconds, and most commands get by without this module's part of it
     from synthex.learning import Company, Rank
 
 COMMAND = (sys.executable, "-m", "synthex.cli.rank")
 
-NO_SWEEP = "trainer.num_nodes above 1 with --multirun: start each job on its nodes by itself"
+NO_SWEEP = "torchrun, or trainer.num_nodes above 1, with --multirun: start each job by itself"
 
 
 def node_number() -> int:
@@ -31,9 +32,14 @@ def node_number() -> int:
     return int(found)
 
 
+def follows() -> bool:
+    """Whether torchrun started this process only to train along with the first."""
+    return launched() and int(os.environ["RANK"]) > 0
+
+
 def is_other_node(cfg: DictConfig) -> bool:
     """Whether this machine only helps another one with its training."""
-    return int(cfg.trainer.get("num_nodes") or 1) > 1 and node_number() > 0
+    return not launched() and int(cfg.trainer.get("num_nodes") or 1) > 1 and node_number() > 0
 
 
 def first_rank(cfg: DictConfig) -> "Rank | None":
@@ -44,11 +50,21 @@ def first_rank(cfg: DictConfig) -> "Rank | None":
     """
     trainer = cfg.trainer
     nodes, devices = int(trainer.get("num_nodes") or 1), count_devices(cfg)
+    if launched():
+        world, local = (int(os.environ[name]) for name in ("WORLD_SIZE", "LOCAL_WORLD_SIZE"))
+        if devices * nodes not in (1, world):
+            raise ConfigError(
+                f"torchrun has started {world} processes, trainer.devices and trainer.num_nodes say {devices * nodes}; "
+                "leave them out"
+            )
+        nodes, devices = world // local, local
     if nodes * devices == 1:
         return None
     from synthex.learning import Rank
 
     _check(cfg)
+    if launched():
+        return Rank.from_environment()
     if nodes == 1:
         return Rank(devices)
     node = node_number()
@@ -80,9 +96,11 @@ def count_devices(cfg: DictConfig) -> int:
 
 def with_devices(cfg: DictConfig) -> DictConfig:
     """The settings with the number of devices that ``auto`` means here, which another machine could not know."""
-    if OmegaConf.is_list(cfg.trainer.get("devices")) or first_rank(cfg) is None:
+    rank = None if OmegaConf.is_list(cfg.trainer.get("devices")) else first_rank(cfg)
+    if rank is None:
         return cfg
-    settled = OmegaConf.merge(cfg, {"trainer": {"devices": count_devices(cfg)}})
+    known = {"devices": rank.devices} | ({"num_nodes": rank.nodes} if launched() else {})
+    settled = OmegaConf.merge(cfg, {"trainer": known})
     assert isinstance(settled, DictConfig)
     return settled
 
@@ -118,6 +136,13 @@ def team_of(cfg: DictConfig, run: Path, checkpoint: Path | None) -> "contextlib.
     return Team(rank, COMMAND, json.dumps(request))
 
 
+def follow() -> int:
+    """Train along with the first process that torchrun has started; returns the exit code."""
+    from synthex.cli.rank import main
+
+    return main()
+
+
 def help_other_node(cfg: DictConfig, *, sweep: bool = False) -> int:
     """Do this node's part of a training that the first node leads; returns the exit code.
 
@@ -149,13 +174,12 @@ def _check(cfg: DictConfig) -> None:
         )
     if cfg.get("adaptation") is not None:
         raise ConfigError("adaptation trains in one process: its alternating optimisers are not tested over several")
-    foreign = [key for key in ("TORCHELASTIC_RUN_ID", "LOCAL_RANK") if key in os.environ]
-    if foreign or int(os.environ.get("SLURM_LOCALID", "0")) > 0:
+    if not launched() and ("LOCAL_RANK" in os.environ or int(os.environ.get("SLURM_LOCALID", "0")) > 0):
         raise ConfigError(
-            "several processes of `synthex train` were started on this machine (torchrun, or srun with several tasks a "
-            "node); start one a node, it starts those of its other devices (trainer.devices) itself"
+            "several processes of `synthex train` were started on this machine (srun with several tasks a node, say); "
+            "start one a node, it starts those of its other devices (trainer.devices) itself, or start all by torchrun"
         )
-    if int(trainer.get("num_nodes") or 1) > 1 and _sweeping():
+    if (launched() or int(trainer.get("num_nodes") or 1) > 1) and _sweeping():
         raise ConfigError(NO_SWEEP)
 
 

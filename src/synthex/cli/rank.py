@@ -1,4 +1,4 @@
-"""``python -m synthex.cli.rank``: another process of a distributed training; started by the first, or by its node.
+"""``python -m synthex.cli.rank``: a further process of a training, started by the first, its node or torchrun.
 
 It gets the resolved settings from the first process, trains with it, writes nothing and ends.
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from synthex.core import UserError
+from synthex.core.parent import launched
 
 if TYPE_CHECKING:  # what takes seconds is imported when this process knows to end with the first
     from synthex.learning import Company
@@ -22,7 +23,8 @@ def main() -> int:
     from synthex.learning.ranks import Rank, end_with, ignore_signals, leave
 
     end_with(os.getppid())
-    ignore_signals()
+    if not launched():
+        ignore_signals()
     warnings.simplefilter("ignore")  # the first process shows its own, which are the same
     rank = Rank.from_environment()
     try:
@@ -30,6 +32,7 @@ def main() -> int:
         request = json.loads(store.get("request"))
     except (UserError, RuntimeError):  # the first process has ended, and said why
         return 2
+    ignore_signals()
     sys.path += [folder for folder in request["path"] if folder not in sys.path]
 
     from synthex.cli.app import user_error
@@ -55,8 +58,8 @@ def train_along(request: dict[str, Any], company: "Company") -> None:
     from omegaconf import OmegaConf
 
     from synthex.cli.build import build_readers, build_task
-    from synthex.cli.fit import fit
-    from synthex.cli.terminal import quiet_libraries
+    from synthex.cli.fit import train
+    from synthex.core.terminal import quiet_libraries
     from synthex.learning import silence_lightning
 
     quiet_libraries()
@@ -64,7 +67,7 @@ def train_along(request: dict[str, Any], company: "Company") -> None:
     cfg = OmegaConf.create(request["config"])
     task = build_task(cfg)
     checkpoint = None if request["checkpoint"] is None else Path(request["checkpoint"])
-    fit(cfg, task, build_readers(cfg, task), Path(request["run"]), checkpoint, company)
+    train(cfg, task, build_readers(cfg, task), Path(request["run"]), checkpoint, company)
 
 
 if __name__ == "__main__":

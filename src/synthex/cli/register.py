@@ -11,8 +11,8 @@ from PIL import Image as PILImage
 
 from synthex.anatomy.ct_folder import CtFolder
 from synthex.cli.settings import choose
-from synthex.cli.terminal import console, quiet_libraries
 from synthex.core import Anatomy, Camera, ConfigError, InputError, Sample, UserError, atomic_path, to_log
+from synthex.core.terminal import console, quiet_libraries
 from synthex.data.real import PlainFolder
 from synthex.geometry import CArm
 from synthex.registration import (

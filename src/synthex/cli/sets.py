@@ -1,6 +1,6 @@
 """Prediction sets as the command line names them, and the cases they were predicted on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +8,11 @@ from omegaconf import DictConfig
 
 from synthex.cli.build import build_task
 from synthex.cli.compose import compose, options, plain
-from synthex.cli.predict import BASELINE_FOLDER, CASES_FILE
+from synthex.cli.predict import CASES_FILE
 from synthex.cli.stored import check_values, read_stored, usable
-from synthex.cli.terminal import console
-from synthex.core import ConfigError, EvalProtocol, InputError, Task
+from synthex.core import ConfigError, InputError, Task
 from synthex.core.places import hidden
-from synthex.evaluation import JSON_NAME, PredictionSet, pool, read_prediction_set, task_of
+from synthex.evaluation import JSON_NAME, task_of
 
 
 def folders_of(given: Any, what: str) -> list[Path]:
@@ -82,24 +81,6 @@ def has_cases(folder: Path) -> bool:
     return (folder / CASES_FILE).exists()
 
 
-def baselines_of(folders: Sequence[Path], protocol: EvalProtocol) -> PredictionSet | None:
-    """The trivial predictor's answers beside sets, pooled; None unless every set has them.
-
-    A figure of the baseline on some of the cases would not be comparable: all of them or none, and a word about it.
-    """
-    paths = [folder / BASELINE_FOLDER for folder in folders]
-    lacking = [path for path in paths if not path.exists()]
-    if 0 < len(lacking) < len(paths):
-        console.print(f"no baseline is scored: {lacking[0]} does not exist", style="yellow", soft_wrap=True)
-    return None if lacking else pool_folders(paths, protocol)
-
-
-def pool_folders(folders: Sequence[Path], protocol: EvalProtocol) -> PredictionSet:
-    """The set of a folder, or those of several as one."""
-    sets = [read_prediction_set(folder, protocol) for folder in folders]
-    return sets[0] if len(sets) == 1 else pool(sets, protocol)
-
-
 def origin(cases: Mapping[str, Any]) -> Any:
     """What two sets on the same images have in common: the folder of labelled images, or all that simulates them.
 
@@ -111,4 +92,7 @@ def origin(cases: Mapping[str, Any]) -> Any:
         return kind, where, {key: value for key, value in found["real"].items() if key not in ("fold", "split")}
     if kind == "on_disk":
         return kind, where
+    role = found["config"]["data"].get(found["split"]) if kind == "split" else None
+    if isinstance(role, dict) and "root" in role:  # a reader of images, whatever was trained on
+        return "real", role["root"], {key: value for key, value in role.items() if key not in ("root", "fold", "split")}
     return kind, where, found["split"], found["config"]

@@ -15,7 +15,6 @@ from synthex.cli.predict import LOADING, MAKE_CASES
 from synthex.cli.settings import choose
 from synthex.cli.sources import PEOPLE, build_sources
 from synthex.cli.subjects import fingerprints, from_files
-from synthex.cli.terminal import console, quiet_libraries, track
 from synthex.core import (
     AnatomySource,
     ConfigError,
@@ -26,6 +25,7 @@ from synthex.core import (
     derive_seed,
     write_json,
 )
+from synthex.core.terminal import console, quiet_libraries, track
 from synthex.data import (
     REQUEST_FILE,
     SPLITS,

@@ -12,7 +12,7 @@ from synthex.anatomy.scanner_table import WithoutTable
 from synthex.anatomy.variants import ShapeVariation, VariedAnatomies, base_subject
 from synthex.cli.compose import plain
 from synthex.core import AnatomySource, ConfigError
-from synthex.data import SPLITS, Mix, Subset, split_subjects
+from synthex.data import SPLITS, AnatomyMix, AnatomySubset, split_subjects
 
 PHANTOM_FIRST = {"train": 0, "val": 100_000, "test": 200_000}
 """First phantom of each split, far apart: a subject is on one side whatever the counts."""
@@ -69,7 +69,11 @@ def build_sources(cfg: DictConfig) -> dict[str, AnatomySource]:
     for split in SPLITS:
         weights = mix if split == "train" else mix_eval
         parts = {kind: kinds[kind][split] for kind in weights if split in kinds[kind]} or {"phantoms": phantoms[split]}
-        sides[split] = Mix(parts, {"phantoms": 1.0} | weights) if len(parts) > 1 else next(iter(parts.values()))
+        sides[split] = (
+            AnatomyMix(parts, {kind: weights.get(kind, 1.0) for kind in parts})
+            if len(parts) > 1
+            else next(iter(parts.values()))
+        )
     return sides
 
 
@@ -101,7 +105,7 @@ def _people(cfg: DictConfig, kind: str) -> dict[str, AnatomySource]:
     if len(people) >= len(SPLITS) and any(held_out):
         fractions = first, held_out[0], held_out[1]
         dealt = split_subjects(source.subject_ids(), fractions, seed=int(data.split_seed), group=base_subject)
-        sides = {split: Subset(source, ids) for split, ids in dealt.items()}
+        sides = {split: AnatomySubset(source, ids) for split, ids in dealt.items()}
     if int(data.variants) > 1:
         # Each painting is a shape of its own; CTs and meshes are themselves and variants.
         painted = kind == "label_maps" or (kind == "meshes" and bool(data.get("meshes_painted", False)))

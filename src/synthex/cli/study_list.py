@@ -4,8 +4,8 @@ from omegaconf import DictConfig
 from rich.table import Table
 
 from synthex.cli.studies import study_folders
-from synthex.cli.terminal import console
 from synthex.core import UserError
+from synthex.core.terminal import console
 from synthex.studies import plans, read_study
 
 

@@ -10,8 +10,8 @@ from omegaconf import DictConfig, OmegaConf
 from synthex.cli.commands import launcher
 from synthex.cli.settings import check_integer, choose
 from synthex.cli.studies import choose_study, unchanged
-from synthex.cli.terminal import console
 from synthex.core import ConfigError, UserError
+from synthex.core.terminal import console
 from synthex.studies import LOG_FILE, duration, run_jobs
 
 

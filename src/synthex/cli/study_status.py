@@ -5,7 +5,7 @@ from collections import Counter
 from omegaconf import DictConfig
 
 from synthex.cli.studies import choose_study
-from synthex.cli.terminal import console
+from synthex.core.terminal import console
 from synthex.studies import DONE_FILE, Job, State
 
 

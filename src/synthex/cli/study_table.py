@@ -5,8 +5,8 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from synthex.cli.studies import choose_study
-from synthex.cli.terminal import console
 from synthex.core import atomic_path, write_text
+from synthex.core.terminal import console
 from synthex.studies import State, collect, draw_curves, study_csv, study_latex, study_markdown
 
 

@@ -8,7 +8,7 @@ from omegaconf import DictConfig
 from synthex.cli.sources import PEOPLE
 from synthex.core import AnatomySource, ConfigError, InputError, Reader, write_json
 from synthex.core.documents import read_json
-from synthex.data import SyntheticReader
+from synthex.data import simulated
 
 SUBJECTS_FILE = "subjects.json"
 
@@ -33,8 +33,10 @@ def keep_subjects(run: Path, cfg: DictConfig, readers: Mapping[str, Reader], *, 
     if not from_files(cfg):
         path.unlink(missing_ok=True)
         return
-    synthetic = {split: reader for split, reader in readers.items() if isinstance(reader, SyntheticReader)}
-    found = {split: fingerprints(reader.anatomies) for split, reader in synthetic.items()}
+    found = {
+        split: {key: value for part in simulated(reader) for key, value in fingerprints(part.anatomies).items()}
+        for split, reader in readers.items()
+    }
     wanted = read_subjects(run) if resumed else None
     if wanted is None:
         write_json(path, found)

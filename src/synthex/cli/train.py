@@ -7,35 +7,32 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from synthex.adaptation.translation import load_translator
-from synthex.cli.adaptation import Adaptation, build_adaptation
-from synthex.cli.build import build_readers, build_task, map_paths, prepare
+from synthex.cli.adaptation import build_adaptation
+from synthex.cli.build import build_readers, build_task, has_split, map_paths, prepare
 from synthex.cli.compose import plain
-from synthex.cli.evaluate import score
+from synthex.cli.evaluate import score_and_show
 from synthex.cli.finished import done_in_sweep, forget_finished, keep_finished
-from synthex.cli.fit import check_network, fit, rendered_on_device, training_device, with_precision
+from synthex.cli.fit import check_network, rendered_on_device, train, training_device, with_precision
 from synthex.cli.identity import identity
 from synthex.cli.names import write_names
 from synthex.cli.predict import (
-    BASELINE_FILE,
-    CONFIG_FILE,
     cases_config,
     load_config,
-    load_network,
+    load_model,
     open_cases,
     write_predictions,
 )
 from synthex.cli.predict_pictures import answered, list_files
 from synthex.cli.processes import team_of, with_devices
-from synthex.cli.run_lock import alone_in, listed
 from synthex.cli.settings import choose
 from synthex.cli.stored import read_stored
 from synthex.cli.subjects import keep_subjects, read_subjects
-from synthex.cli.terminal import quiet_libraries, track
 from synthex.cli.tracking import track_scores, tracked
 from synthex.cli.translation import read_translator
 from synthex.core import ConfigError, Reader, Task, targets_in, trust, write_text
 from synthex.core.places import hidden
-from synthex.data import SyntheticReader
+from synthex.core.terminal import quiet_libraries, track
+from synthex.data import is_endless
 from synthex.evaluation import TrivialPredictor
 from synthex.learning import (
     WANDB_ID_FILE,
@@ -45,6 +42,9 @@ from synthex.learning import (
     silence_lightning,
 )
 from synthex.projection.cuda import cuda_device
+from synthex.runs.adapt import Adaptation
+from synthex.runs.run import BASELINE_FILE, CONFIG_FILE
+from synthex.runs.run_lock import alone_in, listed
 
 log = logging.getLogger(__name__)
 
@@ -91,10 +91,9 @@ def _train(cfg: DictConfig, task: Task, adaptation: Adaptation | None, run: Path
     if cfg.test and cfg.test_radiographs is not None:
         list_files([Path(str(cfg.test_radiographs)).expanduser()])
     for reader in readers.values():
-        if isinstance(reader, SyntheticReader):
-            prepare(reader)
+        prepare(reader)
     with team_of(cfg, run, checkpoint) as company:
-        fit(cfg, task, readers, run, checkpoint, company, adaptation)
+        train(cfg, task, readers, run, checkpoint, company, adaptation)
     log.info("trained: weights in %s", find_weights(run))
     keep_baseline(run / BASELINE_FILE, readers["train"], int(cfg.baseline_samples))
     value = test(cfg, task, run) if cfg.test else None
@@ -157,7 +156,7 @@ def differences(one: Any, other: Any, prefix: str = "") -> list[str]:
 
 def keep_baseline(path: Path, train: Reader, samples: int) -> None:
     """Keep the trivial predictor of a run's first training samples; predictions need the data no more."""
-    count = samples if isinstance(train, SyntheticReader) else min(samples, len(train))
+    count = samples if is_endless(train) else min(samples, len(train))
     if count == 0:
         path.unlink(missing_ok=True)
     elif not path.exists() or TrivialPredictor.load(path).samples != count:
@@ -169,7 +168,7 @@ def test(cfg: DictConfig, task: Task, run: Path) -> float | None:
     """Predict the test split, and the CTs of ``test_ct``, and report; returns the primary score."""
     trained = load_config(run)
     weights = find_weights(run)
-    network = load_network(trained, task, weights)
+    model = load_model(trained, task, weights)
     device = "cpu" if cfg.trainer.accelerator == "cpu" else "auto"
     primary: float | None = None
     wanted: list[tuple[str | None, Path]] = [(None, run)] if has_split(trained, "test") else []
@@ -181,18 +180,16 @@ def test(cfg: DictConfig, task: Task, run: Path) -> float | None:
         folder = run / "predictions" / cases.name
         write_predictions(
             folder,
-            network,
-            task,
+            model,
             reader,
             trained,
             cases,
-            weights,
             run / BASELINE_FILE,
             device=device,
             batch_size=int(trained.data.batch_size),
         )
         shown = answered(run, cfg.test_radiographs, device) if ct is None and cfg.test_radiographs is not None else None
-        result = score(folder, task, reader, output, radiographs=shown)
+        result = score_and_show(folder, task, reader, output, radiographs=shown)
         track_scores("test" if ct is None else "ct", result)
         primary = result.summary.get(task.protocol.primary) if primary is None else primary
     return primary
@@ -202,8 +199,3 @@ def test_cases(run: Path, trained: DictConfig, ct: str | None) -> DictConfig:
     """The cases of a test after training: the run's own, or DRRs of the CTs in a folder."""
     request = {"split": "test", "ct": ct, "meshes": None, "on_disk": None, "cases": None, "label_names": None}
     return cases_config(OmegaConf.create(request), trained, read_subjects(run))
-
-
-def has_split(trained: DictConfig, split: str) -> bool:
-    """Whether a run has cases of a split."""
-    return trained.data.kind in ("synthetic", "real") or trained.data[split] is not None

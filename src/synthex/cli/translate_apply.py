@@ -16,8 +16,8 @@ from synthex.adaptation.translation import (
 )
 from synthex.cli.settings import choose
 from synthex.cli.simulate import FORMATS, short_hash
-from synthex.cli.terminal import console, quiet_libraries, track
 from synthex.core import ConfigError, Sample, Vocabulary, write_json
+from synthex.core.terminal import console, quiet_libraries, track
 from synthex.data import Staging, open_export, to_log, write_folder, write_hdf5
 from synthex.data.real import write_tool_folders
 from synthex.data.real.tool_export import check_one_structure

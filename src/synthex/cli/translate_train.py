@@ -23,16 +23,16 @@ from synthex.cli.build import build_readers, build_task, open_any_real, prepare
 from synthex.cli.compose import plain
 from synthex.cli.fit import on_cluster, with_precision
 from synthex.cli.identity import config_hash
-from synthex.cli.run_lock import alone_in
 from synthex.cli.settings import check_integer, choose
 from synthex.cli.subjects import keep_subjects
-from synthex.cli.terminal import quiet_libraries
 from synthex.cli.train import changed_settings, enter_run, run_config
 from synthex.core import ConfigError, Reader, Task, atomic_path, derive_seed
+from synthex.core.terminal import quiet_libraries
 from synthex.data import SyntheticReader, normalize, open_export, to_log
 from synthex.learning import DataModule, silence_lightning
 from synthex.learning.callbacks import StopIfNotFinite
 from synthex.nn import PatchDiscriminator, ResNetGenerator
+from synthex.runs.run_lock import alone_in
 
 log = logging.getLogger(__name__)
 

@@ -34,6 +34,11 @@ def end_with_parent() -> None:
     threading.Thread(target=watch, name="parent", daemon=True).start()
 
 
+def launched() -> bool:
+    """Whether torchrun started this process, and with it all others."""
+    return "TORCHELASTIC_RUN_ID" in os.environ
+
+
 _KILLED = re.compile(r"DataLoader worker \(pid(\(s\))? [\d, ]+\) (exited unexpectedly|is killed by signal)")
 
 

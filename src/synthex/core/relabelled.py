@@ -19,28 +19,28 @@ class Relabelled:
     """
 
     def __init__(self, reader: Reader, structures: Sequence[str], landmarks: Sequence[str]) -> None:
-        self._reader = reader
+        self.reader = reader
         self.structures, self.landmarks = tuple(structures), tuple(landmarks)
 
     def case_ids(self) -> tuple[str, ...]:
         """All cases, in the reader's order."""
-        return self._reader.case_ids()
+        return self.reader.case_ids()
 
     def __len__(self) -> int:
-        return len(self._reader)
+        return len(self.reader)
 
     def __getitem__(self, index: int) -> Sample:
-        return self.adapt(self._reader[index])
+        return self.adapt(self.reader[index])
 
     def adapt(self, sample: Sample) -> Sample:
         """A sample of the reader in these channels."""
         masks, known = np.zeros((len(self.structures), *sample.image.shape), dtype=bool), self.known
-        channels = [self._reader.structures.index(name) for name in self.structures if name in self._reader.structures]
+        channels = [self.reader.structures.index(name) for name in self.structures if name in self.reader.structures]
         masks[known] = sample.masks[channels]
         masks_annotated = known.copy()
         masks_annotated[known] = sample.masks_annotated[channels]
-        here = np.array([name in self._reader.landmarks for name in self.landmarks], dtype=bool)
-        rows = [self._reader.landmarks.index(name) for name in self.landmarks if name in self._reader.landmarks]
+        here = np.array([name in self.reader.landmarks for name in self.landmarks], dtype=bool)
+        rows = [self.reader.landmarks.index(name) for name in self.landmarks if name in self.reader.landmarks]
         points = np.full((len(self.landmarks), 2), np.nan)
         visible, annotated = np.zeros_like(here), np.zeros_like(here)
         points[here], visible[here], annotated[here] = (
@@ -58,4 +58,4 @@ class Relabelled:
     @property
     def known(self) -> np.ndarray:
         """S flags: structures that the reader has."""
-        return np.array([name in self._reader.structures for name in self.structures], dtype=bool)
+        return np.array([name in self.reader.structures for name in self.structures], dtype=bool)

@@ -97,8 +97,11 @@ def check_target(path: str | Path, where: str, target: Any) -> None:
     Raises:
         InputError: It is not trusted.
     """
-    if isinstance(target, str) and (target in shipped_targets(where) or target in _trusted | _listed(trust_file())):
-        return
+    if isinstance(target, str):
+        if target in shipped_targets(where) or target in _trusted | user_targets():
+            return
+        if "augment" in where.split(".") and _TRANSFORM.fullmatch(target):
+            return
     raise InputError(
         path,
         f"{where} names {str(target)[:80]}, which is not among what synthex lets a file make there",
@@ -116,6 +119,10 @@ def shipped_targets(where: str = "") -> frozenset[str]:
     return making | working if where.split(".")[0] in WORKING_GROUPS else making
 
 
+_TRANSFORM = re.compile(r"albumentations\.[A-Z]\w*")
+"""Its transforms: classes that do nothing but change arrays. Its functions, some of which load files, are not these."""
+
+
 @functools.cache
 def _shipped() -> tuple[frozenset[str], frozenset[str]]:
     conf = installed_conf()
@@ -126,8 +133,13 @@ def _shipped() -> tuple[frozenset[str], frozenset[str]]:
     return _MAKING | (found[False] - found[True]), _WORKING | found[True]
 
 
-def _listed(path: Path) -> set[str]:
-    """Names in the user's file."""
+def user_targets() -> set[str]:
+    """Names in the user's file.
+
+    Raises:
+        InputError: It cannot be read, or lists none.
+    """
+    path = trust_file()
     if not path.exists():
         return set()
     remedy = "write 'targets:' and under it a line '- my_package.MyClass' for each name"

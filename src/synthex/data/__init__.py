@@ -1,27 +1,16 @@
 """Samples to batches: splits by subject, synthetic and on-disk readers, the one preprocess function."""
 
 from synthex.core import to_log
+from synthex.data.compose import Fold, Mix, Subset, Take, deal_folds, is_endless, simulated, with_simulated
 from synthex.data.dataset import LearningDataset, collate
 from synthex.data.export import REQUEST_FILE, Staging, write_folder, write_hdf5
-from synthex.data.folds import (
-    Fold,
-    folds_from_csv,
-    folds_from_json,
-    folds_to_csv,
-    folds_to_json,
-    given_folds,
-    k_folds,
-    leave_one_out,
-    with_validation,
-)
 from synthex.data.mirror import mirror, mirrored_order
-from synthex.data.mix import Mix, choose_subject
+from synthex.data.mix import AnatomyMix, choose_subject
 from synthex.data.normalization import normalize
 from synthex.data.on_disk import FolderReader, Hdf5Reader, open_export
 from synthex.data.preprocess import PixelMap, fit, preprocess
 from synthex.data.shards import Parts, Shard, find_shards, finish_shard, open_shards, shard_request
-from synthex.data.some_cases import SomeCases
-from synthex.data.splits import SPLITS, Subset, round_robin, split_subjects
+from synthex.data.splits import SPLITS, AnatomySubset, round_robin, split_subjects
 from synthex.data.synthetic import ENDLESS, SyntheticReader
 from synthex.geometry.resample import resize
 
@@ -29,6 +18,8 @@ __all__ = [
     "ENDLESS",
     "REQUEST_FILE",
     "SPLITS",
+    "AnatomyMix",
+    "AnatomySubset",
     "Fold",
     "FolderReader",
     "Hdf5Reader",
@@ -37,22 +28,17 @@ __all__ = [
     "Parts",
     "PixelMap",
     "Shard",
-    "SomeCases",
     "Staging",
     "Subset",
     "SyntheticReader",
+    "Take",
     "choose_subject",
     "collate",
+    "deal_folds",
     "find_shards",
     "finish_shard",
     "fit",
-    "folds_from_csv",
-    "folds_from_json",
-    "folds_to_csv",
-    "folds_to_json",
-    "given_folds",
-    "k_folds",
-    "leave_one_out",
+    "is_endless",
     "mirror",
     "mirrored_order",
     "normalize",
@@ -62,9 +48,10 @@ __all__ = [
     "resize",
     "round_robin",
     "shard_request",
+    "simulated",
     "split_subjects",
     "to_log",
-    "with_validation",
+    "with_simulated",
     "write_folder",
     "write_hdf5",
 ]

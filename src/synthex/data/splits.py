@@ -1,8 +1,11 @@
 """Splitting a population by subject: no subject, nor a variant of it, is ever on two sides."""
 
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from synthex.core import Anatomy, AnatomySource, ConfigError, derive_rng
+
+T = TypeVar("T")
 
 SPLITS = ("train", "val", "test")
 """The names of the splits, which also name their random streams."""
@@ -45,7 +48,7 @@ def split_subjects(
     }
 
 
-class Subset:
+class AnatomySubset:
     """Some subjects of a source, as a source.
 
     Args:
@@ -69,11 +72,11 @@ class Subset:
         return self.source.fingerprint(subject_id)
 
 
-def round_robin(subject_ids: Sequence[str], index: int, seed: int) -> str:
-    """The subject of sample ``index``: every subject once in each round, in an order shuffled by round."""
-    round_number, place = divmod(index, len(subject_ids))
-    order = derive_rng(seed, "round", round_number).permutation(len(subject_ids))
-    return subject_ids[int(order[place])]
+def round_robin(items: Sequence[T], index: int, seed: int) -> T:
+    """The subject (or case) of sample ``index``: each once in every round, in an order shuffled by round."""
+    round_number, place = divmod(index, len(items))
+    order = derive_rng(seed, "round", round_number).permutation(len(items))
+    return items[int(order[place])]
 
 
-__all__ = ["SPLITS", "Subset", "round_robin", "split_subjects"]
+__all__ = ["SPLITS", "AnatomySubset", "round_robin", "split_subjects"]

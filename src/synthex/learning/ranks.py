@@ -3,7 +3,7 @@
 Lightning starts further processes by calling the whole command again. Under Hydra that makes a folder for each of them,
 runs what comes after training in each, and cannot be done twice in one process, as a sweep must. Here the first process
 goes through the command as ever, and around the training alone starts :mod:`its helpers <synthex.cli.rank>`, which
-get the resolved settings from it, train with it, and end.
+get the resolved settings from it, train with it, and end. Those that torchrun has started do the same.
 """
 
 import contextlib
@@ -24,6 +24,7 @@ import torch
 import torch.distributed as dist
 
 from synthex.core import ConfigError, UserError
+from synthex.core.parent import launched
 
 log = logging.getLogger(__name__)
 
@@ -80,10 +81,10 @@ class Rank:
 
     @classmethod
     def from_environment(cls) -> "Rank":
-        """What :meth:`environment` says."""
+        """What :meth:`environment`, or torchrun, says."""
+        node_name = "GROUP_RANK" if launched() else "NODE_RANK"
         world, devices, node, local, port = (
-            int(os.environ[name])
-            for name in ("WORLD_SIZE", "LOCAL_WORLD_SIZE", "NODE_RANK", "LOCAL_RANK", "MASTER_PORT")
+            int(os.environ[name]) for name in ("WORLD_SIZE", "LOCAL_WORLD_SIZE", node_name, "LOCAL_RANK", "MASTER_PORT")
         )
         return cls(devices, world // devices, node, local, os.environ["MASTER_ADDR"], port)
 
@@ -93,9 +94,12 @@ class Rank:
         Raises:
             ConfigError: The port is taken, or nobody is there.
         """
-        first = self.number == 0
+        held = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"  # torchrun holds it open
+        first = self.number == 0 and not held
         try:
-            return dist.TCPStore(self.address, self.port, None, first, MEETING, wait_for_workers=False)
+            store = dist.TCPStore(self.address, self.port, None, first, MEETING, wait_for_workers=False)
+            # What was said before torchrun started all of them again is not for these.
+            return dist.PrefixStore(f"start/{os.environ['TORCHELASTIC_RESTART_COUNT']}", store) if held else store
         except (RuntimeError, OSError) as error:
             problem = "cannot be opened" if first else "cannot be reached"
             raise ConfigError(
@@ -152,8 +156,9 @@ class Team:
     def __enter__(self) -> Company:
         self._environment, self._threads = dict(os.environ), torch.get_num_threads()
         self.store = self.rank.meet()
-        self.rank = replace(self.rank, port=self.store.port)  # type: ignore[attr-defined]
-        self._processes = start_ranks(self.rank, self._command)
+        if not launched():
+            self.rank = replace(self.rank, port=self.store.port)  # type: ignore[attr-defined]
+            self._processes = start_ranks(self.rank, self._command)
         os.environ.update(self.rank.environment())
         self.store.set("request", self._request)
         threading.Thread(target=self._watch, name="ranks", daemon=True).start()

@@ -1,7 +1,54 @@
-"""Runs as objects: a trained model that is loaded, asked and passed on, without a command line."""
+"""Runs as objects: a trained model that is loaded, asked and passed on, without a command line.
 
-from synthex.runs.answer import Answer, FoundLandmark
-from synthex.runs.model import Model, load, mirror_averaged, with_prior
-from synthex.runs.package import write_package, zoo_models
+What brings PyTorch with it is imported when it is asked for.
+"""
 
-__all__ = ["Answer", "FoundLandmark", "Model", "load", "mirror_averaged", "with_prior", "write_package", "zoo_models"]
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from synthex.runs.run import Run
+from synthex.runs.zoo import zoo_models
+
+if TYPE_CHECKING:
+    from synthex.runs.adapt import Adaptation
+    from synthex.runs.answer import Answer, FoundLandmark
+    from synthex.runs.model import Model, load, mirror_averaged, with_prior
+    from synthex.runs.package import write_package
+    from synthex.runs.prediction import predict
+    from synthex.runs.scoring import score
+    from synthex.runs.spec import RunSpec
+    from synthex.runs.training import fit
+
+__all__ = [
+    "Adaptation",
+    "Answer",
+    "FoundLandmark",
+    "Model",
+    "Run",
+    "RunSpec",
+    "fit",
+    "load",
+    "mirror_averaged",
+    "predict",
+    "score",
+    "with_prior",
+    "write_package",
+    "zoo_models",
+]
+
+_HOMES = {
+    **dict.fromkeys(("Answer", "FoundLandmark"), "answer"),
+    **dict.fromkeys(("Model", "load", "mirror_averaged", "with_prior"), "model"),
+    "write_package": "package",
+    "Adaptation": "adapt",
+    "RunSpec": "spec",
+    "fit": "training",
+    "predict": "prediction",
+    "score": "scoring",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

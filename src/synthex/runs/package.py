@@ -21,19 +21,19 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 import synthex
-from synthex.core import InputError, Task, atomic_path, check_stored, nearest, write_json
+from synthex.core import InputError, Task, atomic_path, check_stored, write_json
 from synthex.core.documents import read_json, read_yaml
 from synthex.core.limits import MAX_SIDE
 from synthex.learning import find_weights, load_network_weights
+from synthex.runs.run import CONFIG_FILE
+from synthex.runs.zoo import GIVE, MODEL_FILE, model_path
 
-MODEL_FILE, WEIGHTS_FILE, CARD_FILE = "model.json", "weights.safetensors", "card.md"
-CONFIG_FILE = "config.yaml"
+WEIGHTS_FILE, CARD_FILE = "weights.safetensors", "card.md"
 PACKAGE_FORMAT = 1
 
 _NEEDED = ("task", "model", "data")
 _RETRAIN = "restore it from a copy, or train again"
 _EXPORT = "export it again, or take another copy of the package"
-_GIVE = "give the folder of a training run, a checkpoint in one, a package, or the name of a model"
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,29 +115,15 @@ def find_model(source: str | Path) -> ModelFiles:
     Raises:
         InputError: There is none, or its settings are damaged or name code that is not trusted.
     """
-    path = Path(source).expanduser()
-    if not path.exists():
-        zoo = zoo_models()
-        if str(source) not in zoo:
-            known = f"; {nearest(str(source), list(zoo))}" if zoo else ""
-            raise InputError(path, f"there is no such file, folder or model{known}", _GIVE)
-        path = zoo[str(source)]
+    path = model_path(source)
     if (path / MODEL_FILE).exists():
         return _package(path)
     run = path if path.is_dir() else next((one for one in path.parents if (one / CONFIG_FILE).exists()), path.parent)
     if not (run / CONFIG_FILE).exists():
-        raise InputError(path, f"is no model (neither {MODEL_FILE} nor {CONFIG_FILE} in it)", _GIVE)
+        raise InputError(path, f"is no model (neither {MODEL_FILE} nor {CONFIG_FILE} in it)", GIVE)
     weights = find_weights(run) if path.is_dir() else path
     settings = run / CONFIG_FILE
     return ModelFiles(settings, _checked(settings, read_yaml(settings, _RETRAIN), _RETRAIN), weights)
-
-
-def zoo_models() -> dict[str, Path]:
-    """Models that came with this installation, by name."""
-    package = Path(__file__).parents[1] / "models"
-    # In an editable install models/ lies at the top of the checkout.
-    folder = package if package.is_dir() else Path(__file__).parents[3] / "models"
-    return {path.parent.name: path.parent for path in sorted(folder.glob(f"*/{MODEL_FILE}"))}
 
 
 def write_package(source: str | Path, folder: str | Path, card: str) -> Path:

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from synthex.cli.data_picture import frame, mark, outline
 from synthex.core import Sample, atomic_path
 from synthex.evaluation.pictures import radiological_display
+from synthex.views.anatomy_picture import frame, mark, outline
 
 COLOURS = ("#38c8ff", "#ff5f5f", "#7dff7a", "#ffd24d", "#d18cff", "#ff9d4d")
 _COLUMNS = 3

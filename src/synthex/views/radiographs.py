@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from synthex.cli.data_inspect import table
-from synthex.cli.sample_sheet import draw_samples
-from synthex.cli.terminal import track
 from synthex.core import InputError, Reader, Sample
+from synthex.core.terminal import track
 from synthex.data.real import CovidCxr, DeepFluoro, HipFolders, HipStudy, PlainFolder, QataCov19
 from synthex.data.real.hdf5 import open_h5
+from synthex.views.anatomies import table
+from synthex.views.sample_sheet import draw_samples
 
 PANELS = 6
 _HDF5 = (".h5", ".hdf5")

@@ -10,9 +10,9 @@ import numpy as np
 
 from synthex.anatomy.ct_folder import SIX_BONES, CtFolder, SubjectReading
 from synthex.anatomy.io import GROUPS, axis_codes, read_ct_grid
-from synthex.cli.data_picture import draw_anatomy, has_lungs
 from synthex.core import Anatomy, InputError, Volume
 from synthex.core.arrays import Point3
+from synthex.views.anatomy_picture import draw_anatomy, has_lungs
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from synthex.cli.data_inspect import table
-from synthex.cli.sample_sheet import draw_samples
-from synthex.cli.terminal import track
 from synthex.core import InputError, Sample
+from synthex.core.terminal import track
 from synthex.data.real import ToolFolders
 from synthex.data.real.tool_layout import WHERE, Part, all_parts
+from synthex.views.anatomies import table
+from synthex.views.sample_sheet import draw_samples
 
 PANELS = 6
 
