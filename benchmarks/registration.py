@@ -58,7 +58,7 @@ def read_points(path: str) -> np.ndarray:
     """Landmarks of a CSV with the columns x, y, z in RAS mm."""
     from synthex.anatomy.io.landmarks import read_landmarks
 
-    return np.array(list(read_landmarks(Path(path)).values()))
+    return np.array(list(read_landmarks(Path(path)).positions.values()))
 
 
 def draw_views(rng: np.random.Generator, centre: np.ndarray, count: int) -> list[View]:
