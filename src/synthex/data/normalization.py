@@ -10,13 +10,13 @@ from synthex.core.arrays import Image
 
 Normalization = Literal["zscore", "minmax", "robust"]
 
-_GRID = 256
+GRID = 256
 """Statistics of ``robust`` are those of every n-th pixel each way, so that about as many are left."""
-_LEVELS, _NEAR = 256, 2
+LEVELS, NEAR = 256, 2
 """Grey levels over the image's range without its outermost hundredths, and how many of them up and down are one for a
 blank region, as JPEG leaves it: our choice."""
-_BORDER_SHARE = 0.1
-_SPREAD, _LIMIT = 2.563, 4.0
+BORDER_SHARE, MOST = 0.1, 0.95
+SPREAD, LIMIT = 2.563, 4.0
 """Distance of the 10 % and the 90 % quantile of a normal distribution in standard deviations, and where values are cut:
 our choice. Metal is cut and stays above bone."""
 
@@ -34,11 +34,11 @@ def normalize(image: Image, mode: Normalization = "zscore") -> Image:
         low, high = float(image.min()), float(image.max())
         return ((image - low) / max(high - low, 1e-6)).astype(np.float32)
     if mode == "robust":
-        step = max(1, round(max(image.shape) / _GRID))
+        step = max(1, round(max(image.shape) / GRID))
         few = image[::step, ::step]
         low, middle, high = (float(value) for value in np.quantile(few[~blank(few)], (0.1, 0.5, 0.9)))
-        deviation = max((high - low) / _SPREAD, 1e-3 * float(np.ptp(few)), 1e-6)
-        return np.clip((image - middle) / deviation, -_LIMIT, _LIMIT).astype(np.float32)
+        deviation = max((high - low) / SPREAD, 1e-3 * float(np.ptp(few)), 1e-6)
+        return np.clip((image - middle) / deviation, -LIMIT, LIMIT).astype(np.float32)
     deviation = float(image.std())
     return ((image - image.mean()) / max(deviation, 1e-6)).astype(np.float32)
 
@@ -53,12 +53,12 @@ def blank(image: Image) -> Bool[np.ndarray, "H W"]:
     found = np.zeros(image.shape, dtype=bool)
     if high <= low:
         return found
-    levels = np.clip((image - low) * (_LEVELS / (high - low)), 0, _LEVELS - 1).astype(np.int64)
+    levels = np.clip((image - low) * (LEVELS / (high - low)), 0, LEVELS - 1).astype(np.int64)
     border = np.ones(image.shape, dtype=bool)
     border[1:-1, 1:-1] = False
-    counts = np.convolve(np.bincount(levels[border], minlength=_LEVELS), np.ones(2 * _NEAR + 1), mode="same")
-    for level in np.flatnonzero(counts >= _BORDER_SHARE * border.sum()):
-        regions, _ = ndimage.label(np.abs(levels - level) <= _NEAR)
+    counts = np.convolve(np.bincount(levels[border], minlength=LEVELS), np.ones(2 * NEAR + 1), mode="same")
+    for level in np.flatnonzero(counts >= BORDER_SHARE * border.sum()):
+        regions, _ = ndimage.label(np.abs(levels - level) <= NEAR)
         reaching = np.unique(regions[border])
         found |= np.isin(regions, reaching[reaching > 0])
-    return found if found.mean() < 0.95 else np.zeros_like(found)
+    return found if found.mean() < MOST else np.zeros_like(found)

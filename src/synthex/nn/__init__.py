@@ -1,6 +1,6 @@
 """Networks, heatmaps and losses; knows no task and no data set."""
 
-from synthex.nn.heatmaps import read_heatmaps, render_heatmaps
+from synthex.nn.heatmaps import read_heatmaps, read_whole_heatmaps, render_heatmaps
 from synthex.nn.losses import DiceHeatmapLoss
 from synthex.nn.mirrored import MirrorAveraged
 from synthex.nn.networks import SegmentationNetwork
@@ -19,5 +19,6 @@ __all__ = [
     "TransUNet",
     "check_batch",
     "read_heatmaps",
+    "read_whole_heatmaps",
     "render_heatmaps",
 ]

@@ -72,7 +72,7 @@ def read_heatmaps(
         its surroundings (2.5 sigma) with the taught Gaussian, negative correlation counting as 0.
     """
     batch, channels, height, width = heatmaps.shape
-    maps = torch.nan_to_num(heatmaps.detach().double(), nan=0.0, posinf=0.0, neginf=0.0).flatten(0, 1)
+    maps = _finite(heatmaps)
     peak, at = maps.flatten(1).max(dim=1)
     row, column = at // width, at % width
 
@@ -83,36 +83,82 @@ def read_heatmaps(
     index = torch.arange(len(maps), device=maps.device)[:, None, None]
     patch = maps[index, rows.clamp(0, height - 1)[:, :, None], columns.clamp(0, width - 1)[:, None, :]]
 
-    shift = _fit_peak(patch, inside, offset.double(), peak, sigma_px)
+    x, y = offset.double()[None, None, :], offset.double()[None, :, None]
+    sigma = torch.as_tensor(sigma_px, dtype=torch.float64, device=maps.device)
+    shift, confidence = _read_peak(patch, inside, x, y, peak, sigma)
     points = torch.stack((column + 0.5 + shift[:, 0], row + 0.5 + shift[:, 1]), dim=1)
-
-    x = offset.double()[None, None, :] - shift[:, 0, None, None]
-    y = offset.double()[None, :, None] - shift[:, 1, None, None]
-    template = torch.exp(-(x * x + y * y) / (2 * sigma_px**2))
-    likeness = _masked_ncc(patch, template, inside).clamp(min=0)
-    top = peak * torch.exp((shift**2).sum(dim=1) / (2 * sigma_px**2))
-    confidence = (top.clamp(0, 1) * likeness).clamp(0, 1)
     return points.view(batch, channels, 2).float(), confidence.view(batch, channels).float()
 
 
-def _fit_peak(patch: Tensor, inside: Tensor, offset: Tensor, peak: Tensor, sigma_px: float) -> Tensor:
+def read_whole_heatmaps(
+    heatmaps: Float[Tensor, "B L H W"], inside: Bool[Tensor, "H W"], sigma_px: Float[Tensor, ""]
+) -> tuple[Float[Tensor, "B L 2"], Float[Tensor, "B L"]]:
+    """:func:`read_heatmaps` of the pixels ``inside``, without shapes that depend on values: it can be exported.
+
+    All pixels go through the sums that are otherwise taken in a window: slower, the same to rounding.
+
+    Args:
+        heatmaps: Network output, peak 1 where a landmark is.
+        inside: The rectangle that holds the image; not empty.
+        sigma_px: Standard deviation that the network was taught, pixels; double precision.
+    """
+    batch, channels, height, width = heatmaps.shape
+    maps = _finite(heatmaps)
+    peak, at = torch.where(inside, maps, -math.inf).flatten(1).max(dim=1)
+    row, column = at // width, at % width
+    x = torch.arange(width, device=maps.device)[None, None, :] - column[:, None, None]
+    y = torch.arange(height, device=maps.device)[None, :, None] - row[:, None, None]
+    radius = torch.ceil(2.5 * sigma_px).clamp(min=2)
+    window = inside & (x.abs() <= radius) & (y.abs() <= radius)
+    shift, confidence = _read_peak(maps, window, x.double(), y.double(), peak, sigma_px)
+    points = torch.stack((column + 0.5 + shift[:, 0], row + 0.5 + shift[:, 1]), dim=1)
+    return points.view(batch, channels, 2).float(), confidence.view(batch, channels).float()
+
+
+def _finite(heatmaps: Tensor) -> Tensor:
+    """Maps in double precision, (N, H, W)."""
+    return torch.nan_to_num(heatmaps.detach().double(), nan=0.0, posinf=0.0, neginf=0.0).flatten(0, 1)
+
+
+def _read_peak(
+    patch: Tensor, inside: Tensor, x: Tensor, y: Tensor, peak: Tensor, sigma: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Sub-pixel shift (column, row) of the peak from the highest pixel, (N, 2), and confidence, (N,).
+
+    Args:
+        patch: Surroundings of the highest pixel, (N, P, Q).
+        inside: Those that count.
+        x: Their columns from the highest pixel's, (N or 1, 1, Q).
+        y: Their rows from it, (N or 1, P, 1).
+        peak: Height of the highest pixel, (N,).
+        sigma: Standard deviation that was taught, pixels.
+    """
+    shift = _fit_peak(patch, inside, x, y, peak, sigma)
+    from_x, from_y = x - shift[:, 0, None, None], y - shift[:, 1, None, None]
+    template = torch.exp(-(from_x * from_x + from_y * from_y) / (2 * sigma**2))
+    likeness = _masked_ncc(patch, template, inside).clamp(min=0)
+    top = peak * torch.exp((shift**2).sum(dim=1) / (2 * sigma**2))
+    return shift, (top.clamp(0, 1) * likeness).clamp(0, 1)
+
+
+def _fit_peak(patch: Tensor, inside: Tensor, x: Tensor, y: Tensor, peak: Tensor, sigma: Tensor) -> Tensor:
     """Sub-pixel shift (column, row) of the peak from the highest pixel, (N, 2)."""
     relative = patch / peak.clamp(min=1e-12)[:, None, None]
     # Far below the peak there is only background, and pixels beyond 1.5 sigma belong to the tails;
     # two pixels at least, for in a corner only a quarter of the window is left for 4 unknowns.
-    near = offset.abs() <= max(2.0, 1.5 * sigma_px)
-    used = inside & near[:, None] & near[None, :] & (relative > 0.03) & (peak > 0)[:, None, None]
+    reach = (1.5 * sigma).clamp(min=2.0)
+    used = inside & (x.abs() <= reach) & (y.abs() <= reach) & (relative > 0.03) & (peak > 0)[:, None, None]
     weight = torch.where(used, relative, 0.0).flatten(1) ** 2
     value = torch.where(used, relative, 1.0).log().flatten(1)
-    y, x = torch.meshgrid(offset, offset, indexing="ij")
-    x, y = x.flatten(), y.flatten()
-    basis = torch.stack((torch.ones_like(x), x, y, -(x * x + y * y)), dim=1)
+    x, y = torch.broadcast_tensors(x, y)
+    x, y = x.flatten(1), y.flatten(1)
+    basis = torch.stack((torch.ones_like(x), x, y, -(x * x + y * y)), dim=2)
     # log value = a + b x + c y - k (x^2 + y^2): the peak is at (b, c) / 2k.
     free = _weighted_solve(basis, weight, value)
     curvature = free[:, 3]
-    expected = 1 / (2 * sigma_px**2)
+    expected = 1 / (2 * sigma**2)
     plausible = (curvature > expected / 9) & (curvature < expected * 9)
-    fixed = _weighted_solve(basis[:, :3], weight, value - expected * basis[:, 3])
+    fixed = _weighted_solve(basis[:, :, :3], weight, value - expected * basis[:, :, 3])
     shift = torch.where(
         plausible[:, None],
         free[:, 1:3] / (2 * torch.where(plausible, curvature, expected))[:, None],
@@ -120,16 +166,34 @@ def _fit_peak(patch: Tensor, inside: Tensor, offset: Tensor, peak: Tensor, sigma
     )
     # A landmark just outside the pixels' centres at the border may lie up to a pixel and more away; a fit
     # that leaves by more than a sigma is not a peak.
-    return torch.nan_to_num(shift).clamp(-max(1.0, sigma_px), max(1.0, sigma_px))
+    most = sigma.clamp(min=1.0)
+    return torch.nan_to_num(shift, posinf=1e9, neginf=-1e9).clamp(-most, most)
 
 
 def _weighted_solve(basis: Tensor, weight: Tensor, value: Tensor) -> Tensor:
-    normal = torch.einsum("pi,np,pj->nij", basis, weight, basis)
+    """Weighted least squares of (N, P) values by (N or 1, P, K) functions, (N, K); 0 where it has no solution.
+
+    Elimination is written out for the K of at most 4: exchange formats have no solver of linear equations.
+    """
+    weighted = (basis * weight[:, :, None]).transpose(1, 2)
+    normal, right = weighted @ basis, (weighted @ value[:, :, None])[:, :, 0]
+    count = right.shape[1]
     ridge = 1e-12 * torch.diagonal(normal, dim1=1, dim2=2).sum(dim=1) + 1e-300
-    normal = normal + ridge[:, None, None] * torch.eye(basis.shape[1], dtype=normal.dtype, device=normal.device)
-    right = torch.einsum("pi,np->ni", basis, weight * value)
-    solution, info = torch.linalg.solve_ex(normal, right)
-    return torch.where((info == 0)[:, None], solution, 0.0)
+    left = [[normal[:, i, j] + ridge if i == j else normal[:, i, j] for j in range(count)] for i in range(count)]
+    sums = [right[:, i] for i in range(count)]
+    for i in range(count):  # no pivoting: the matrix is symmetric and positive definite
+        for j in range(i + 1, count):
+            factor = left[j][i] / left[i][i]
+            left[j] = [left[j][k] - factor * left[i][k] for k in range(count)]
+            sums[j] = sums[j] - factor * sums[i]
+    found = list(sums)
+    for i in reversed(range(count)):
+        rest = sums[i]
+        for k in range(i + 1, count):
+            rest = rest - left[i][k] * found[k]
+        found[i] = rest / left[i][i]
+    solvable = torch.stack([left[i][i] > 0 for i in range(count)], dim=1).all(dim=1)
+    return torch.where(solvable[:, None], torch.stack(found, dim=1), 0.0)
 
 
 def _masked_ncc(a: Tensor, b: Tensor, mask: Tensor) -> Tensor:

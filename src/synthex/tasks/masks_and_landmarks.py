@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -52,19 +53,58 @@ Correction = Callable[[np.ndarray, np.ndarray, float, tuple[int, int]], tuple[np
 """From points (L x 2, native pixels), confidences, pixel pitch in mm and (rows, columns) to better of the first two."""
 
 
+@dataclass(frozen=True, eq=False)
+class Decoder:
+    """Reads a network's outputs: landmarks from heatmaps, masks from logits, in native pixels.
+
+    Attributes:
+        sigma_mm: Width of the heatmaps, mm at the detector.
+        present_above: Confidence from which a landmark is there.
+        mask_above: Probability from which a pixel belongs to a structure, one for each; None is one half for all.
+        correct: What is known of all landmarks of an image together; None: nothing.
+    """
+
+    sigma_mm: float | int
+    present_above: float | int
+    mask_above: Sequence[float | int] | None = None
+    correct: Correction | None = None
+
+    @property
+    def mask_bounds(self) -> Float[Tensor, "S 1 1"]:
+        """``mask_above`` as an array; S is 1 where it is the same for all."""
+        return torch.tensor(0.5 if self.mask_above is None else self.mask_above).reshape(-1, 1, 1)
+
+    def __call__(self, outputs: Mapping[str, Any], batch: Mapping[str, Any]) -> list[Prediction]:
+        """A prediction for each image of the batch."""
+        # A task without landmarks has a network without that head.
+        heatmaps = outputs["heatmaps"] if "heatmaps" in outputs else outputs["masks"][:, :0]
+        points, confidence = read_each(heatmaps, self.sigma_mm / batch["pixel_mm"].double(), batch["native"])
+        predictions = []
+        for index, case_id in enumerate(batch["case_id"]):
+            where: PixelMap = batch["native"][index]
+            native = where.to_native(points[index].double().cpu().numpy())
+            inside = ((native >= 0) & (native <= (where.width, where.height))).all(axis=1)
+            sure = np.where(inside, confidence[index].double().cpu().numpy(), 0.0)
+            if self.correct is not None:
+                pitch = float(batch["pixel_mm"][index]) * where.scale
+                native, sure = self.correct(native, sure, pitch, (where.height, where.width))
+            # A peak fitted beyond the border is no point of the image: the border is the best guess left.
+            native = np.clip(native, 0, (where.width, where.height))
+            rows, columns = where.crop()
+            logits = outputs["masks"][index, :, rows, columns].detach().cpu()
+            probability = resize(torch.sigmoid(logits), where.height, where.width)
+            masks, levels = (probability >= self.mask_bounds).numpy(), to_levels(probability).numpy()
+            predictions.append(Prediction(case_id, native, sure, sure >= self.present_above, masks, levels))
+        return predictions
+
+
 def make_decoder(
     sigma_mm: float | int,
     present_above: float | int,
     mask_above: Sequence[float | int] | None = None,
     correct: Correction | None = None,
-) -> Callable[[Mapping[str, Any], Mapping[str, Any]], list[Prediction]]:
-    """A decoder for heatmaps of width ``sigma_mm``; a landmark is present from confidence ``present_above``.
-
-    Args:
-        sigma_mm: Width of the heatmaps, mm at the detector.
-        present_above: Confidence from which a landmark is there.
-        mask_above: Probability from which a pixel belongs to a structure, one for each; None is one half for all.
-        correct: What is known of all landmarks of an image together; None: nothing.
+) -> Decoder:
+    """A :class:`Decoder`, its settings checked.
 
     Raises:
         ConfigError: The width is not above 0, or a confidence or probability no number in 0 to 1.
@@ -73,31 +113,7 @@ def make_decoder(
     check_within("present_above", present_above, 0, 1)
     for value in mask_above or ():
         check_within("mask_above", value, 0, 1)
-    bounds = torch.tensor(0.5 if mask_above is None else mask_above).reshape(-1, 1, 1)
-
-    def decode(outputs: Mapping[str, Any], batch: Mapping[str, Any]) -> list[Prediction]:
-        # A task without landmarks has a network without that head.
-        heatmaps = outputs["heatmaps"] if "heatmaps" in outputs else outputs["masks"][:, :0]
-        points, confidence = read_each(heatmaps, sigma_mm / batch["pixel_mm"].double(), batch["native"])
-        predictions = []
-        for index, case_id in enumerate(batch["case_id"]):
-            where: PixelMap = batch["native"][index]
-            native = where.to_native(points[index].double().cpu().numpy())
-            inside = ((native >= 0) & (native <= (where.width, where.height))).all(axis=1)
-            sure = np.where(inside, confidence[index].double().cpu().numpy(), 0.0)
-            if correct is not None:
-                pitch = float(batch["pixel_mm"][index]) * where.scale
-                native, sure = correct(native, sure, pitch, (where.height, where.width))
-            # A peak fitted beyond the border is no point of the image: the border is the best guess left.
-            native = np.clip(native, 0, (where.width, where.height))
-            rows, columns = where.crop()
-            logits = outputs["masks"][index, :, rows, columns].detach().cpu()
-            probability = resize(torch.sigmoid(logits), where.height, where.width)
-            masks, levels = (probability >= bounds).numpy(), to_levels(probability).numpy()
-            predictions.append(Prediction(case_id, native, sure, sure >= present_above, masks, levels))
-        return predictions
-
-    return decode
+    return Decoder(sigma_mm, present_above, mask_above, correct)
 
 
 def to_levels(probability: Float[Tensor, "*shape"]) -> UInt8[Tensor, "*shape"]:
