@@ -49,7 +49,8 @@ def test_a_package_answers_as_its_run_does_but_for_half_precision(trained, packa
         assert packed.landmarks[name].confidence == pytest.approx(one.confidence, abs=1e-3)
     same = [np.mean(run.masks[name] == packed.masks[name]) for name in run.masks]
     assert min(same) > 0.98
-    assert sorted(path.name for path in package.iterdir()) == ["card.md", "model.json", "weights.safetensors"]
+    files = ["card.md", "licence.txt", "model.json", "weights.safetensors"]
+    assert sorted(path.name for path in package.iterdir()) == files
 
 
 def test_bone_dark_and_bone_bright_of_one_picture_get_one_answer(trained, film):
@@ -67,7 +68,9 @@ def test_bone_dark_and_bone_bright_of_one_picture_get_one_answer(trained, film):
         ({"task": {"_target_": "synthex.tasks.hip_landmarks.build", "sigma_mm": -1}}, "sigma_mm"),
         ({"data": {"size": 10**7, "normalization": "zscore"}}, "how images are prepared"),
         ({"task": []}, "no task"),
-        ({"weights_sha256": "0"}, "is not the file"),
+        ({"weights_sha256": "0" * 64}, "is not the file"),
+        ({"weights_sha256": "0"}, "does not have the digests"),
+        ({"sha256": {"../outside": "0" * 64}}, "does not have the digests"),
     ],
 )
 def test_a_package_that_was_changed_is_refused_in_a_line(copy, film, change, message):

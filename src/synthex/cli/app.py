@@ -33,6 +33,8 @@ MODULES = {
     "preview": "synthex.cli.preview",
     "explore": "synthex.cli.explore",
     "predict": "synthex.cli.predict",
+    "export": "synthex.cli.export",
+    "models": "synthex.cli.models",
     "evaluate": "synthex.cli.evaluate",
     "register": "synthex.cli.register",
     "annotate": "synthex.cli.annotate",
@@ -59,6 +61,7 @@ POSITIONAL = {
         "evaluate": "predictions",
         "explore": "run",
         "predict": "run",
+        "export": "run",
         "translate apply": "translator",
         "register": "pictures",
         "annotate": "poses",
@@ -69,6 +72,9 @@ POSITIONAL = {
 
 MORE = {"predict": "pictures"}
 """The setting that further bare arguments make a list for."""
+
+SECOND = {"export": "output"}
+"""The setting that a second bare argument means."""
 
 
 def run(command: str, arguments: Sequence[str]) -> int:
@@ -153,7 +159,7 @@ def _parse_flags(command: str, arguments: Sequence[str]) -> argparse.Namespace:
 
 def named(command: str, argument: str) -> str:
     """``synthex data inspect folder`` means ``path=folder``, and so does the name of a file that has a ``=`` in it."""
-    value = "=" not in argument or Path(argument).exists()
+    value = "=" not in argument or argument.startswith(("hf://", "https://", "http://")) or Path(argument).exists()
     if command in POSITIONAL and value and not argument.startswith(("-", "~", "+")):
         return f"{POSITIONAL[command]}={quoted(argument)}"
     return argument
@@ -161,12 +167,14 @@ def named(command: str, argument: str) -> str:
 
 def gathered(command: str, arguments: Sequence[str]) -> list[str]:
     """``synthex predict model one two`` means ``run=model pictures=[one,two]``: further bare arguments make a list."""
-    if command not in MORE:
+    if command not in MORE and command not in SECOND:
         return list(arguments)
     first = f"{POSITIONAL[command]}='"
     bare = [argument for argument in arguments if argument.startswith(first)]
     more = [argument.removeprefix(first[:-1]) for argument in bare[1:]]
     kept = [argument for argument in arguments if argument not in bare[1:]]
+    if command in SECOND:
+        return [*kept, *(f"{SECOND[command]}={value}" for value in more)]
     return [*kept, f"{MORE[command]}=[{','.join(more)}]"] if more else kept
 
 

@@ -12,6 +12,8 @@ COMMANDS = {
     "preview": "draw a sheet of what training will see",
     "explore": "a C-arm on the screen: poses, beam, labels and a model's answers, live in the browser",
     "predict": "apply a trained run to cases and write a prediction set",
+    "export": "write a model as ONNX, a program of torch.export, a package to pass on, or a MONAI bundle",
+    "models": "list the models that came with this installation",
     "evaluate": "score a prediction set: tables, figures, report",
     "register": "find where the C-arm was: radiographs to a CT of the same body",
     "annotate": "put a CT's labels on real radiographs through registered poses",

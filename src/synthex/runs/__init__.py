@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from synthex.runs.adapt import Adaptation
     from synthex.runs.answer import Answer, FoundLandmark
     from synthex.runs.model import Model, load, mirror_averaged, with_prior
-    from synthex.runs.package import write_package
+    from synthex.runs.package import find_model, summary, write_package
     from synthex.runs.prediction import predict
     from synthex.runs.scoring import score
     from synthex.runs.spec import RunSpec
@@ -26,11 +26,13 @@ __all__ = [
     "Model",
     "Run",
     "RunSpec",
+    "find_model",
     "fit",
     "load",
     "mirror_averaged",
     "predict",
     "score",
+    "summary",
     "with_prior",
     "write_package",
     "zoo_models",
@@ -39,7 +41,7 @@ __all__ = [
 _HOMES = {
     **dict.fromkeys(("Answer", "FoundLandmark"), "answer"),
     **dict.fromkeys(("Model", "load", "mirror_averaged", "with_prior"), "model"),
-    "write_package": "package",
+    **dict.fromkeys(("find_model", "summary", "write_package"), "package"),
     "Adaptation": "adapt",
     "RunSpec": "spec",
     "fit": "training",

@@ -4,12 +4,12 @@ A package is a folder of
 
 - ``model.json``: the settings of the task and the network, what images are prepared to, and the digest of the weights;
 - ``weights.safetensors``: the weights, in half precision, in a format that can hold nothing but arrays;
-- ``card.md``: what the model was trained on, what it is for and not, and how well it does.
+- ``card.md``: what the model was trained on, what it is for and not, and how well it does;
+- ``licence.txt``: under what terms it may be used.
 
 It holds no code and no path, so it can be opened whoever made it.
 """
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,19 +21,28 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 import synthex
-from synthex.core import InputError, Task, atomic_path, check_stored, write_json
-from synthex.core.documents import read_json, read_yaml
+from synthex.core import InputError, Task, atomic_path, check_stored, write_json, write_text
+from synthex.core.documents import read_json, read_text, read_yaml
 from synthex.core.limits import MAX_SIDE
 from synthex.learning import find_weights, load_network_weights
+from synthex.runs.package_files import (
+    CARD_FILE,
+    LICENCE_FILE,
+    WEIGHTS_FILE,
+    digest,
+    listed_digests,
+)
+from synthex.runs.package_files import REMEDY as _EXPORT
+from synthex.runs.remote import fetch, is_address
 from synthex.runs.run import CONFIG_FILE
 from synthex.runs.zoo import GIVE, MODEL_FILE, model_path
 
-WEIGHTS_FILE, CARD_FILE = "weights.safetensors", "card.md"
 PACKAGE_FORMAT = 1
 
 _NEEDED = ("task", "model", "data")
 _RETRAIN = "restore it from a copy, or train again"
-_EXPORT = "export it again, or take another copy of the package"
+
+NO_LICENCE = "not stated"
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +71,23 @@ class ModelFiles:
         return found
 
     @property
+    def licence(self) -> str:
+        """Under what terms it may be used, in a few words; the full ones stand in a package's ``licence.txt``."""
+        return str(self.config.get("licence") or NO_LICENCE)
+
+    @property
+    def terms(self) -> str | None:
+        """The text of ``licence.txt``; None where there is none."""
+        path = self.settings.parent / LICENCE_FILE
+        return read_text(path, _EXPORT) if path.is_file() else None
+
+    @property
+    def card(self) -> str | None:
+        """The text of ``card.md``; None where there is none."""
+        path = self.settings.parent / CARD_FILE
+        return read_text(path, _EXPORT) if path.is_file() else None
+
+    @property
     def mirror_averaged(self) -> bool:
         """Whether answers are averaged over the mirror image."""
         return bool(self.config.get("mirror_averaged", False))
@@ -69,7 +95,7 @@ class ModelFiles:
     @property
     def version(self) -> str:
         """First 16 digits of the SHA-256 of the weights' file."""
-        return _digest(self.weights)[:16]
+        return digest(self.weights)[:16]
 
     def task(self) -> Task:
         """The task.
@@ -93,7 +119,7 @@ class ModelFiles:
         own = {"encoder_weights": None} if "encoder_weights" in self.config["model"] else {}
         network: torch.nn.Module = self._make("model", **counts, **own)
         if self.weights.name == WEIGHTS_FILE:
-            _fill(network, self.weights, str(self.config.get("weights_sha256")))
+            _fill(network, self.weights)
         else:
             load_network_weights(self.weights, network, task=task.name)
         return network.eval()
@@ -115,6 +141,8 @@ def find_model(source: str | Path) -> ModelFiles:
     Raises:
         InputError: There is none, or its settings are damaged or name code that is not trusted.
     """
+    if is_address(source):
+        return _package(fetch(str(source)))
     path = model_path(source)
     if (path / MODEL_FILE).exists():
         return _package(path)
@@ -126,13 +154,23 @@ def find_model(source: str | Path) -> ModelFiles:
     return ModelFiles(settings, _checked(settings, read_yaml(settings, _RETRAIN), _RETRAIN), weights)
 
 
-def write_package(source: str | Path, folder: str | Path, card: str) -> Path:
+def summary(card: str) -> str:
+    """What a model is, in a line: the first heading of its card, without its name."""
+    heading = next((line for line in card.splitlines() if line.startswith("# ")), "")
+    return heading.removeprefix("# ").partition(": ")[2].strip()
+
+
+def write_package(
+    source: str | Path, folder: str | Path, card: str, licence: str | None = None, terms: str | None = None
+) -> Path:
     """Make a package of a model.
 
     Args:
         source: A run, checkpoint or package.
         folder: The package, made or overwritten.
-        card: Markdown: what the model is.
+        card: Markdown: what the model is; its first heading is ``# NAME: in a line``.
+        licence: Its licence, an SPDX identifier or a few words; None: the source's, or that none is stated.
+        terms: What is to be said of it in full; None: the source's, or ``licence`` alone.
 
     Raises:
         InputError: The model is damaged, or it is made with files of the user's, which a package cannot name.
@@ -144,6 +182,10 @@ def write_package(source: str | Path, folder: str | Path, card: str) -> Path:
     network = files.network(files.task())
     half = {name: value.half() if value.is_floating_point() else value for name, value in network.state_dict().items()}
     folder = Path(folder)
+    terms = terms or (files.terms if licence is None else None)
+    licence = files.licence if licence is None else licence
+    write_text(folder / CARD_FILE, card)
+    write_text(folder / LICENCE_FILE, terms or f"Licence of these weights: {licence}\n")
     with atomic_path(folder / WEIGHTS_FILE) as path:
         save_file({name: value.contiguous() for name, value in half.items()}, path)
         path.chmod(0o644)  # the library makes it for its user alone
@@ -155,11 +197,11 @@ def write_package(source: str | Path, folder: str | Path, card: str) -> Path:
         "model": dict(files.config["model"]) | {"encoder_weights": None},
         "data": data,
         "mirror_averaged": files.mirror_averaged,
-        "weights_sha256": _digest(folder / WEIGHTS_FILE),
+        "licence": licence,
+        "weights_sha256": digest(folder / WEIGHTS_FILE),
+        "sha256": {name: digest(folder / name) for name in (CARD_FILE, LICENCE_FILE)},
         "made_with": f"synthex {synthex.__version__}",
     }
-    with atomic_path(folder / CARD_FILE) as path:
-        path.write_text(card, encoding="utf-8")
     write_json(folder / MODEL_FILE, content)
     return folder
 
@@ -169,8 +211,12 @@ def _package(folder: Path) -> ModelFiles:
     config = _checked(settings, read_json(settings, _EXPORT), _EXPORT)
     if config.get("format") != PACKAGE_FORMAT:
         raise InputError(settings, f"has format {config.get('format')!r}, this synthex reads {PACKAGE_FORMAT}", _EXPORT)
-    if not (folder / WEIGHTS_FILE).is_file():
-        raise InputError(folder / WEIGHTS_FILE, "is missing", _EXPORT)
+    weights, wanted = folder / WEIGHTS_FILE, listed_digests(settings, config)[WEIGHTS_FILE]
+    if not weights.is_file():
+        raise InputError(weights, "is missing", _EXPORT)
+    # The card and the licence are for people, who may edit them; what comes over a network is checked whole.
+    if digest(weights) != wanted:
+        raise InputError(weights, f"is not the file that {MODEL_FILE} was written with", _EXPORT)
     return ModelFiles(settings, config, folder / WEIGHTS_FILE)
 
 
@@ -188,19 +234,12 @@ def _checked(path: Path, config: Any, remedy: str) -> Mapping[str, Any]:
     return config
 
 
-def _fill(network: torch.nn.Module, weights: Path, wanted: str) -> None:
-    if _digest(weights) != wanted:
-        raise InputError(weights, f"is not the file that {MODEL_FILE} was written with", _EXPORT)
+def _fill(network: torch.nn.Module, weights: Path) -> None:
     try:
         network.load_state_dict(load_file(weights))  # half precision becomes what the network has
     except (SafetensorError, OSError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:120]
         raise InputError(weights, f"does not hold this network's weights ({reason})", _EXPORT) from error
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _texts(node: Any) -> list[str]:
