@@ -19,7 +19,7 @@ from synthex.runs.model import Model
 from synthex.runs.package import summary
 
 MONAI_VERSION = "1.6.1"
-"""Bundles were run with this one."""
+"""That bundles are written for; later ones are expected to work."""
 
 _SCHEMA = "https://github.com/Project-MONAI/MONAI-extra-test-data/releases/download/0.8.1/meta_schema_20220324.json"
 
