@@ -100,6 +100,7 @@ def test_the_policy_of_the_target_is_that_of_training_unless_another_is_chosen(t
     ],
 )
 def test_impossible_adaptations_are_named_in_one_line(settings, said, synthex_as_given, tmp_path):
+    (tmp_path / "somewhere").mkdir()
     base = ["trainer=cpu", "data=on_disk", "data.train=somewhere", "data.size=64", f"paths.run_dir={tmp_path / 'run'}"]
     assert said in synthex_as_given("train", *base, *settings, code=2)
     assert not (tmp_path / "run" / "config.yaml").exists()
