@@ -25,7 +25,7 @@ def test_the_recipe_works_as_it_is_written(recipe, tmp_path, monkeypatch, capfd)
     (command,) = (text for language, text in RECIPES[recipe] if language == "bash")
     for language, text in RECIPES[recipe]:
         if language != "bash":
-            path = tmp_path / text.split("\n")[0].removeprefix("# ")
+            path = tmp_path / re.search(r"^# (\S+\.(?:py|yaml))$", text, flags=re.MULTILINE)[1]
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
     words = shlex.split(command)[1:]
