@@ -114,7 +114,7 @@ def radiograph_count(path: Path) -> int:
     Raises:
         InputError: The file cannot be used.
     """
-    return frame_count(path) if _as_dicom(path) else page_count(path)
+    return frame_count(path) if is_read_as_dicom(path) else page_count(path)
 
 
 def _is_radiograph(file: Path) -> bool:
@@ -126,12 +126,13 @@ def _is_radiograph(file: Path) -> bool:
     return file.suffix.lower() in KINDS
 
 
-def _as_dicom(path: Path) -> bool:
+def is_read_as_dicom(path: Path) -> bool:
+    """Whether a file is read as DICOM: by its ending, or by its content where the ending is none of a picture."""
     return path.suffix.lower() in DICOM or (path.suffix.lower() not in KINDS and is_dicom(path))
 
 
 def _read(path: Path, meaning: Meaning | None, frame: int | None) -> Iterator[RadiographFile]:
-    if _as_dicom(path):
+    if is_read_as_dicom(path):
         for found in read_frames(path, meaning, frame or 0):
             place = (path, found.frame, found.image, found.domain, found.pixel_mm, found.magnification)
             yield RadiographFile(*place)
