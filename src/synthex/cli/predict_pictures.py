@@ -83,7 +83,11 @@ def main(cfg: DictConfig) -> None:
     if len(problems) == 1 and not answers:
         raise problems[0]
     scores = _scores(answers, asked, annotations)
-    _write_all(cfg, folder, answers, scores)
+    write_answers(folder, answers, scores)
+    if cfg.json is not None:
+        write_text(Path(str(cfg.json)).expanduser(), json.dumps(list(answers.values()), allow_nan=False) + "\n")
+    if cfg.coco is not None:
+        write_json(Path(str(cfg.coco)).expanduser(), coco(answers.values()))
     if cfg.names is not None:
         rows = [(case, str(one.file), frame) for one in asked for frame, case in enumerate(one.cases)]
         write_private(str(cfg.names), ("case", "file", "frame"), [row for row in rows if row[0] in answers])
@@ -224,10 +228,11 @@ def _scores(
     return scores
 
 
-def _write_all(
-    cfg: DictConfig, folder: AnswerFolder, answers: Mapping[str, dict[str, Any]], scores: list[truth.Score]
+def write_answers(
+    folder: AnswerFolder, answers: Mapping[str, dict[str, Any]], scores: list[truth.Score] | None = None
 ) -> None:
-    """The tables, lists and page of all cases."""
+    """The tables and the page of all cases."""
+    scores = scores or []
     rows: list[dict[str, Any]] = []
     for case, answer in answers.items():
         for name, one in answer["landmarks"].items():
@@ -239,10 +244,6 @@ def _write_all(
         _write_table(folder.root / SCORES_FILE, truth.COLUMNS, [asdict(score) for score in scores])
     else:
         (folder.root / SCORES_FILE).unlink(missing_ok=True)
-    if cfg.json is not None:
-        write_text(Path(str(cfg.json)).expanduser(), json.dumps(list(answers.values()), allow_nan=False) + "\n")
-    if cfg.coco is not None:
-        write_json(Path(str(cfg.coco)).expanduser(), coco(answers.values()))
     cases = []
     for case, answer in answers.items():
         picture = folder.overlay(case)

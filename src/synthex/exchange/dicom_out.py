@@ -8,7 +8,7 @@ All of them refer to the image that was asked about and repeat its patient and s
 import contextlib
 import logging
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ import synthex
 from synthex.core import UserError
 from synthex.core.optional import optional_import
 from synthex.exchange.dicom_source import uid_of
-from synthex.runs import Answer
+from synthex.runs import Answer, FoundLandmark
 
 MAX_MASK_BYTES = 1 << 28
 """Masks of one segmentation object, unpacked; a long run of frames makes several objects."""
@@ -68,14 +68,39 @@ class Shown:
     rescale: tuple[float, float] | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What an answer says, without its image.
+
+    Attributes:
+        landmarks: By name.
+        masks: By structure, H x W; may be made when they are asked for.
+        shape: H, W.
+        pixel_mm: Pitch at the detector; None where it is not known.
+        frame: Which of the source, from 0.
+    """
+
+    landmarks: Mapping[str, FoundLandmark]
+    masks: Mapping[str, np.ndarray]
+    shape: tuple[int, int]
+    pixel_mm: float | None = None
+    frame: int = 0
+
+    @classmethod
+    def of(cls, answer: Answer) -> "Found":
+        """Of an answer to a source of one frame."""
+        height, width = answer.image.shape
+        return cls(answer.landmarks, answer.masks, (height, width), answer.pixel_mm)
+
+
 def dicom_objects(
-    source: Any, answers: Sequence[Answer], author: Author, key: str, shown: Shown | None = None
+    source: Any, answers: Sequence[Found], author: Author, key: str, shown: Shown | None = None
 ) -> Iterator[tuple[str, Any]]:
     """The objects of one image, each with the ending that its file is to have.
 
     Args:
         source: The image (:mod:`synthex.exchange.dicom_source`).
-        answers: To its frames, in their order; masks may be made when they are asked for.
+        answers: To its frames, in their order.
         author: Who answered.
         key: Decides the objects' identifiers.
         shown: How the image is shown.
@@ -162,11 +187,11 @@ def _scheme_item() -> Any:
 
 
 def _segmentations(
-    source: Any, answers: Sequence[Answer], author: Author, key: str
+    source: Any, answers: Sequence[Found], author: Author, key: str
 ) -> Iterator[tuple[Any, dict[tuple[int, str], int]]]:
     """Objects of at most :data:`MAX_MASK_BYTES`, with the number of the frame of each (frame of the source, name)."""
     names = list(answers[0].masks)
-    rows, columns = answers[0].image.shape
+    rows, columns = answers[0].shape
     at_once = max(1, MAX_MASK_BYTES // max(1, rows * columns * len(names)))
     number = 0
     for first in range(0, len(answers) if names else 0, at_once):
@@ -238,7 +263,7 @@ def _places(segmentation: Any, names: Sequence[str], first: int) -> dict[tuple[i
     return places
 
 
-def _report(source: Any, answers: Sequence[Answer], author: Author, key: str, segments: list[Any]) -> Any:
+def _report(source: Any, answers: Sequence[Found], author: Author, key: str, segments: list[Any]) -> Any:
     """Landmarks as points with their confidence, areas of segments, and what was looked for and is absent."""
     from highdicom import sr
 
@@ -271,14 +296,14 @@ def _report(source: Any, answers: Sequence[Answer], author: Author, key: str, se
     )
 
 
-def _frame_number(source: Any, answer: Answer) -> list[int] | None:
+def _frame_number(source: Any, answer: Found) -> list[int] | None:
     return [answer.frame + 1] if int(source.get("NumberOfFrames", 1)) > 1 else None
 
 
-def _landmark_groups(source: Any, answer: Answer, key: str) -> Iterator[Any]:
+def _landmark_groups(source: Any, answer: Found, key: str) -> Iterator[Any]:
     from highdicom import sr
 
-    height, width = answer.image.shape
+    height, width = answer.shape
     frame = _frame_number(source, answer)
     for name, one in answer.landmarks.items():
         tracking = sr.TrackingIdentifier(uid_of(key, "landmark", name, str(answer.frame)), name)
@@ -319,7 +344,7 @@ def _landmark_groups(source: Any, answer: Answer, key: str) -> Iterator[Any]:
         )
 
 
-def _area_groups(source: Any, answer: Answer, key: str, segments: list[Any]) -> Iterator[Any]:
+def _area_groups(source: Any, answer: Found, key: str, segments: list[Any]) -> Iterator[Any]:
     from highdicom import sr
 
     frame = _frame_number(source, answer)
@@ -352,7 +377,7 @@ def _area_groups(source: Any, answer: Answer, key: str, segments: list[Any]) -> 
             )
 
 
-def _presentation(source: Any, answers: Sequence[Answer], author: Author, key: str, shown: Shown) -> Any:
+def _presentation(source: Any, answers: Sequence[Found], author: Author, key: str, shown: Shown) -> Any:
     from copy import deepcopy
 
     from highdicom import PresentationLUTTransformation, pr
@@ -368,7 +393,7 @@ def _presentation(source: Any, answers: Sequence[Answer], author: Author, key: s
             for outline in outlines_of(mask)
         ]
         present = {name: one for name, one in answer.landmarks.items() if one.present}
-        height, width = answer.image.shape
+        height, width = answer.shape
         where = {
             name: (float(np.clip(one.column, 0, width)), float(np.clip(one.row, 0, height)))
             for name, one in present.items()

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from synthex.core.documents import read_json
 from synthex.data.encoding import decode_rle
 from synthex.data.real import is_read_as_dicom, read_radiographs
 from synthex.exchange.annotations import slicer_markups
-from synthex.exchange.dicom_out import Author, Shown, dicom_objects
+from synthex.exchange.dicom_out import Author, Found, Shown, dicom_objects
 from synthex.exchange.dicom_source import of_dicom, rescale_of, secondary_capture, window_of
 from synthex.runs import Answer, FoundLandmark, Model
 
@@ -139,7 +139,7 @@ class AnswerFolder:
             own = f"{key} {answer.frame}"
             source = secondary_capture(answer.image, answer.pixel_mm, own)
             self._save(f"{case}.sc", source)
-            for ending, made in dicom_objects(source, [replace(answer, frame=0)], self.author, own):
+            for ending, made in dicom_objects(source, [Found.of(answer)], self.author, own):
                 self._save(f"{case}.{ending}", made)
         write_text(self.root / RECORDS / f"{case}.json", json.dumps({"key": key, "answer": said}, allow_nan=False))
 
@@ -181,13 +181,12 @@ def case_name(number: int) -> str:
     return f"case-{number:04d}"
 
 
-def unpacked(answer: Mapping[str, Any]) -> Answer:
-    """An answer from its form in JSON; masks are made when they are asked for, and there is no image but its size."""
-    shape = (answer["height"], answer["width"])
-    return Answer(
+def unpacked(answer: Mapping[str, Any]) -> Found:
+    """What an answer says, from its form in JSON."""
+    return Found(
         landmarks={name: FoundLandmark(**one) for name, one in answer["landmarks"].items()},
-        masks=cast("dict[str, np.ndarray]", _Packed(answer["masks"])),
-        image=np.broadcast_to(np.float32(0), shape),
+        masks=_Packed(answer["masks"]),
+        shape=(answer["height"], answer["width"]),
         pixel_mm=answer["pixel_mm"],
         frame=answer["frame"],
     )

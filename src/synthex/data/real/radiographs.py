@@ -98,10 +98,7 @@ def radiograph_files(folder: Path) -> list[Path]:
     files = sorted(
         file
         for file in folder.rglob("*")
-        if not file.name.startswith(".")
-        and file.name.lower() not in CLUTTER
-        and file.is_file()
-        and _is_radiograph(file)
+        if not file.name.startswith(".") and file.name.lower() not in CLUTTER and file.is_file() and is_candidate(file)
     )
     if not files:
         raise InputError(folder, "holds no DICOM file and no picture", _EXPECTED)
@@ -117,7 +114,8 @@ def radiograph_count(path: Path) -> int:
     return frame_count(path) if is_read_as_dicom(path) else page_count(path)
 
 
-def _is_radiograph(file: Path) -> bool:
+def is_candidate(file: Path) -> bool:
+    """Whether a file has the ending of a radiograph, or is a DICOM image; it may be damaged."""
     if is_dicom(file):
         try:
             return holds_image(open_dicom(file))
