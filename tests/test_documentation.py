@@ -90,8 +90,7 @@ def test_every_example_of_the_help_composes(command):
     for line, _ in EXAMPLES[command]:
         words = shlex.split(line)[1:]
         assert " ".join(words[: len(command.split())]) == command
-        rest = watched(command, words[len(command.split()) :])
-    rest = [named(command, word) for word in rest if word not in FLAGS]
+        rest = [named(command, word) for word in words[len(command.split()) :] if word not in FLAGS]
         compose(command.replace(" ", "_"), gathered(command, rest), sweep="--multirun" in words)
 
 

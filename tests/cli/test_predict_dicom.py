@@ -128,3 +128,15 @@ def test_a_watched_folder_is_answered_once(command, tmp_path, monkeypatch):
     assert before == {path: path.stat().st_mtime_ns for path in before}
     assert sorted(output.glob("*")) == found
     assert not (output / ".working").exists()
+
+
+def test_inspect_understands_radiographs(command, tmp_path):
+    radiograph_files.write(tmp_path / "in", [0, 5, 55])
+    Image.fromarray(np.arange(64 * 64, dtype=np.uint16).reshape(64, 64)).save(tmp_path / "in" / "a.tiff")
+    said, code = command("data", "inspect", tmp_path / "in", "output=in.png")
+    assert code == 0
+    assert "5 in 3 files" in said
+    assert "DICOM XA (1)" in said
+    assert said.count("BAD: ") == 1
+    assert not any(secret.decode() in said.replace("Doe_", "") for secret in SECRETS)
+    assert (tmp_path / "in.png").stat().st_size > 10_000
