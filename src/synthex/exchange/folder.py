@@ -129,7 +129,14 @@ class AnswerFolder:
         """The picture of a case, which may not be there."""
         return self.root / OVERLAYS / f"{case}.png"
 
+    def _clear(self, case: str) -> None:
+        """Remove DICOM objects of what the case was before, of which there may have been more."""
+        for path in (self.root / DICOM).glob(f"{case}.*"):
+            path.unlink(missing_ok=True)
+        (self.root / RECORDS / f"{case}.dicom").unlink(missing_ok=True)
+
     def _write(self, case: str, key: str, answer: Answer, said: dict[str, Any], captured: bool) -> None:
+        self._clear(case)
         if self.wanted.overlays:
             with atomic_path(self.overlay(case)) as path:
                 path.write_bytes(answer.overlay())
@@ -148,6 +155,7 @@ class AnswerFolder:
         marker = self.root / RECORDS / f"{case}.dicom"
         if marker.is_file() and marker.read_text(encoding="utf-8") == key:
             return
+        self._clear(case)
         shown = Shown(window_of(file), rescale_of(file))
         for ending, made in dicom_objects(of_dicom(file), [unpacked(one) for one in answers], self.author, key, shown):
             self._save(f"{case}.{ending}", made)
