@@ -26,6 +26,7 @@ MAX_MASK_BYTES = 1 << 28
 """Masks of one segmentation object, unpacked; a long run of frames makes several objects."""
 
 _SCHEME = "99SYNTHEX"
+_COMPUTED_RADIOGRAPHY = "1.2.840.10008.5.1.4.1.1.1"
 _KNOWN = {
     "femur": ("71341001", "Femur"),
     "sacrum": ("54735007", "Sacrum"),
@@ -215,29 +216,25 @@ def _segmentation(
     number: int,
     first: int,
 ) -> Any:
-    from copy import deepcopy
-
     from highdicom import AlgorithmIdentificationSequence
     from highdicom.seg import Segmentation, SegmentDescription
 
     algorithm = AlgorithmIdentificationSequence(
         name=author.name[:64], family=_code("123110", "Artificial Intelligence", "DCM"), version=author.version or "0"
     )
-    described = []
-    for index, name in enumerate(names, 1):
-        category, kind, side = structure_code(name)
-        item = SegmentDescription(index, name[:64], category, kind, "AUTOMATIC", algorithm)
-        if side is not None:
-            item.SegmentedPropertyTypeCodeSequence[0].SegmentedPropertyTypeModifierCodeSequence = [side]
-        described.append(item)
-    # The library wants as many frames as the source has; of a part it is told a source of these alone.
-    part = source
-    if "NumberOfFrames" in source and int(source.NumberOfFrames) != len(masks):
-        part = deepcopy(source)
-        part.NumberOfFrames = len(masks)
+    frames, described = len(masks), []
+    # The library knows no several frames of a projection, which has no place in space: each frame's segments are
+    # handed to it as segments of their own, and their numbers are put right below.
+    for frame in range(frames):
+        for index, name in enumerate(names, 1):
+            category, kind, side = structure_code(name)
+            item = SegmentDescription(frame * len(names) + index, name[:64], category, kind, "AUTOMATIC", algorithm)
+            if side is not None:
+                item.SegmentedPropertyTypeCodeSequence[0].SegmentedPropertyTypeModifierCodeSequence = [side]
+            described.append(item)
     made = Segmentation(
-        source_images=[part],
-        pixel_array=masks.astype(np.uint8),
+        source_images=[_one_frame(source)],
+        pixel_array=np.moveaxis(masks, 0, 2).reshape(1, *masks.shape[1:3], -1).astype(np.uint8),
         segmentation_type="BINARY",
         segment_descriptions=described,
         content_label="SEGMENTATION",
@@ -246,11 +243,51 @@ def _segmentation(
         **_identity(author, key, f"seg {number}", 901, "Segmentation"),
     )
     made.PatientOrientation = ""  # type 2C: to be there, and not known
-    for group in made.PerFrameFunctionalGroupsSequence if first else []:
-        for derivation in group.get("DerivationImageSequence", []):
-            for image in derivation.SourceImageSequence:
-                image.ReferencedFrameNumber = int(image.ReferencedFrameNumber) + first
+    if int(source.get("NumberOfFrames", 1)) > 1:
+        _tell_frames(made, len(names), first)
+        made.SegmentsOverlap = "YES" if (masks.sum(axis=-1) > 1).any() else "NO"
+    _name_class(made, source)
     return made
+
+
+def _one_frame(source: Any) -> Any:
+    """The source as an image of one frame and no place in space: for the library the kind of image decides both.
+
+    It wants positions in space of kinds that may have several frames, which projections never have.
+    """
+    from copy import deepcopy
+
+    alone = deepcopy(source)
+    alone.pop("NumberOfFrames", None)
+    alone.SOPClassUID = _COMPUTED_RADIOGRAPHY
+    return alone
+
+
+def _name_class(data: Any, source: Any) -> None:
+    """Give back to references the kind of their image."""
+    if data.get("ReferencedSOPInstanceUID") == source.SOPInstanceUID:
+        data.ReferencedSOPClassUID = source.SOPClassUID
+    for element in data:
+        for item in element.value if element.VR == "SQ" else ():
+            _name_class(item, source)
+
+
+def _tell_frames(made: Any, segments: int, first: int) -> None:
+    """Segment numbers of (frame, structure) become those of structures, and each refers to its frame."""
+    from pydicom.dataset import Dataset
+
+    made.SegmentSequence = list(made.SegmentSequence)[:segments]
+    dimension = Dataset()
+    dimension.DimensionOrganizationUID = made.DimensionIndexSequence[0].DimensionOrganizationUID
+    dimension.DimensionIndexPointer = 0x00081160  # Referenced Frame Number
+    dimension.FunctionalGroupPointer = 0x00089124  # of the Derivation Image Sequence
+    dimension.DimensionDescriptionLabel = "Referenced Frame Number"
+    made.DimensionIndexSequence.append(dimension)
+    for group in made.PerFrameFunctionalGroupsSequence:
+        frame, segment = divmod(int(group.SegmentIdentificationSequence[0].ReferencedSegmentNumber) - 1, segments)
+        group.SegmentIdentificationSequence[0].ReferencedSegmentNumber = segment + 1
+        group.DerivationImageSequence[0].SourceImageSequence[0].ReferencedFrameNumber = first + frame + 1
+        group.FrameContentSequence[0].DimensionIndexValues = [segment + 1, first + frame + 1]
 
 
 def _places(segmentation: Any, names: Sequence[str], first: int) -> dict[tuple[int, str], int]:
@@ -378,15 +415,14 @@ def _area_groups(source: Any, answer: Found, key: str, segments: list[Any]) -> I
 
 
 def _presentation(source: Any, answers: Sequence[Found], author: Author, key: str, shown: Shown) -> Any:
-    from copy import deepcopy
-
     from highdicom import PresentationLUTTransformation, pr
 
+    referenced = _one_frame(source)
     layers = [pr.GraphicLayer("LANDMARKS", order=2), pr.GraphicLayer("OUTLINES", order=1)]
-    annotations = []
+    annotations: list[Any] = []
     several = int(source.get("NumberOfFrames", 1)) > 1
     for answer in answers:
-        place = {"referenced_images": [source], "referenced_frame_number": answer.frame + 1 if several else None}
+        before = len(annotations)
         outlines = [
             pr.GraphicObject("POLYLINE", outline, units="PIXEL")
             for mask in answer.masks.values()
@@ -399,7 +435,7 @@ def _presentation(source: Any, answers: Sequence[Found], author: Author, key: st
             for name, one in present.items()
         }
         if outlines:
-            annotations.append(pr.GraphicAnnotation(graphic_layer=layers[1], graphic_objects=outlines, **place))
+            annotations.append(pr.GraphicAnnotation([referenced], layers[1], graphic_objects=outlines))
         if present:
             points = [pr.GraphicObject("POINT", np.array([xy]), units="PIXEL") for xy in where.values()]
             texts = [
@@ -407,11 +443,10 @@ def _presentation(source: Any, answers: Sequence[Found], author: Author, key: st
                 for name, one in present.items()
             ]
             annotations.append(
-                pr.GraphicAnnotation(graphic_layer=layers[0], graphic_objects=points, text_objects=texts, **place)
+                pr.GraphicAnnotation([referenced], layers[0], graphic_objects=points, text_objects=texts)
             )
-    # Tables of grey values are ours to give; the library would look for them in every frame.
-    referenced = deepcopy(source)
-    referenced.pop("NumberOfFrames", None)
+        for annotation in annotations[before:] if several else []:
+            annotation.ReferencedImageSequence[0].ReferencedFrameNumber = answer.frame + 1
     if shown.rescale is not None:
         referenced.RescaleSlope, referenced.RescaleIntercept = (f"{value:.10g}" for value in shown.rescale)
         referenced.RescaleType = "US"
@@ -431,6 +466,7 @@ def _presentation(source: Any, answers: Sequence[Found], author: Author, key: st
         **_identity(author, key, "pr", 903, "Outlines and landmarks"),
     )
     made.Laterality = ""  # type 2C: to be there, and not known
+    _name_class(made, source)
     return made
 
 

@@ -4,7 +4,9 @@ Of a DICOM file it is what the standard demands that derived objects repeat (PS3
 and what is needed to show it; of another picture a secondary capture without any patient is made.
 """
 
+import json
 import re
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -124,9 +126,7 @@ def secondary_capture(image: Image, pixel_mm: float | None, key: str) -> Any:
 
 def uid_of(*parts: str) -> str:
     """A UID that is a function of texts: to send an object twice does not make two of it."""
-    from pydicom.uid import generate_uid
-
-    return str(generate_uid(prefix=None, entropy_srcs=list(parts)))
+    return f"2.25.{uuid.uuid5(uuid.NAMESPACE_OID, json.dumps(parts)).int}"
 
 
 def _blank(rows: int, columns: int) -> Any:
