@@ -35,7 +35,7 @@ def check(command, tmp_path, numbers):
     folder, output, answers = tmp_path / "in", tmp_path / "out", tmp_path / "answers.json"
     files = radiograph_files.write(folder, numbers)
     said, code = command("predict", "hip", folder, f"json={answers}", f"output={output}")
-    assert code == 2
+    assert code == 2, said
     found = json.loads(answers.read_text())
     for file, number in zip(files, numbers, strict=True):
         frames = [one for one in found if one["file"] == file.name]
@@ -79,10 +79,10 @@ def test_partial_truth_scores_what_is_annotated_and_a_second_call_redoes_nothing
     rows, columns = np.mgrid[:60, :90]
     Image.fromarray((columns + 100 * (np.hypot(rows - 30, columns - 45) < 20)).astype(np.uint8)).save(folder / "a.png")
     lines = ["image,landmark,column,row", *(f"a.png,{name},10,20" for name in names[:5]), f"a.png,{names[5]},,"]
-    (folder / "annotations.csv").write_text("\n".join(lines))
+    (folder / "annotations.csv").write_text("\n".join(lines) + "\n")
     asked = ("predict", "hip", folder, f"json={tmp_path / 'a.json'}", "output=out", "pixel_mm=0.5")
     said, code = command(*asked)
-    assert code == 0
+    assert code == 0, said
     scores = (tmp_path / "out" / "scores.csv").read_text()
     assert {line.split(",")[2] for line in scores.splitlines()[1:]} == set(names)
     assert "dice" not in scores
@@ -97,7 +97,7 @@ def test_partial_truth_scores_what_is_annotated_and_a_second_call_redoes_nothing
         path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.[dpj]*") if path.parent.name != "out"
     }
     said, code = command(*asked)
-    assert code == 0
+    assert code == 0, said
     assert "1 of them had been answered before" in said
     assert before == {path: path.stat().st_mtime_ns for path in before}
 
@@ -134,7 +134,7 @@ def test_inspect_understands_radiographs(command, tmp_path):
     radiograph_files.write(tmp_path / "in", [0, 5, 55])
     Image.fromarray(np.arange(64 * 64, dtype=np.uint16).reshape(64, 64)).save(tmp_path / "in" / "a.tiff")
     said, code = command("data", "inspect", tmp_path / "in", "output=in.png")
-    assert code == 0
+    assert code == 0, said
     assert "5 in 3 files" in said
     assert "DICOM XA (1)" in said
     assert said.count("BAD: ") == 1

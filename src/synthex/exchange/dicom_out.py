@@ -274,20 +274,25 @@ def _name_class(data: Any, source: Any) -> None:
 
 def _tell_frames(made: Any, segments: int, first: int) -> None:
     """Segment numbers of (frame, structure) become those of structures, and each refers to its frame."""
+    from copy import deepcopy
+
     from pydicom.dataset import Dataset
 
     made.SegmentSequence = list(made.SegmentSequence)[:segments]
     dimension = Dataset()
     dimension.DimensionOrganizationUID = made.DimensionIndexSequence[0].DimensionOrganizationUID
-    dimension.DimensionIndexPointer = 0x00081160  # Referenced Frame Number
-    dimension.FunctionalGroupPointer = 0x00089124  # of the Derivation Image Sequence
-    dimension.DimensionDescriptionLabel = "Referenced Frame Number"
+    dimension.DimensionIndexPointer = 0x00209057  # In-Stack Position Number
+    dimension.FunctionalGroupPointer = 0x00209111  # of the Frame Content Sequence
+    dimension.DimensionDescriptionLabel = "In-Stack Position Number"
     made.DimensionIndexSequence.append(dimension)
     for group in made.PerFrameFunctionalGroupsSequence:
         frame, segment = divmod(int(group.SegmentIdentificationSequence[0].ReferencedSegmentNumber) - 1, segments)
         group.SegmentIdentificationSequence[0].ReferencedSegmentNumber = segment + 1
+        group.DerivationImageSequence = deepcopy(group.DerivationImageSequence)  # the library's frames share one
         group.DerivationImageSequence[0].SourceImageSequence[0].ReferencedFrameNumber = first + frame + 1
-        group.FrameContentSequence[0].DimensionIndexValues = [segment + 1, first + frame + 1]
+        content = group.FrameContentSequence[0]
+        content.StackID, content.InStackPositionNumber = "1", first + frame + 1
+        content.DimensionIndexValues = [segment + 1, first + frame + 1]
 
 
 def _places(segmentation: Any, names: Sequence[str], first: int) -> dict[tuple[int, str], int]:
