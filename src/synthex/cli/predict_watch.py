@@ -17,8 +17,8 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from synthex.cli.predict_pictures import open_answers, write_answers
-from synthex.cli.terminal import console, quiet_libraries
 from synthex.core import InputError, UserError, write_json
+from synthex.core.terminal import console, quiet_libraries
 from synthex.data.real import radiograph_count
 from synthex.data.real.radiographs import CLUTTER, is_candidate
 from synthex.exchange.folder import AnswerFolder
