@@ -99,7 +99,7 @@ def plain_loop(volume: Volume, camera: Camera) -> Shot:
 
     def shoot() -> Image:
         image = np.empty((camera.height, camera.width), dtype=np.float32)
-        plain_joseph(voxels, axis, *geometry, rays.max_depth, image)  # type: ignore[call-arg]
+        plain_joseph(voxels, axis, *geometry, rays.max_depth, image)  # type: ignore[call-arg]  # numba says nothing of arguments
         return image
 
     return shoot

@@ -14,6 +14,7 @@ from synthex.cli.settings import choose
 from synthex.core import Anatomy, Camera, ConfigError, InputError, Sample, UserError, atomic_path, to_log
 from synthex.core.terminal import console, quiet_libraries
 from synthex.data.real import PlainFolder
+from synthex.data.real.plain_folder import PIXEL_MM
 from synthex.geometry import CArm
 from synthex.registration import (
     Acquisition,
@@ -108,8 +109,8 @@ def open_pictures(cfg: DictConfig, points: str | None = None) -> PlainFolder:
     if cfg.pictures is None:
         raise ConfigError("no radiographs given; say pictures=<a folder of DICOM files or pictures>")
     annotations = None if points is None else str(Path(str(points)).expanduser().resolve())
-    pitch = {} if cfg.pixel_mm is None else {"pixel_mm": float(cfg.pixel_mm)}
-    return PlainFolder(str(cfg.pictures), annotations, domain=cfg.meaning, **pitch)  # type: ignore[arg-type]
+    pixel_mm = PIXEL_MM if cfg.pixel_mm is None else float(cfg.pixel_mm)
+    return PlainFolder(str(cfg.pictures), annotations, domain=cfg.meaning, pixel_mm=pixel_mm)
 
 
 def bone_ids(anatomy: Anatomy, bones: list[str]) -> list[list[int]]:

@@ -3,7 +3,7 @@
 import logging
 import os
 import platform
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -33,7 +33,7 @@ def quiet_libraries() -> None:
 def track(items: Iterable[T], text: str, total: int | None = None) -> Iterator[T]:
     """Iterate with a progress bar; in a log file, a line at the start and one at the end."""
     with progress() as bar:
-        task = bar.add_task(text, total=total if total is not None else len(items))  # type: ignore[arg-type]
+        task = bar.add_task(text, total=len(items) if total is None and isinstance(items, Sized) else total)
         for item in items:
             yield item
             bar.advance(task)

@@ -157,7 +157,8 @@ class Team:
         self._environment, self._threads = dict(os.environ), torch.get_num_threads()
         self.store = self.rank.meet()
         if not launched():
-            self.rank = replace(self.rank, port=self.store.port)  # type: ignore[attr-defined]
+            assert isinstance(self.store, dist.TCPStore)  # of torchrun it would be a part of one
+            self.rank = replace(self.rank, port=self.store.port)
             self._processes = start_ranks(self.rank, self._command)
         os.environ.update(self.rank.environment())
         self.store.set("request", self._request)

@@ -101,9 +101,9 @@ def project_with_derivatives(ct: Volume, camera: Camera, threads: int | None = N
     by_source, by_direction = np.empty((2, 3, *image), dtype=np.float32)
 
     def run(packet0: int, packet1: int) -> None:
-        differentiate_packets(*grid, packet0, packet1, water, by_source, by_direction)  # type: ignore[call-arg]
+        differentiate_packets(*grid, packet0, packet1, water, by_source, by_direction)
 
-    packets = int(packets_of(*(image if upright else image[::-1])))  # type: ignore[call-arg]
+    packets = int(packets_of(*(image if upright else image[::-1])))
     _in_parts(run, packets, threads)
     # From voxels to the world; a longer step in the world is a longer path in the same voxels.
     index_from_world = ct.world_from_ijk.inverse().linear.astype(np.float32)
@@ -148,11 +148,11 @@ def back_project(
     for axis in range(3):
 
         def run(low: int, high: int, axis: int = axis) -> None:
-            back_project_planes(*grid, axis, low, high, weights, flat)  # type: ignore[call-arg]
+            back_project_planes(*grid, axis, low, high, weights, flat)
 
         _in_parts(run, ct.shape[axis], threads, 2)
     voxels = flat_voxels(ct.data)
-    _in_parts(lambda low, high: forget_air(voxels, flat, low, high), len(flat), threads)  # type: ignore[call-arg]
+    _in_parts(lambda low, high: forget_air(voxels, flat, low, high), len(flat), threads)
     return flat.reshape([ct.shape[axis] for axis in order]).transpose(np.argsort(order))
 
 

@@ -195,7 +195,8 @@ class _Level:
         spacing = float("inf")
         for view in views:
             reduced, scale = _reduced(view, size, settings.border)
-            around = Neighbourhood(reduced.weights, settings.neighbourhood * max(reduced.image.shape))  # type: ignore[arg-type]
+            assert reduced.weights is not None  # a reduced view has its own
+            around = Neighbourhood(reduced.weights, settings.neighbourhood * max(reduced.image.shape))
             self.views.append(reduced)
             self.scales.append(scale)
             self.around.append(around)

@@ -5,7 +5,7 @@ of ``1 - (a - b)^2 / 2`` over the pixels is then the local normalised cross-corr
 deviation), and the difference ``a - b`` a residual that Gauss and Newton can work on.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
@@ -30,6 +30,7 @@ class Neighbourhood:
 
     weights: Image
     sigma_px: float
+    _mass: Image = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_mass", np.maximum(self._blur(self.weights), np.float32(1e-3)))
@@ -43,7 +44,7 @@ class Neighbourhood:
 
     def mean(self, image: Image) -> Image:
         """Local mean of the pixels that count."""
-        return self._blur(image * self.weights) / self._mass  # type: ignore[attr-defined]
+        return self._blur(image * self.weights) / self._mass
 
 
 def gradient(image: Image, sigma_px: float | int = 0.0) -> Channels:
