@@ -1,6 +1,7 @@
 """Labelled radiographs made on the fly: sample ``i`` is a pure function of (seed, split, i)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -140,39 +141,79 @@ class SyntheticReader:
         if not 0 <= index < len(self):
             raise IndexError(f"case {index} of {len(self)}")
         scene, camera, view = self.setup(index)
-        subject = scene.anatomy.subject_id
-        label_ids = [scene.anatomy.structures[name] for name in self.task.needed]
-        rng = derive_rng(self.seed, self.split, index, "simulation")
-        rendering = self.simulator(scene, camera, label_ids, rng)
-        targets = self.task.targets(scene, camera, rendering)
-        image, masks = rendering.radiograph.image, targets.masks
-        opened = camera.open_pixels()
-        if opened is not None:
-            image = surrounded(image, opened, derive_rng(self.seed, self.split, index, "surround"))
-            masks = masks & opened
-        return Sample(
+        return form_sample(
+            self.task,
+            self.simulator,
+            scene,
+            camera,
+            view,
+            rng=derive_rng(self.seed, self.split, index, "simulation"),
+            surround=derive_rng(self.seed, self.split, index, "surround"),
             case_id=self.case_id(index),
-            subject_id=self.person(subject),
-            image=image,
-            domain=rendering.radiograph.domain,
-            masks=masks,
-            landmarks=targets.landmarks,
-            visible=targets.visible,
-            annotated=targets.annotated,
-            pixel_mm=camera.pixel_mm,
-            magnification=camera.sdd_mm / view.source_isocenter_mm,
+            subject_id=self.person(scene.anatomy.subject_id),
             record={
                 "seed": self.seed,
                 "split": self.split,
                 "index": index,
-                "subject": subject,
+                "subject": scene.anatomy.subject_id,
                 "scene": dict(scene.record),
-                "view": view.to_record(),
-                "camera": camera.to_record(),
-                "simulation": dict(rendering.record),
-                "targets": dict(targets.record),
             },
         )
+
+
+def form_sample(
+    task: Task,
+    simulator: Simulator,
+    scene: Scene,
+    camera: Camera,
+    view: Shot,
+    *,
+    rng: np.random.Generator,
+    surround: np.random.Generator,
+    case_id: str,
+    subject_id: str,
+    record: Mapping[str, Any],
+) -> Sample:
+    """The radiograph of a scene with its targets, as a task wants them.
+
+    Args:
+        task: Says which labels are projected and makes targets of them.
+        simulator: Forms the image.
+        scene: What is X-rayed.
+        camera: Of ``view``.
+        view: Where the C-arm is.
+        rng: Of the simulation.
+        surround: Of what is shown around a round field.
+        case_id: The sample's.
+        subject_id: The sample's.
+        record: What the sample's record begins with; view, camera, simulation and targets are added.
+    """
+    label_ids = [scene.anatomy.structures[name] for name in task.needed]
+    rendering = simulator(scene, camera, label_ids, rng)
+    targets = task.targets(scene, camera, rendering)
+    image, masks = rendering.radiograph.image, targets.masks
+    opened = camera.open_pixels()
+    if opened is not None:
+        image, masks = surrounded(image, opened, surround), masks & opened
+    return Sample(
+        case_id=case_id,
+        subject_id=subject_id,
+        image=image,
+        domain=rendering.radiograph.domain,
+        masks=masks,
+        landmarks=targets.landmarks,
+        visible=targets.visible,
+        annotated=targets.annotated,
+        pixel_mm=camera.pixel_mm,
+        magnification=camera.sdd_mm / view.source_isocenter_mm,
+        record={
+            **record,
+            "view": view.to_record(),
+            "camera": camera.to_record(),
+            "simulation": dict(rendering.record),
+            "targets": dict(targets.record),
+        },
+    )
 
 
 def surrounded(image: Image, opened: PixelFlags, rng: np.random.Generator) -> Image:

@@ -11,7 +11,7 @@ from jaxtyping import Float, UInt8
 from synthex import augment
 from synthex.core import Augmentation, Camera, Sample, Scene, Simulator, Task, derive_rng
 from synthex.core.arrays import Image
-from synthex.data.synthetic import surrounded
+from synthex.data.synthetic import form_sample
 from synthex.evaluation.pictures import radiological_display
 from synthex.explore.controls import State
 from synthex.geometry import CArm, View
@@ -160,26 +160,17 @@ def render(scene: Scene, task: Task, state: State, size: int) -> Frame:
     started = time.perf_counter()
     view = view_of(state, scene)
     camera = view.camera(carm_of(size))
-    labels = [scene.anatomy.structures[name] for name in task.needed]
-    rng = derive_rng(int(state["draw"]), "explore", "image")
-    rendering = simulator_of(state)(scene, camera, labels, rng)
-    targets = task.targets(scene, camera, rendering)
-    image, masks, opened = rendering.radiograph.image, targets.masks, camera.open_pixels()
-    if opened is not None:
-        image, masks = surrounded(image, opened, np.random.default_rng(0)), masks & opened
-    record = {"view": view.to_record(), "camera": camera.to_record(), "simulation": dict(rendering.record)}
-    sample = Sample(
+    sample = form_sample(
+        task,
+        simulator_of(state),
+        scene,
+        camera,
+        view,
+        rng=derive_rng(int(state["draw"]), "explore", "image"),
+        surround=np.random.default_rng(0),
         case_id="explored",
         subject_id=scene.anatomy.subject_id,
-        image=image,
-        domain=rendering.radiograph.domain,
-        masks=masks,
-        landmarks=targets.landmarks,
-        visible=targets.visible,
-        annotated=targets.annotated,
-        pixel_mm=camera.pixel_mm,
-        magnification=camera.sdd_mm / view.source_isocenter_mm,
-        record=record,
+        record={},
     )
     letters = edge_letters(camera)
     if state["look"] != "none":
