@@ -6,6 +6,7 @@ import numpy as np
 from omegaconf import DictConfig
 from PIL import Image as PILImage
 
+from synthex.cli.compose import plain
 from synthex.cli.register import open_pictures, read_subject
 from synthex.core import Anatomy, ConfigError, InputError, UserError, atomic_path, to_log
 from synthex.core.arrays import Points3
@@ -43,8 +44,8 @@ def main(cfg: DictConfig) -> None:
     poses = read_poses(poses_path)
     anatomy = read_subject(cfg)
     solids = {str(name): load_solid(str(path), "steel_316l", str(name)) for name, path in cfg.instruments.items()}
-    structures = _chosen("structures", cfg.structures, [*anatomy.structures, *solids])
-    landmarks = _chosen("landmarks", cfg.landmarks, list(anatomy.landmarks))
+    structures = _chosen("structures", plain(cfg.structures), [*anatomy.structures, *solids])
+    landmarks = _chosen("landmarks", plain(cfg.landmarks), list(anatomy.landmarks))
     reader = open_pictures(cfg)
     output = Path(str(cfg.output)).expanduser()
     review = read_review(output / REVIEW_FILE)

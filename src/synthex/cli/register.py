@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 from PIL import Image as PILImage
 
 from synthex.anatomy.ct_folder import CtFolder
+from synthex.anatomy.scanner_table import without_table
 from synthex.cli.settings import choose
 from synthex.core import Anatomy, Camera, ConfigError, InputError, Sample, UserError, atomic_path, to_log
 from synthex.core.terminal import console, quiet_libraries
@@ -88,7 +89,7 @@ def read_subject(cfg: DictConfig) -> Anatomy:
     path = Path(str(cfg.ct)).expanduser()
     source = CtFolder(path, structures="all", label_names=cfg.label_names, series=cfg.series)
     wanted = str(cfg.subject) if cfg.subject is not None else source.subject_ids()[0]
-    anatomy = source.load(wanted)
+    anatomy = without_table(source.load(wanted))
     if anatomy.landmarks:
         return anatomy
     try:

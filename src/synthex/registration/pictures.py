@@ -9,7 +9,7 @@ from synthex.core.arrays import Image
 from synthex.projection import project
 from synthex.registration.refine import Body
 
-Picture = UInt8[np.ndarray, "H W 3"]
+Picture = UInt8[np.ndarray, "H 3*W 3"]
 
 
 def grey(image: Image) -> UInt8[np.ndarray, "H W"]:
