@@ -25,8 +25,13 @@ def test_a_full_or_read_only_disk_is_no_crash(number):
     assert str(found).startswith("run/x.ckpt: cannot be written (it is full)")
 
 
+def test_a_disk_that_does_not_answer_is_no_crash():
+    found = user_error(OSError(errno.EIO, "input/output error", "scan.nii"))
+    assert str(found) == "scan.nii: cannot be used (input/output error); check the path"
+
+
 def test_what_is_no_mistake_of_the_user_s_is_passed_on():
     assert user_error(RuntimeError("mat1 and mat2 shapes cannot be multiplied")) is None
-    assert user_error(OSError(errno.EIO, "input/output error")) is None
+    assert user_error(OSError(errno.EBADF, "bad file descriptor")) is None
     original = UserError("say it")
     assert user_error(original) is original

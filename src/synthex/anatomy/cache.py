@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 import xxhash
 
-from synthex.anatomy.continuation import continued
 from synthex.anatomy.resampling import resample_labels, resample_linear
 from synthex.core import Affine, Anatomy, AnatomySource, ConfigError, InputError, Volume
 from synthex.core.documents import read_json
@@ -161,6 +160,8 @@ class PreparedAnatomies:
         ct, labels = anatomy.ct, anatomy.labels
         if self.spacing_mm is not None:
             ct, labels = resample_linear(ct, self.spacing_mm), resample_labels(labels, self.spacing_mm)
+        from synthex.anatomy.continuation import continued  # here, as a start from the cache need not wait for SciPy
+
         longer = continued(replace(anatomy, ct=ct, labels=labels), self.continued_mm)
         ct, labels = longer.ct, longer.labels
         try:
