@@ -4,13 +4,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Radiographs of yours, a file or a folder, that the quickstart's report shows with the model's answers.
 RADIOGRAPHS ?= $(wildcard ../shared/data/xray_pelvis)
+# Where `make install` puts the link to the command.
+PREFIX ?= $(shell test -w /usr/local/bin && echo /usr/local || echo $(HOME)/.local)
 # The one place that says how the environment is made; the stamps make the second call instant.
 INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt
 
-.PHONY: quickstart test lint types contracts unit studies slow bench docs clean help
+.PHONY: install quickstart test lint types contracts unit studies slow bench docs clean help
 .DEFAULT_GOAL := help
 
 help:
+	@echo "make install     install synthex into .venv, with DICOM in and out"
 	@echo "make quickstart  train a hip-landmark model from simulation alone and evaluate it (minutes, no GPU)"
 	@echo "make test        lint, import contracts, types, tests"
 	@echo "make studies     the beginning of the tiny size of every study, and its table"
@@ -29,10 +32,19 @@ $(VENV)/.base: pyproject.toml constraints.txt $(BIN)/uv
 	@$(INSTALL) -e .
 	@touch $@
 
+$(VENV)/.dicom: pyproject.toml constraints.txt $(BIN)/uv
+	@echo "Installing synthex into $(VENV) (about a minute) ..."
+	@$(INSTALL) -e '.[dicom]'
+	@touch $(VENV)/.base $@
+
 $(VENV)/.dev: pyproject.toml constraints.txt $(BIN)/uv
 	@echo "Installing synthex with its development tools into $(VENV) (about a minute) ..."
 	@$(INSTALL) -e '.[dev]'
 	@touch $(VENV)/.base $@
+
+install: $(VENV)/.dicom
+	@mkdir -p $(PREFIX)/bin && ln -sf $(abspath $(BIN))/synthex $(PREFIX)/bin/synthex
+	@echo "Installed as $(PREFIX)/bin/synthex. Next: synthex predict hip picture.png"
 
 quickstart: $(VENV)/.base
 	@$(BIN)/synthex train experiment=hip/quickstart $(if $(RADIOGRAPHS),test_radiographs=$(RADIOGRAPHS))

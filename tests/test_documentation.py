@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from synthex.cli.app import MODULES, gathered, named
+from synthex.cli.app import MODULES, gathered, named, watched
 from synthex.cli.compose import compose
 from synthex.cli.help import EXAMPLES
 from synthex.cli.help import PAGES as PAGES_OF_HELP
@@ -33,7 +33,8 @@ def commands():
 def test_every_command_in_the_documentation_composes(words):
     command = " ".join(words[:2]) if second_words(words[0]) else words[0]
     assert command in MODULES
-    rest = [named(command, word) for word in words[len(command.split()) :] if word not in FLAGS]
+    rest = watched(command, words[len(command.split()) :])
+    rest = [named(command, word) for word in rest if word not in FLAGS]
     rest = gathered(command, rest)
     compose(command.replace(" ", "_"), rest, sweep="--multirun" in words)
 

@@ -32,7 +32,7 @@ MODULES = {
     "simulate": "synthex.cli.simulate",
     "preview": "synthex.cli.preview",
     "explore": "synthex.cli.explore",
-    "predict": "synthex.cli.predict",
+    "predict": "synthex.cli.predict_command",
     "export": "synthex.cli.export",
     "models": "synthex.cli.models",
     "evaluate": "synthex.cli.evaluate",
@@ -85,8 +85,9 @@ def run(command: str, arguments: Sequence[str]) -> int:
     if command == "train" and follows():
         return follow()  # the first process says what, or what is wrong with it
     config_name = command.replace(" ", "_")
-    arguments = gathered(command, [named(command, argument) for argument in arguments])
     try:
+        arguments = watched(command, arguments)
+        arguments = gathered(command, [named(command, argument) for argument in arguments])
         flags = _parse_flags(command, arguments)
         # Hydra reads flags only before or after all overrides.
         given = [a for a in arguments if a not in flags.overrides]
@@ -176,6 +177,23 @@ def gathered(command: str, arguments: Sequence[str]) -> list[str]:
     if command in SECOND:
         return [*kept, *(f"{SECOND[command]}={value}" for value in more)]
     return [*kept, f"{MORE[command]}=[{','.join(more)}]"] if more else kept
+
+
+def watched(command: str, arguments: Sequence[str]) -> list[str]:
+    """``synthex predict model --watch in out`` means ``watch=in output=out``.
+
+    Raises:
+        ConfigError: One of the two folders is missing.
+    """
+    given = list(arguments)
+    if command != "predict" or "--watch" not in given:
+        return given
+    place = given.index("--watch")
+    folders = given[place + 1 : place + 3]
+    if len(folders) < 2 or any(folder.startswith("-") for folder in folders):
+        raise ConfigError("predict --watch: give two folders: synthex predict hip --watch incoming answers")
+    settings = [f"{name}={quoted(folder)}" for name, folder in zip(("watch", "output"), folders, strict=True)]
+    return given[:place] + settings + given[place + 3 :]
 
 
 class _Job:

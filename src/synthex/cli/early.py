@@ -31,7 +31,7 @@ def check_early(command: str, cfg: DictConfig) -> None:
         return
     settings: Any = OmegaConf.to_container(cfg, resolve=False)  # Hydra has not said yet where the run lies
     if command == "predict" and settings["run"] is not None and not Path(str(settings["run"])).expanduser().exists():
-        if settings["pictures"] is None:
+        if settings["pictures"] is None and settings["watch"] is None:
             raise InputError(settings["run"], "does not exist", "give the folder of a training run")
         model_path(str(settings["run"]))
     for name, path in _paths(settings):

@@ -8,7 +8,6 @@ from typing import Any
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from synthex.cli import predict_pictures
 from synthex.cli.build import (
     build_reader,
     build_task,
@@ -50,11 +49,6 @@ LOADING = ("batch_size", "workers", "samples_per_epoch", "cases", "render", "inp
 def main(cfg: DictConfig) -> None:
     """Predict the cases that ``cfg`` names with the run ``cfg.run``."""
     quiet_libraries()
-    if cfg.run is None:
-        raise ConfigError("no run given; say which: synthex predict outputs/quickstart")
-    if cfg.pictures is not None:
-        predict_pictures.main(cfg)
-        return
     run, weights = locate_run(Path(cfg.run).expanduser())
     trained = load_config(run)
     with usable(run / CONFIG_FILE, RESTORE):

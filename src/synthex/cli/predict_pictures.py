@@ -1,7 +1,11 @@
 """``synthex predict MODEL PATH…``: landmarks and masks of radiographs of which nothing need be known."""
 
 import csv
+import importlib.util
 import json
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -9,51 +13,109 @@ from typing import Any
 from omegaconf import DictConfig
 
 from synthex.cli.names import write_private
-from synthex.core import InputError, atomic_path, safe_cell, write_text
+from synthex.core import InputError, UserError, atomic_path, safe_cell, write_json, write_text
 from synthex.core.terminal import console, quiet_libraries, track
 from synthex.data.real import radiograph_count, radiograph_files
+from synthex.exchange import truth
+from synthex.exchange.annotations import coco
+from synthex.exchange.folder import OVERLAYS, AnswerFolder, Wanted, case_name
+from synthex.exchange.page import Case, write_page
 from synthex.runs import Answer, load
 
 MOST_SHOWN = 24
 """Radiographs that a report shows of a folder."""
 
+PAGE_FILE, TABLE_FILE, SCORES_FILE = "index.html", "landmarks.csv", "scores.csv"
 COLUMNS = ("case", "frame", "landmark", "column", "row", "column_mm", "row_mm", "confidence", "present")
+
+_ANNOTATED = "name images by their path below the folder that is given, one of several frames as path#1, path#2"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A file of radiographs.
+
+    Attributes:
+        file: Its path.
+        root: The folder that its name is given relative to.
+        first: Number of its first radiograph.
+        frames: How many it has.
+    """
+
+    file: Path
+    root: Path
+    first: int
+    frames: int
+
+    @property
+    def name(self) -> str:
+        """What was given of its path."""
+        return self.file.relative_to(self.root).as_posix()
+
+    @property
+    def cases(self) -> list[str]:
+        """What its radiographs are called."""
+        return [case_name(self.first + frame) for frame in range(self.frames)]
 
 
 def main(cfg: DictConfig) -> None:
-    """Answer the radiographs of ``cfg.pictures`` and write a table, overlays and, where asked for, JSON.
+    """Answer the radiographs of ``cfg.pictures`` into a folder of tables, overlays, DICOM objects and a page.
 
     Cases are numbered in the order of their files; names of files, which often hold those of patients, are written
-    only where ``json`` or ``names`` asks for them.
+    only where ``json``, ``coco`` or ``names`` asks for them. A file that cannot be used is a line, and the others are
+    answered; what a call before has answered is not asked again.
+
+    Raises:
+        UserError: There is nothing to answer, or some of it could not be.
     """
     quiet_libraries()
-    files = list_files([Path(str(path)).expanduser() for path in cfg.pictures])
-    device = "cpu" if cfg.device == "auto" else str(cfg.device)
-    model = load(str(cfg.run), device, prior=cfg.prior, mirrored=cfg.mirror_averaged)
-    output = Path(str(cfg.output or "outputs/answers")).expanduser()
-    pitch = None if cfg.pixel_mm is None else float(cfg.pixel_mm)
-    total = sum(radiograph_count(file) for file, _ in files)
-    asked = ((file, root, model.predict_all(file, pixel_mm=pitch, meaning=cfg.meaning)) for file, root in files)
-    answers = ((root, answer) for _, root, found in asked for answer in found)
-    rows: list[dict[str, Any]] = []
-    listed: list[dict[str, Any]] = []
-    names: list[tuple[object, ...]] = []
-    for number, (root, answer) in enumerate(track(answers, "predicting", total), 1):
-        case = f"case-{number:04d}"
-        rows += [{key: value for key, value in row.items() if key != "file"} | {"case": case} for row in answer.rows()]
-        if cfg.json is not None:
-            listed.append(answer.to_json(root))
-        names.append((case, str(answer.file), answer.frame))
-        if cfg.overlays:
-            with atomic_path(output / "overlays" / f"{case}.png") as path:
-                path.write_bytes(answer.overlay())
-        console.print(f"{case}: {said(answer)}", soft_wrap=True)
-    _write_table(output / "landmarks.csv", COLUMNS, rows)
+    paths = [Path(str(path)).expanduser() for path in cfg.pictures]
+    problems: list[UserError] = []
+    asked = list(_numbered(list_files(paths), problems))
+    if len(problems) == 1 and not asked:
+        raise problems[0]
+    annotations = _annotations(cfg, paths, asked)
+    folder = open_answers(cfg)
+    for problem in problems:
+        _say(problem)
+    folder.forget_others({case for one in asked for case in one.cases})
+    answers = _answers(folder, asked, problems)
+    if len(problems) == 1 and not answers:
+        raise problems[0]
+    scores = _scores(answers, asked, annotations)
+    write_answers(folder, answers, scores)
     if cfg.json is not None:
-        write_text(Path(str(cfg.json)).expanduser(), json.dumps(listed, allow_nan=False) + "\n")
+        write_text(Path(str(cfg.json)).expanduser(), json.dumps(list(answers.values()), allow_nan=False) + "\n")
+    if cfg.coco is not None:
+        write_json(Path(str(cfg.coco)).expanduser(), coco(answers.values()))
     if cfg.names is not None:
-        write_private(str(cfg.names), ("case", "file", "frame"), names)
-    console.print(f"{len(names)} radiographs: {output}")
+        rows = [(case, str(one.file), frame) for one in asked for frame, case in enumerate(one.cases)]
+        write_private(str(cfg.names), ("case", "file", "frame"), [row for row in rows if row[0] in answers])
+    for line in truth.summary(scores):
+        console.print(line, soft_wrap=True)
+    console.print(f"{len(answers)} radiographs: {folder.root / PAGE_FILE}", soft_wrap=True)
+    if problems:
+        raise UserError(f"{len(problems)} files were not answered, as the lines above say; all others are")
+
+
+def open_answers(cfg: DictConfig) -> AnswerFolder:
+    """The model of ``cfg.run``, and where its answers go.
+
+    Raises:
+        UserError: There is no such model, or DICOM objects are asked for and cannot be made.
+    """
+    device = "cpu" if cfg.device == "auto" else str(cfg.device)
+    dicom = cfg.dicom if cfg.dicom is not None else importlib.util.find_spec("highdicom") is not None
+    if cfg.dicom is None and not dicom:
+        console.print("no DICOM objects are made: pip install 'synthex[dicom]'")
+    return AnswerFolder(
+        root=Path(str(cfg.output or "outputs/answers")).expanduser(),
+        model=load(str(cfg.run), device, prior=cfg.prior, mirrored=cfg.mirror_averaged),
+        wanted=Wanted(overlays=bool(cfg.overlays), dicom=bool(dicom), markups=bool(cfg.markups)),
+        pixel_mm=None if cfg.pixel_mm is None else float(cfg.pixel_mm),
+        meaning=cfg.meaning,
+        settings=f"{cfg.prior} {cfg.mirror_averaged}",
+    )
 
 
 def answered(model: Path, pictures: str, device: str = "auto") -> dict[str, bytes]:
@@ -83,11 +145,114 @@ def list_files(paths: list[Path]) -> list[tuple[Path, Path]]:
 
 def said(answer: Answer) -> str:
     """An answer in a line."""
-    present = [name for name, one in answer.landmarks.items() if one.present]
-    seen = [name for name, mask in answer.masks.items() if mask.any()]
-    parts = [f"{len(present)} of {len(answer.landmarks)} landmarks"] if answer.landmarks else []
-    parts += [f"masks of {', '.join(seen) or 'nothing'}"] if answer.masks else []
+    present = sum(one.present for one in answer.landmarks.values())
+    return _line(present, len(answer.landmarks), {name: bool(mask.any()) for name, mask in answer.masks.items()})
+
+
+def _said(answer: Mapping[str, Any]) -> str:
+    present = sum(one["present"] for one in answer["landmarks"].values())
+    return _line(present, len(answer["landmarks"]), {name: len(m["counts"]) > 1 for name, m in answer["masks"].items()})
+
+
+def _line(present: int, landmarks: int, seen: Mapping[str, bool]) -> str:
+    parts = [f"{present} of {landmarks} landmarks"] if landmarks else []
+    parts += [f"masks of {', '.join(name for name, there in seen.items() if there) or 'nothing'}"] if seen else []
     return "; ".join(parts)
+
+
+def _numbered(files: list[tuple[Path, Path]], problems: list[UserError]) -> Iterator[Asked]:
+    """Files with the numbers of their radiographs, from their headers; those that cannot be used are problems."""
+    first = 1
+    for file, root in files:
+        try:
+            frames = radiograph_count(file)
+        except UserError as error:
+            problems.append(error)
+        else:
+            yield Asked(file, root, first, frames)
+            first += frames
+
+
+def _answers(folder: AnswerFolder, asked: list[Asked], problems: list[UserError]) -> dict[str, dict[str, Any]]:
+    """Answers by case; whatever file cannot be used is said, noted, and left out."""
+    answers: dict[str, dict[str, Any]] = {}
+    before = 0
+
+    def each() -> Iterator[None]:
+        nonlocal before
+        for one in asked:
+            try:
+                for done in folder.answer(one.file, one.first, one.frames):
+                    answers[done.case] = done.answer | {"file": one.name}
+                    before += done.before
+                    if not done.before:
+                        console.print(f"{done.case}: {_said(done.answer)}", soft_wrap=True)
+                    yield
+            except UserError as error:
+                error = error if isinstance(error, InputError) else InputError(one.file, str(error), "or dicom=false")
+                problems.append(error)
+                if len(asked) > 1 or len(problems) > 1:  # alone, it is what the command ends with
+                    _say(error)
+
+    for _ in track(each(), "predicting", sum(one.frames for one in asked)):
+        pass
+    if before:
+        console.print(f"{before} of them had been answered before")
+    return answers
+
+
+def _say(error: UserError) -> None:
+    print(f"synthex: {error}", file=sys.stderr)
+
+
+def _annotations(cfg: DictConfig, paths: list[Path], asked: list[Asked]) -> list[truth.Truth]:
+    """Annotations that are given, or that lie in the folders that are given."""
+    if cfg.truth is not None:
+        found = truth.read_truth(Path(str(cfg.truth)).expanduser())
+        known = {name for one in asked for name in (one.name, *(f"{one.name}#{n + 1}" for n in range(one.frames)))}
+        if not known & set(found.images):
+            raise InputError(found.path, "annotates none of the radiographs that are given", _ANNOTATED)
+        return [found]
+    beside = [truth.truth_beside(path) for path in paths if path.is_dir()]
+    return [truth.read_truth(path) for path in beside if path is not None]
+
+
+def _scores(
+    answers: Mapping[str, dict[str, Any]], asked: list[Asked], annotations: list[truth.Truth]
+) -> list[truth.Score]:
+    scores: list[truth.Score] = []
+    for one in asked if annotations else []:
+        for case in one.cases:
+            if case in answers:
+                name = truth.named(answers[case], one.frames)
+                scores += [s for found in annotations for s in truth.scores_of(case, answers[case], name, found)]
+    return scores
+
+
+def write_answers(
+    folder: AnswerFolder, answers: Mapping[str, dict[str, Any]], scores: list[truth.Score] | None = None
+) -> None:
+    """The tables and the page of all cases."""
+    scores = scores or []
+    rows: list[dict[str, Any]] = []
+    for case, answer in answers.items():
+        for name, one in answer["landmarks"].items():
+            pitch = answer["pixel_mm"]
+            mm = {f"{axis}_mm": None if pitch is None else one[axis] * pitch for axis in ("column", "row")}
+            rows.append({"case": case, "frame": answer["frame"], "landmark": name, **one, **mm})
+    _write_table(folder.root / TABLE_FILE, COLUMNS, rows)
+    if scores:
+        _write_table(folder.root / SCORES_FILE, truth.COLUMNS, [asdict(score) for score in scores])
+    else:
+        (folder.root / SCORES_FILE).unlink(missing_ok=True)
+    cases = []
+    for case, answer in answers.items():
+        picture = folder.overlay(case)
+        lines = truth.summary(score for score in scores if score.case == case)
+        there = folder.wanted.overlays and picture.is_file()
+        cases.append(Case(case, answer, picture if there else None, f"{OVERLAYS}/{case}.png", lines))
+    author = f"{folder.author.name} (weights {folder.author.version})"
+    write_page(folder.root / PAGE_FILE, "Answers to radiographs", author, cases, truth.summary(scores))
 
 
 def _write_table(path: Path, columns: tuple[str, ...], rows: list[dict[str, Any]]) -> None:

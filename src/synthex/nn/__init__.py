@@ -1,5 +1,6 @@
 """Networks, heatmaps and losses; knows no task and no data set."""
 
+import synthex.nn._timm  # noqa: F401  before anything else imports it
 from synthex.nn.heatmaps import read_heatmaps, read_whole_heatmaps, render_heatmaps
 from synthex.nn.losses import DiceHeatmapLoss
 from synthex.nn.mirrored import MirrorAveraged
@@ -8,6 +9,7 @@ from synthex.nn.pixel_discriminator import PixelDiscriminator
 from synthex.nn.probe import check_batch
 from synthex.nn.translation import PatchDiscriminator, ResNetGenerator
 from synthex.nn.transunet import TransUNet
+from synthex.nn.weights import uninitialised
 
 __all__ = [
     "DiceHeatmapLoss",
@@ -21,4 +23,5 @@ __all__ = [
     "read_heatmaps",
     "read_whole_heatmaps",
     "render_heatmaps",
+    "uninitialised",
 ]

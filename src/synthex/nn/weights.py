@@ -1,9 +1,11 @@
 """Pretrained weights of encoders: reading files of them, and fitting them to an encoder by name."""
 
+import contextlib
 import logging
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import timm
 import torch
@@ -68,3 +70,25 @@ def fill_encoder(encoder: nn.Module, state: Mapping[str, Tensor], source: Path |
     encoder.load_state_dict(fitting, strict=False)
     name = source.name if isinstance(source, Path) else source
     log.info("encoder weights from %s (%d entries, %d unused)", name, len(fitting), len(state) - len(fitting))
+
+
+@contextlib.contextmanager
+def uninitialised() -> Iterator[None]:
+    """Leave out PyTorch's random initialisation of layers that are made within, for weights that will be replaced.
+
+    On its ``meta`` device, where segmentation-models-pytorch tries encoders out, a random number brings the whole
+    compiler with it.
+    """
+    names = [name for name in dir(nn.init) if name.endswith("_") and not name.startswith("_")]
+    before = {name: getattr(nn.init, name) for name in names}
+
+    def keep(tensor: torch.Tensor, *_: Any, **__: Any) -> torch.Tensor:
+        return tensor
+
+    try:
+        for name in names:
+            setattr(nn.init, name, keep)
+        yield
+    finally:
+        for name, function in before.items():
+            setattr(nn.init, name, function)

@@ -59,7 +59,7 @@ class Model:
             ConfigError: ``meaning`` is none of these, or the array is no grey image.
         """
         if isinstance(radiograph, np.ndarray):
-            return self._answer(_from_array(radiograph, meaning), pixel_mm)
+            return self.answer(_from_array(radiograph, meaning), pixel_mm)
         path = Path(radiograph).expanduser()
         found = self.predict_all(path, pixel_mm=pixel_mm, meaning=meaning)
         first = next(found)
@@ -76,9 +76,10 @@ class Model:
             InputError: A file cannot be read, or there is none.
         """
         for found in read_radiographs(path, meaning):
-            yield self._answer(found, pixel_mm)
+            yield self.answer(found, pixel_mm)
 
-    def _answer(self, found: RadiographFile, pixel_mm: float | None) -> Answer:
+    def answer(self, found: RadiographFile, pixel_mm: float | None = None) -> Answer:
+        """The answer to a radiograph that has been read (:func:`synthex.data.real.read_radiographs`)."""
         height, width = found.image.shape
         pitch = found.pixel_mm or pixel_mm
         sample = Sample(

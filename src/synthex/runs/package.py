@@ -25,6 +25,7 @@ from synthex.core import InputError, Task, atomic_path, check_stored, write_json
 from synthex.core.documents import read_json, read_text, read_yaml
 from synthex.core.limits import MAX_SIDE
 from synthex.learning import find_weights, load_network_weights
+from synthex.nn import uninitialised
 from synthex.runs.package_files import (
     CARD_FILE,
     LICENCE_FILE,
@@ -117,7 +118,8 @@ class ModelFiles:
         counts = {"structures": len(task.vocabulary.structures), "landmarks": len(task.vocabulary.landmarks)}
         # The weights are about to be replaced; pretrained ones would be fetched for nothing.
         own = {"encoder_weights": None} if "encoder_weights" in self.config["model"] else {}
-        network: torch.nn.Module = self._make("model", **counts, **own)
+        with uninitialised():
+            network: torch.nn.Module = self._make("model", **counts, **own)
         if self.weights.name == WEIGHTS_FILE:
             _fill(network, self.weights)
         else:

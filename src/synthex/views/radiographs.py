@@ -27,7 +27,7 @@ def open_real_folder(path: Path) -> Reader | None:
         return _open_hdf5(path) if path.suffix.lower() in _HDF5 else None
     if not path.is_dir():
         return None
-    if (path / "index.csv").is_file() and (path / "images").is_dir():
+    if (path / "index.csv").is_file() and (path / "images").is_dir() and (path / "labels").is_dir():
         return CovidCxr(path)
     if (path / "ipcai_2020_full_res_data.h5").is_file():
         return DeepFluoro(path)

@@ -5,10 +5,11 @@ from synthex.data.real.deepfluoro import DeepFluoro
 from synthex.data.real.deepfluoro_camera import camera_of
 from synthex.data.real.hip_folders import HipFolders
 from synthex.data.real.hip_study import HipStudy
-from synthex.data.real.plain_folder import PlainFolder
+from synthex.data.real.plain_folder import PlainFolder, read_annotations
 from synthex.data.real.qata import QataCov19
 from synthex.data.real.radiographs import (
     RadiographFile,
+    is_read_as_dicom,
     known_meaning,
     radiograph_count,
     radiograph_files,
@@ -28,10 +29,12 @@ __all__ = [
     "RadiographFile",
     "ToolFolders",
     "camera_of",
+    "is_read_as_dicom",
     "is_tool_folder",
     "known_meaning",
     "radiograph_count",
     "radiograph_files",
+    "read_annotations",
     "read_radiographs",
     "write_tool_folders",
 ]

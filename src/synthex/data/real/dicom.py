@@ -25,7 +25,7 @@ Meaning = Literal["log", "intensity", "inverted"]
 """What a user may say that pixels mean: as they are shown with bone bright, linear with bone dark, or as they are shown
 with bone dark."""
 
-_RADIOGRAPHS = frozenset(["CR", "DX", "RG", "XA", "RF", "MG", "IO", "PX", "OT", "DF", "DS", "CF"])
+RADIOGRAPHS = frozenset(["CR", "DX", "RG", "XA", "RF", "MG", "IO", "PX", "OT", "DF", "DS", "CF"])
 """Modalities of projections; OT, for scanned films and secondary captures."""
 _VOLUMES = ("1.2.840.10008.5.1.4.1.1.13.1.",)
 """Tomosynthesis and other volumes of radiographic modalities (PS3.4 B.5)."""
@@ -130,7 +130,7 @@ def _grey_layout(file: DicomFile) -> Layout:
     code = dicom.modality(file)
     if not dicom.holds_image(file):
         raise InputError(file.path, f"is no picture ({dicom.what_it_is(file)})", "leave it out")
-    if (code and code not in _RADIOGRAPHS) or dicom.word(file, "SOPClassUID").startswith(_VOLUMES):
+    if (code and code not in RADIOGRAPHS) or dicom.word(file, "SOPClassUID").startswith(_VOLUMES):
         raise InputError(file.path, f"is no radiograph ({dicom.what_it_is(file)})", "leave it out")
     layout = dicom.pixel_layout(file)
     if layout.photometric not in _MONOCHROME and layout.samples == 1:

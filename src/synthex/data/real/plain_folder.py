@@ -107,7 +107,7 @@ class PlainFolder:
         kinds: tuple[str, ...] = ()
         points: tuple[str, ...] = ()
         if annotations is not None:
-            labels, kinds, points = (read_coco if path.suffix.lower() == ".json" else _read_csv)(path)
+            labels, kinds, points = read_annotations(path)
         self._kinds = frozenset(kinds)
         self.structures = _chosen(structures, kinds, points, "structures")
         self.landmarks = _chosen(landmarks, points, kinds, "landmarks")
@@ -245,6 +245,15 @@ def _chosen(
         if name not in known and name in others:
             raise ConfigError(f"{setting}: {name!r} is none of the annotations' {setting}")
     return tuple(given)
+
+
+def read_annotations(path: Path) -> tuple[dict[str, ImageLabels], tuple[str, ...], tuple[str, ...]]:
+    """Labels by image, and the names of structures and landmarks, of a CSV of landmarks or a COCO file.
+
+    Raises:
+        InputError: It is missing or damaged.
+    """
+    return (read_coco if path.suffix.lower() == ".json" else _read_csv)(path)
 
 
 def _read_csv(path: Path) -> tuple[dict[str, ImageLabels], tuple[str, ...], tuple[str, ...]]:

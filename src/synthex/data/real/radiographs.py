@@ -98,10 +98,7 @@ def radiograph_files(folder: Path) -> list[Path]:
     files = sorted(
         file
         for file in folder.rglob("*")
-        if not file.name.startswith(".")
-        and file.name.lower() not in CLUTTER
-        and file.is_file()
-        and _is_radiograph(file)
+        if not file.name.startswith(".") and file.name.lower() not in CLUTTER and file.is_file() and is_candidate(file)
     )
     if not files:
         raise InputError(folder, "holds no DICOM file and no picture", _EXPECTED)
@@ -114,10 +111,11 @@ def radiograph_count(path: Path) -> int:
     Raises:
         InputError: The file cannot be used.
     """
-    return frame_count(path) if _as_dicom(path) else page_count(path)
+    return frame_count(path) if is_read_as_dicom(path) else page_count(path)
 
 
-def _is_radiograph(file: Path) -> bool:
+def is_candidate(file: Path) -> bool:
+    """Whether a file has the ending of a radiograph, or is a DICOM image; it may be damaged."""
     if is_dicom(file):
         try:
             return holds_image(open_dicom(file))
@@ -126,12 +124,13 @@ def _is_radiograph(file: Path) -> bool:
     return file.suffix.lower() in KINDS
 
 
-def _as_dicom(path: Path) -> bool:
+def is_read_as_dicom(path: Path) -> bool:
+    """Whether a file is read as DICOM: by its ending, or by its content where the ending is none of a picture."""
     return path.suffix.lower() in DICOM or (path.suffix.lower() not in KINDS and is_dicom(path))
 
 
 def _read(path: Path, meaning: Meaning | None, frame: int | None) -> Iterator[RadiographFile]:
-    if _as_dicom(path):
+    if is_read_as_dicom(path):
         for found in read_frames(path, meaning, frame or 0):
             place = (path, found.frame, found.image, found.domain, found.pixel_mm, found.magnification)
             yield RadiographFile(*place)

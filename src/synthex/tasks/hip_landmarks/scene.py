@@ -7,7 +7,6 @@ import numpy as np
 from synthex.anatomy.scan_range import limit_scan
 from synthex.core import Anatomy, ConfigError, Scene, Solid
 from synthex.core.arrays import Point3
-from synthex.tasks.hip_landmarks.implants import place_implants
 
 ANCHORS = ("FH-l", "FH-r", "SPS-l", "SPS-r", "GSN-l", "GSN-r")
 """Landmarks in the middle of the true pelvis; their mean is where a surgeon centres an AP view."""
@@ -38,6 +37,9 @@ def make_scenes(
         center, aims = view_center(anatomy), view_aims(anatomy)
         solids: tuple[Solid, ...] = ()
         if implants > 0 and rng.random() < implants:
+            # Instruments are meshes, whose libraries take seconds to import; a model that answers has no use for them.
+            from synthex.tasks.hip_landmarks.implants import place_implants
+
             solids, record["implants"] = place_implants(anatomy, rng)
         hips = [anatomy.landmarks[name][2] for name in ("FH-l", "FH-r") if name in anatomy.landmarks]
         if not ends or not hips:
