@@ -6,7 +6,7 @@ import pytest
 from generators.pretend_training import pretend
 from generators.tiny_commands import TINY
 
-from synthex.cli import app, launch
+from synthex.cli import app, commands
 from synthex.cli.main import main
 
 
@@ -64,7 +64,7 @@ def synthex_as_given(tmp_path, monkeypatch, capfd):
 def pretending(tmp_path, monkeypatch) -> Path:
     """An empty folder where trainings only pretend."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(launch, "process", launch.process)
+    monkeypatch.setattr(commands, "MAIN", commands.MAIN)
     monkeypatch.setitem(app.MODULES, "train", "")
     monkeypatch.setenv("PRETEND", str(tmp_path))
     pretend()

@@ -12,10 +12,10 @@ import pytest
 from generators.pretend_training import SCRIPT, proposed, score, starts
 
 from synthex.cli.main import main
-from synthex.cli.optuna_sweep import direction_of
+from synthex.cli.optuna_sweep import direction_of, objective_of
 from synthex.cli.sweep_space import Choices, Numbers, first_trial, read_space, written
 from synthex.core import ConfigError
-from synthex.studies.lock import Lock
+from synthex.jobs.job import locked_folder
 
 SEARCH = ("sweep=lr_augment", "hydra.sweeper.trials=4", "hydra.sweeper.direction=minimize")
 
@@ -47,7 +47,12 @@ def test_a_search_runs_its_trials_in_folders_of_their_own_and_says_which_is_best
         assert starts(pretending / "s" / f"trial-{one['trial']:03d}") == 1
     assert found["value"] == min(one["value"] for one in found["trials"])
     assert len({one["settings"]["optimizer.lr"] for one in found["trials"]}) == 4
-    assert f"best of 4 trials: {found['value']:.6g}" in capfd.readouterr().out
+    printed = capfd.readouterr().out
+    assert f"best of 4 trials: landmark_error_mm_mean_all {found['value']:.6g}" in printed
+    assert f"its command: {found['command']}\n" in printed
+    chosen = found["settings"]
+    assert found["command"].split()[:2] == ["synthex", "train"]
+    assert {f"{key}={value}" for key, value in chosen.items()} <= {*found["command"].split()}
     search(pretending / "s")  # there are four
     assert states(pretending / "s") == ["COMPLETE"] * 4
     search(pretending / "s", "hydra.sweeper.trials=5")
@@ -85,6 +90,16 @@ def test_a_trial_that_fails_takes_no_other_along(pretending, capfd):
     assert f"trials without a score: 1 of the sweep in {pretending / 's'}" in printed.err
 
 
+def test_a_trial_that_does_not_promise_much_is_pruned(pretending, capfd):
+    (pretending / "poor-trial-002").touch()
+    search(pretending / "s", "+hydra.sweeper.pruner_options.n_startup_trials=2")
+    assert states(pretending / "s")[2] == "PRUNED"
+    assert json.loads((pretending / "s" / "best.json").read_text())["trial"] != 2
+    assert "trial 2: pruned after epoch 0" in capfd.readouterr().out
+    search(pretending / "all", "hydra.sweeper.pruner=none")
+    assert states(pretending / "all") == ["COMPLETE"] * 4
+
+
 def test_a_search_whose_trials_all_fail_gives_up(pretending):
     for number in range(4):
         (pretending / f"fail-trial-{number:03d}").touch()
@@ -119,9 +134,8 @@ def test_what_would_be_another_search_is_refused(pretending, capfd):
 
 
 def test_two_processes_do_not_run_the_same_search(pretending, capfd):
-    lock = Lock(pretending / "s")
-    assert lock.acquire()
-    search(pretending / "s", code=2)
+    with locked_folder(pretending / "s"):
+        search(pretending / "s", code=2)
     assert "another process runs this sweep" in capfd.readouterr().err
 
 
@@ -180,10 +194,15 @@ def test_numbers_are_written_as_they_are():
 
 
 @pytest.mark.parametrize(
-    ("primary", "direction"), [("landmark_error_mm_mean", "minimize"), ("dice_mean/lesion", "maximize")]
+    ("primary", "objective", "direction"),
+    [
+        ("landmark_error_mm_mean", "landmark_error_mm_mean_all", "minimize"),  # that of those detected drops misses
+        ("dice_mean/lesion", "dice_mean/lesion", "maximize"),
+    ],
 )
-def test_the_direction_follows_from_the_primary_score(primary, direction):
-    assert direction_of(primary) == direction
+def test_objective_and_direction_follow_from_the_primary_score(primary, objective, direction):
+    assert objective_of(primary) == objective
+    assert direction_of(objective) == direction
 
 
 def test_a_score_of_unknown_direction_is_refused():

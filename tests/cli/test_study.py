@@ -11,7 +11,7 @@ import yaml
 from generators.studies import write_study
 from generators.tiny_commands import TINY
 
-from synthex.cli.commands import environment
+from synthex.cli.commands import shared_cores
 from synthex.cli.compose import compose
 from synthex.cli.main import main
 from synthex.cli.studies import choose_study, study_folders
@@ -77,7 +77,7 @@ def test_a_job_is_named_by_its_resolved_settings_and_the_code(here, monkeypatch)
     assert folders()[0] == third[0]
     assert folders()[1] != third[1]
     fourth = folders()
-    monkeypatch.setattr("synthex.cli.studies.code_version", lambda: "1.0+edited")
+    monkeypatch.setattr("synthex.jobs.version.code_version", lambda: "1.0+edited")
     assert not {*folders()} & {*fourth}
 
 
@@ -85,10 +85,10 @@ def test_jobs_of_other_code_stand_for_these_only_where_that_is_asked_for(here, m
     prepare = {"images": {"command": "simulate", "overrides": ["count=1"]}}
     change(here, lambda study: study["sizes"]["tiny"].update(prepare=prepare))
     change(here, lambda study: study["sizes"]["tiny"]["tests"].update(simulated=["on_disk=<prepared:images>"]))
-    monkeypatch.setattr("synthex.cli.study_jobs.process", lambda *commands: (sys.executable, "-c", "pass"))
+    monkeypatch.setattr("synthex.cli.study_run.MAIN", "generators.pretend_commands")
     assert main(["study", "run", "small", "size=tiny"]) == 0
     done = folders()
-    monkeypatch.setattr("synthex.cli.studies.code_version", lambda: "1.0+edited")
+    monkeypatch.setattr("synthex.jobs.version.code_version", lambda: "1.0+edited")
     assert not {*folders()} & {*done}
     assert folders("any_code=true") == done
 
@@ -143,8 +143,8 @@ def test_folders_of_any_name_get_into_the_commands(here):
 
 
 def test_failed_jobs_are_listed_and_end_with_an_error(here, capfd, monkeypatch):
-    command = (sys.executable, "-c", "print('no luck'); raise SystemExit(4)")
-    monkeypatch.setattr("synthex.cli.study_jobs.process", lambda *commands: command)
+    monkeypatch.setattr("synthex.cli.study_run.MAIN", "generators.pretend_commands")
+    monkeypatch.setenv("PRETEND_CODE", "4")
     assert main(["study", "run", "small", "size=tiny"]) == 1
     found = capfd.readouterr()
     assert found.out.count("train: exit code 4: no luck") == 4  # when it happens and at the end
@@ -157,11 +157,15 @@ def test_jobs_at_the_same_time_share_the_cores(monkeypatch):
     monkeypatch.setattr("os.sched_getaffinity", lambda pid: range(16))
     for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):
         monkeypatch.delenv(name, raising=False)
-    shares = {at_once: environment(at_once).get("NUMBA_NUM_THREADS") for at_once in (1, 2, 5, 16, 40)}
-    assert shares == {1: None, 2: "8", 5: "3", 16: "1", 40: "1"}
-    assert environment(2)["OMP_NUM_THREADS"] == "8"
+    found = {}
+    for at_once in (1, 2, 5, 16, 40):
+        with shared_cores(at_once):
+            found[at_once] = os.environ.get("NUMBA_NUM_THREADS"), os.environ.get("OMP_NUM_THREADS")
+    assert found == {1: (None, None), 2: ("8", "8"), 5: ("3", "3"), 16: ("1", "1"), 40: ("1", "1")}
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
-    assert environment(16)["OMP_NUM_THREADS"] == "2"  # who says it is asked
+    with shared_cores(16):
+        assert os.environ["OMP_NUM_THREADS"] == "2"  # who says it is asked
+    assert "NUMBA_NUM_THREADS" not in os.environ
 
 
 def test_the_list_shows_every_study_with_its_jobs(here, capfd):

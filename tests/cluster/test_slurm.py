@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 from generators.pretend_training import starts
+from generators.studies import fake_job, ran
 from generators.tiny_commands import TINY
 
 ROOT = Path(__file__).parents[2]
@@ -155,3 +156,56 @@ def test_a_killed_sweep_finds_its_jobs_in_the_queue_again(slurm, begin, tmp_path
     failed = re.search(r"#2 seed=2: failed, it is gone from Slurm without a result \(log: (.*)\)", log.read_text())
     assert "Starting with JobEnvironment" in Path(failed[1]).with_suffix(".out").read_text()
     assert [starts(sweep / str(number)) for number in (0, 1, 2)] == [1, 2, 1]
+
+
+STUDY = """
+import sys
+from pathlib import Path
+from generators.studies import MAIN, fake_job
+from synthex.jobs import run_jobs
+if __name__ == "__main__":
+    folder = Path(sys.argv[1])
+    images = fake_job(folder, "images", steps=("simulate",), counted=False)
+    jobs = [fake_job(folder, str(index), seconds=20, code=3 * (index == 2), needs=(images,)) for index in range(4)]
+    options = "--default-resources slurm_partition=main runtime=20 mem_mb=300 --slurm-no-account --latency-wait 60 "
+    options += "--slurm-status-command squeue --slurm-init-seconds-before-status-checks 2 "
+    options += "--seconds-between-status-checks 2"
+    outcome = run_jobs(
+        jobs, folder, main=MAIN, executor="slurm", at_once=4, options=options.split(),
+        report=lambda line: print(line, flush=True),
+    )
+    print("done:", *(job.label for job in outcome.done), "failed:", *(job.label for job, _ in outcome.failed))
+"""
+
+
+def test_a_study_on_slurm_is_killed_and_loses_nothing_and_does_nothing_twice(slurm, tmp_path):
+    script, folder, log = tmp_path / "study.py", tmp_path / "s", tmp_path / "log.txt"
+    script.write_text(STUDY)
+    # Snakemake's executor takes SLURM_CONF from its steps: on other clusters the file lies where Slurm looks by itself.
+    srun = tmp_path / "bin" / "srun"
+    srun.parent.mkdir()
+    real = shutil.which("srun", path=slurm["PATH"])
+    srun.write_text(f'#!/bin/sh\nSLURM_CONF={slurm["SLURM_CONF"]} exec {real} "$@"\n')
+    srun.chmod(0o755)
+    environment = slurm | {"PYTHONPATH": f"{ROOT / 'src'}:{ROOT / 'tests'}", "PATH": f"{srun.parent}:{slurm['PATH']}"}
+
+    def start():
+        with log.open("ab") as file:
+            command = [sys.executable, str(script), str(folder)]
+            return subprocess.Popen(command, env=environment, stdout=file, stderr=subprocess.STDOUT)
+
+    jobs = [fake_job(folder, str(index)) for index in range(4)]
+    first = start()
+    wait_for(lambda: sum(bool(ran(job)) for job in jobs) == 2 or first.poll() is not None, log)  # there are two cores
+    first.kill()
+    first.wait()
+    assert len(queue(slurm)) >= 2  # they go on
+    second = start()
+    wait_for(lambda: second.poll() is not None, log)
+    text = log.read_text()
+    assert second.returncode == 0, text[-3000:]
+    assert "failed: 2" in text.splitlines()[-1]
+    assert [ran(job) for job in jobs] == [["train", "tests"]] * 2 + [["train"]] + [["train", "tests"]]
+    assert ran(fake_job(folder, "images", counted=False)) == ["simulate"]
+    wait_for(lambda: not queue(slurm), log)
+    assert [job.state().value for job in jobs] == ["done", "done", "failed", "done"]

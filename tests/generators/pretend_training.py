@@ -3,7 +3,7 @@
 Run as a script it is the command line, with this in the place of the training. What a job does follows from its
 settings alone, or from files in the folder that the environment variable ``PRETEND`` names: ``kill-NAME`` kills the
 process that runs the job whose folder is NAME, ``fail-NAME`` raises in it, ``wait-NAME`` holds it until the file is
-gone. A number in a ``kill`` file says how often; it is counted down.
+gone, ``poor-NAME`` has it learn nothing. A number in a ``kill`` file says how often; it is counted down.
 """
 
 import json
@@ -14,10 +14,12 @@ import sys
 import time
 from pathlib import Path
 
+from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from synthex.cli import app, launch
+from synthex.cli import app, commands
 from synthex.cli.finished import keep_finished
+from synthex.core import write_json
 
 SCRIPT = Path(__file__).resolve()
 
@@ -38,6 +40,10 @@ def main(cfg: DictConfig) -> float | None:
     if (told / f"fail-{run.name}").exists():
         raise RuntimeError("it went wrong here")
     value = score(float(cfg.optimizer.lr), str(cfg.augment.get("_target_")))
+    if cfg.callbacks.get("pruning") is not None:
+        loss = 1e9 if (told / f"poor-{run.name}").exists() else value
+        instantiate(cfg.callbacks.pruning).hopeless(loss, 0)
+    write_json(run / "summary.json", {"landmark_error_mm_mean_all": value})
     keep_finished(run, cfg, "landmark_error_mm_mean", value)
     return value
 
@@ -60,7 +66,7 @@ def proposed(sweep: Path) -> dict[int, dict]:
 def pretend() -> None:
     """Put this in the place of `synthex train`, here and in the processes that a launcher starts."""
     app.MODULES["train"] = "generators.pretend_training"
-    launch.process = lambda arguments: (sys.executable, str(SCRIPT), *arguments)  # type: ignore[assignment]
+    commands.MAIN = "generators.pretend_main"
 
 
 if __name__ == "__main__":

@@ -1,13 +1,11 @@
 """Small studies, and jobs that only pretend to train."""
 
 import csv
-import json
-import sys
 from pathlib import Path
 
 import yaml
 
-from synthex.studies import Job
+from synthex.jobs import Job
 
 TINY_STUDY = {
     "title": "A small question",
@@ -34,23 +32,16 @@ def write_study(folder: Path, changes: dict | None = None, published: dict | Non
     return folder
 
 
-FAKE = """
-import os, sys, time
-folder, name, code, seconds = sys.argv[1:]
-print("running", name, flush=True)
-with open(os.path.join(folder, "ran.txt"), "a") as file:
-    file.write(f"{name} {os.getpid()}\\n")
-time.sleep(float(seconds))
-if int(code):
-    print("it went wrong here", flush=True)
-sys.exit(int(code))
-"""
+MAIN = "generators.pretend_jobs"
+"""Main module of what runs fake jobs."""
 
 
-def fake_job(folder: Path, steps=("train", "tests"), code=0, seconds=0.0, **settings) -> Job:
-    """A job whose steps write down that they ran, and exit with ``code``."""
-    commands = tuple((name, (sys.executable, "-c", FAKE, str(folder), name, str(code), str(seconds))) for name in steps)
-    return Job(folder, folder.name, commands, **settings)
+def fake_job(study: Path, name: str, steps=("train", "tests"), code=0, seconds=0.0, **settings) -> Job:
+    """A job whose steps write down that they ran, and exit with ``code``; those that are not counted are prepared."""
+    kind = "jobs" if settings.get("counted", True) else "prepared"
+    folder = study / kind / name.encode().hex().rjust(16, "0")
+    commands = tuple((step, ((step, str(folder), str(code), str(seconds)),)) for step in steps)
+    return Job(folder, name, commands, **settings)
 
 
 def ran(job: Job) -> list[str]:
@@ -76,8 +67,3 @@ def write_scores(folder: Path, errors: dict[str, list[float | None]], dice: floa
         header = ["case_id", "subject_id", "structure", "dice", "true_positives", "sensitivity"]
         with (folder / "dice.csv").open("w", newline="") as file:
             csv.writer(file).writerows([header, ["a", "s", "sacrum", dice, 5, ""]])
-
-
-def last_json(path: Path):
-    """Content of a JSON file."""
-    return json.loads(path.read_text())

@@ -11,7 +11,7 @@ NOT_IDENTITY = (
     *("resume", "test", "test_ct", "test_radiographs", "names", "baseline_samples", "name", "paths", "logger"),
     "mirror_averaged",
     *("data.workers", "callbacks.progress", "callbacks.throughput", "callbacks.lr_monitor", "trainer.default_root_dir"),
-    "callbacks.checkpoint.run_dir",
+    *("callbacks.checkpoint.run_dir", "callbacks.pruning"),
 )
 """Settings that do not touch a run's weights: they may change when it is resumed, or its folder moved."""
 

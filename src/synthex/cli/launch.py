@@ -1,30 +1,24 @@
 """Jobs of a sweep as command lines, each with a folder that stays its own; and their run, a process each."""
 
-import contextlib
 import os
-import signal
-import subprocess
-import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.utils import JobReturn, JobStatus, filter_overrides
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from synthex.cli.commands import environment, process
+from synthex.cli import commands
 from synthex.cli.compose import quoted
 from synthex.cli.finished import Finished, finished
 from synthex.cli.settings import check_integer
 from synthex.cli.study_run import say
 from synthex.core import ConfigError, UserError, write_text
 from synthex.core.places import hidden
-from synthex.studies import LOG_FILE
-from synthex.studies.runner import spawn
-
-GRACE_S = 10.0
-"""Time to end that a process gets between SIGTERM and SIGKILL: enough for a step and a checkpoint."""
+from synthex.jobs import LOG_FILE, can_fork, start, stop, wait
 
 
 class JobFailedError(UserError):
@@ -99,36 +93,35 @@ def _job(loader: ConfigLoader, config: DictConfig, overrides: list[str], number:
     return SweepJob(number, folder, tuple(own), arguments, cfg, done)
 
 
-def run_in_processes(jobs: Sequence[SweepJob], *, at_once: int = 1, poll_s: float | int = 0.2) -> list[JobReturn]:
+def run_in_processes(jobs: Sequence[SweepJob], *, at_once: int = 1) -> list[JobReturn]:
     """Run jobs in processes of their own, which end when this one does; one that dies does not touch the others.
 
     Args:
         jobs: Jobs; those that have been done before are not run.
         at_once: How many run at the same time.
-        poll_s: Seconds between two looks.
     """
     check_integer("hydra.launcher.at_once", at_once, 1)
-    results = {job.number: done_before(job) for job in jobs if job.done is not None}
-    waiting = [job for job in jobs if job.done is None]
-    running: list[tuple[SweepJob, subprocess.Popen[bytes]]] = []
-    surroundings = environment(int(at_once))
-    try:
-        while waiting or running:
-            while waiting and len(running) < int(at_once):
-                job = waiting.pop(0)
-                job.folder.mkdir(parents=True, exist_ok=True)
-                say(f"{job.label()}: log in {job.folder / LOG_FILE}")
-                running.append((job, spawn(process(job.arguments), job.folder / LOG_FILE, surroundings)))
-            for job, one in list(running):
-                if (code := one.poll()) is not None:
-                    running.remove((job, one))
-                    reason = f"exit code {code}" if code > 0 else f"killed by signal {-code}" if code else ""
-                    results[job.number] = result(job, reason, job.folder / LOG_FILE)
-            time.sleep(poll_s)
-    finally:
-        for _, one in running:
-            stop(one)
-    return [results[job.number] for job in jobs]
+    running: set[BaseProcess] = set()
+
+    def run(job: SweepJob) -> JobReturn:
+        if job.done is not None:
+            return done_before(job)
+        job.folder.mkdir(parents=True, exist_ok=True)
+        log = job.folder / LOG_FILE
+        say(f"{job.label()}: log in {log}")
+        process = start(commands.MAIN, [job.arguments], log, cwd=os.getcwd(), warm=can_fork())
+        running.add(process)
+        code = wait(process) or 0
+        running.discard(process)
+        return result(job, f"exit code {code}" if code > 0 else f"killed by signal {-code}" if code else "", log)
+
+    with commands.shared_cores(int(at_once)), ThreadPoolExecutor(int(at_once)) as pool:
+        try:
+            return list(pool.map(run, jobs))
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in list(running):
+                stop(process)
 
 
 def done_before(job: SweepJob) -> JobReturn:
@@ -157,13 +150,3 @@ def result(job: SweepJob, reason: str = "", log: Path | None = None) -> JobRetur
         say(f"{job.label()}: done, {found.primary} {found.value}")
     told.status, told.return_value = JobStatus.COMPLETED, found.value
     return told
-
-
-def stop(process: "subprocess.Popen[bytes]") -> None:
-    """End a job's process and what it has started."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(GRACE_S)
-            break

@@ -1,25 +1,26 @@
 """A search by Optuna that can be killed at any moment: trials are kept, and those that ran go on under their number."""
 
 import math
-import threading
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from filelock import Timeout
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from synthex.cli.compose import compose
+from synthex.cli.compose import compose, quoted
 from synthex.cli.identity import config_hash
 from synthex.cli.settings import check_integer, choose
 from synthex.cli.study_run import say
 from synthex.cli.sweep_space import Numbers, Space, first_trial, read_space, written
 from synthex.core import ConfigError, UserError, derive_seed, optional_import, write_json
 from synthex.core.places import hidden
-from synthex.studies.lock import Lock
+from synthex.jobs.job import locked_folder, read_json
 
 STUDY = "sweep"
 STORAGE_FILE, BEST_FILE = "optuna.db", "best.json"
@@ -29,9 +30,6 @@ MAX_TRIES = 3
 
 MAX_FAILED = 3
 """Trials that fail one after the other, and none before them that did not, after which a sweep gives up."""
-
-TOUCH_S = 60.0
-"""Between two signs of life in the sweep's lock."""
 
 
 class TrialsFailedError(UserError):
@@ -65,13 +63,16 @@ def sweep(
     check_integer("hydra.sweeper.trials", trials, 1)
     check_integer("hydra.sweeper.at_once", at_once, 1)
     choose("hydra.sweeper.sampler", settings["sampler"], ("tpe", "random", "qmc"))
+    choose("hydra.sweeper.pruner", settings["pruner"], ("median", "hyperband", "none"))
     choose("hydra.sweeper.direction", settings["direction"], ("auto", "minimize", "maximize"))
     space, fixed = read_space(settings["space"] or {}, arguments)
     common = compose(str(config.hydra.job.config_name), [*fixed, *first_trial(space)])
     folder = Path(str(config.hydra.sweep.dir)).absolute()
-    direction = settings["direction"]
+    objective, direction = settings["objective"], settings["direction"]
+    if objective == "auto":
+        objective = objective_of(instantiate(common.task).protocol.primary)
     if direction == "auto":
-        direction = direction_of(instantiate(common.task).protocol.primary)
+        direction = direction_of(objective)
     with locked(folder):
         kept = hidden(OmegaConf.to_container(config, resolve=False))
         OmegaConf.save(OmegaConf.create(kept), folder / "multirun.yaml")
@@ -81,11 +82,21 @@ def sweep(
             sampler=optuna.samplers.RandomSampler(0),  # replaced before each proposal
         )  # fmt: skip
         what = {"space": {key: repr(value) for key, value in space.items()}, "direction": direction}
-        search = _Search(optuna, study, space, fixed, settings, folder)
+        what["objective"] = objective
+        search = _Search(optuna, study, space, fixed, dict(settings) | {"objective": objective}, folder, storage)
         search.check_same(what | {"settings": fingerprint(common)})
         say(f"sweep in {folder}; the same command goes on after a crash")
         search.run(launcher, int(trials), int(at_once))
         return search.report()
+
+
+def objective_of(primary: str) -> str:
+    """What a search makes better by default: a task's primary score, but of landmarks with no miss dropped.
+
+    The error of those detected rewards a model that calls more of them absent, and does not exist where it calls all
+    so.
+    """
+    return "landmark_error_mm_mean_all" if primary == "landmark_error_mm_mean" else primary
 
 
 def direction_of(primary: str) -> str:
@@ -116,25 +127,16 @@ def locked(folder: Path) -> Iterator[None]:
     Raises:
         ConfigError: Another one does.
     """
-    lock = Lock(folder)
-    if not lock.acquire():
+    lock = locked_folder(folder)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
         raise ConfigError(
-            f"{folder}: another process runs this sweep ({lock.holder()}); if it is of another host and has died, "
-            "wait ten minutes"
-        )
-    ended = threading.Event()
-
-    def touch() -> None:
-        while not ended.wait(TOUCH_S):
-            lock.touch()
-
-    thread = threading.Thread(target=touch, daemon=True)
-    thread.start()
+            f"{folder}: another process runs this sweep; wait for it, or choose another hydra.sweep.dir"
+        ) from None
     try:
         yield
     finally:
-        ended.set()
-        thread.join()
         lock.release()
 
 
@@ -142,10 +144,17 @@ class _Search:
     """The trials of one sweep."""
 
     def __init__(
-        self, optuna: Any, study: Any, space: Space, fixed: Sequence[str], settings: Mapping[str, Any], folder: Path
+        self,
+        optuna: Any,
+        study: Any,
+        space: Space,
+        fixed: Sequence[str],
+        settings: Mapping[str, Any],
+        folder: Path,
+        storage: str,
     ) -> None:
         self.optuna, self.study, self.space, self.fixed = optuna, study, space, list(fixed)
-        self.settings, self.folder = settings, folder
+        self.settings, self.folder, self.storage = settings, folder, storage
         self.states = optuna.trial.TrialState
         self.failed_here: list[int] = []
 
@@ -225,20 +234,43 @@ class _Search:
 
     def overrides(self, number: int) -> list[str]:
         """The command line of a trial."""
+        return [*self.fixed, *self.chosen(number), *self.pruning(number), f"hydra.sweep.subdir={name_of(number)}"]
+
+    def chosen(self, number: int) -> list[str]:
+        """What a trial tries, as overrides."""
         params = self.trials()[number].params
-        own = [written(key, params[key]) for key in self.space]
-        return [*self.fixed, *own, f"hydra.sweep.subdir={name_of(number)}"]
+        return [written(key, params[key]) for key in self.space]
+
+    def pruning(self, number: int) -> list[str]:
+        """Overrides that have a trial compare itself with those before it: ``synthex.learning.callbacks.Pruning``."""
+        if self.settings["pruner"] == "none":
+            return []
+        given = {
+            "_target_": "synthex.learning.callbacks.Pruning",
+            "storage": quoted(self.storage),
+            "study": STUDY,
+            "trial": number,
+            "pruner": self.settings["pruner"],
+        }
+        options = {f"options.{key}": value for key, value in (self.settings["pruner_options"] or {}).items()}
+        return [f"++callbacks.pruning.{key}={value}" for key, value in {**given, **options}.items()]
 
     def tell(self, number: int, result: JobReturn) -> None:
         """Keep what came of a trial."""
         value = result._return_value
+        objective = self.settings["objective"]
+        summary = read_json(self.folder / name_of(number) / "summary.json")
+        score = summary.get(objective) if isinstance(summary, dict) else None
         if result.status is not JobStatus.COMPLETED:
             self.fail(number, f"{value}".strip().splitlines()[0] if f"{value}".strip() else type(value).__name__)
-        elif not isinstance(value, int | float) or not math.isfinite(value):
-            self.fail(number, "it has no score; it needs test=true, and its own messages say more")
+        elif (epoch := self.trials()[number].user_attrs.get("pruned")) is not None:
+            self.study.tell(number, state=self.states.PRUNED)
+            say(f"trial {number}: pruned after epoch {epoch}")
+        elif not isinstance(score, int | float) or not math.isfinite(score):
+            self.fail(number, f"it has no {objective}; it needs test=true, and its own messages say more")
         else:
-            self.study.tell(number, float(value))
-            say(f"trial {number}: {value:.6g}")
+            self.study.tell(number, float(score))
+            say(f"trial {number}: {objective} {score:.6g}")
 
     def fail(self, number: int, reason: str) -> None:
         """Keep that a trial has no score."""
@@ -257,9 +289,12 @@ class _Search:
         if self.trials(self.states.COMPLETE):
             one = self.study.best_trial
             best = float(one.value)
+            command = shlex.join(["synthex", "train", *self.fixed, *self.chosen(one.number)])
             found = {
                 "trial": one.number,
+                "objective": self.settings["objective"],
                 "value": best,
+                "command": command,
                 "settings": one.params,
                 "folder": name_of(one.number),
                 "trials": [
@@ -273,8 +308,11 @@ class _Search:
                 ],
             }
             write_json(self.folder / BEST_FILE, found)
-            chosen = " ".join(written(key, one.params[key]) for key in self.space)
-            say(f"best of {len(self.trials())} trials: {best:.6g} with {chosen} ({self.folder / name_of(one.number)})")
+            say(
+                f"best of {len(self.trials())} trials: {self.settings['objective']} {best:.6g}, "
+                f"in {self.folder / name_of(one.number)}"
+            )
+            say(f"its command: {command}")
         if self.failed_here:
             numbers = ", ".join(map(str, self.failed_here))
             raise TrialsFailedError(f"trials without a score: {numbers} of the sweep in {self.folder}")

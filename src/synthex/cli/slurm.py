@@ -15,7 +15,7 @@ from synthex.cli.launch import SweepJob, done_before, result
 from synthex.cli.settings import check_integer
 from synthex.cli.study_run import say
 from synthex.core import ConfigError, optional_import, write_json
-from synthex.studies import content_hash, read_json
+from synthex.jobs import content_hash, read_json
 
 FOLDER = ".submitit"
 LEDGER = "jobs.json"

@@ -11,18 +11,8 @@ import synthex
 from synthex.cli.compose import conf_folders
 from synthex.cli.study_jobs import JobBuilder
 from synthex.core import ConfigError, nearest
-from synthex.studies import (
-    STUDY_FILE,
-    Cell,
-    Job,
-    Plan,
-    Study,
-    code_version,
-    folder_hash,
-    plans,
-    read_study,
-    size_of,
-)
+from synthex.jobs import Job, versions
+from synthex.studies import STUDY_FILE, Cell, Plan, Study, plans, read_study, size_of
 
 
 def study_folders() -> dict[str, Path]:
@@ -89,19 +79,10 @@ def choose_study(cfg: DictConfig, roots: Mapping[str, str] | None = None) -> Cho
     folder = Path(cfg.output).expanduser().resolve() / study.name
     found = plans(study, str(cfg.size), only)
     _check_roots(found, roots)
-    builder = JobBuilder(study, str(cfg.size), folder, roots or {}, _current_versions(), bool(cfg.any_code))
+    builder = JobBuilder(study, str(cfg.size), folder, roots or {}, versions(conf_folders()), bool(cfg.any_code))
     jobs = {index: (plan.cell, builder.job(plan)) for index, plan in enumerate(found)}
     builder.composer.save()
     return Chosen(study, str(cfg.size), folder, jobs, builder.versions)
-
-
-def unchanged(versions: tuple[str, str]) -> bool:
-    """Whether code and settings are still what they were."""
-    return _current_versions() == versions
-
-
-def _current_versions() -> tuple[str, str]:
-    return code_version(), "+".join(folder_hash(folder) for folder in conf_folders())
 
 
 def _check_roots(found: Sequence[Plan], roots: Mapping[str, str] | None) -> None:

@@ -9,24 +9,12 @@ from typing import Any
 
 from omegaconf import OmegaConf, open_dict
 
-from synthex.cli.commands import process
 from synthex.cli.compose import compose, quoted
 from synthex.cli.identity import identity
 from synthex.cli.study_gate import check_overrides, check_preparation
 from synthex.core import InputError, write_json
-from synthex.studies import (
-    JOB_FILE,
-    Cell,
-    Job,
-    Plan,
-    Preparation,
-    State,
-    Study,
-    content_hash,
-    named_tokens,
-    read_json,
-    substitute,
-)
+from synthex.jobs import JOB_FILE, Job, State, content_hash, read_json
+from synthex.studies import Cell, Plan, Preparation, Study, named_tokens, substitute
 
 COMPOSED_FILE = "composed.json"
 
@@ -141,7 +129,7 @@ class JobBuilder:
         return Job(
             folder,
             plan.cell.label(),
-            (("train", process(command)), ("tests", process(*tests))),
+            (("train", (tuple(command),)), ("tests", tuple(map(tuple, tests)))),
             tuple(needs.values()),
             {
                 "study": self.study.name,
@@ -182,7 +170,7 @@ class JobBuilder:
             self.prepared[key] = Job(
                 folder,
                 f"{name} of {cell.label()}",
-                ((one.command, process(command)),),
+                ((one.command, (tuple(command),)),),
                 tuple(needs.values()),
                 facts={
                     "study": self.study.name,

@@ -1,18 +1,20 @@
 """``synthex study run NAME``: every job of a study that is not done yet."""
 
 import os
+import shlex
 import signal
 import time
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from synthex.cli.commands import launcher
+from synthex.cli.commands import MAIN, shared_cores
+from synthex.cli.compose import conf_folders
 from synthex.cli.settings import check_integer, choose
-from synthex.cli.studies import choose_study, unchanged
+from synthex.cli.studies import choose_study
 from synthex.core import ConfigError, UserError
 from synthex.core.terminal import console
-from synthex.studies import LOG_FILE, duration, run_jobs
+from synthex.jobs import LOG_FILE, can_fork, duration, run_jobs
 
 
 class JobsFailedError(UserError):
@@ -35,14 +37,19 @@ def main(cfg: DictConfig) -> None:
     say(f"{chosen.study.name}, size {chosen.size}: {len(jobs)} jobs in {chosen.folder}")
     before = signal.signal(signal.SIGTERM, _interrupt)
     try:
-        with launcher(int(cfg.jobs), warm) as launch:
+        with shared_cores(int(cfg.jobs) if cfg.executor == "local" else 1):
             outcome = run_jobs(
                 jobs,
+                chosen.folder,
+                main=MAIN,
                 at_once=int(cfg.jobs),
                 limit=None if cfg.limit is None else int(cfg.limit),
                 retry=bool(cfg.retry),
-                launch=launch,
-                unchanged=lambda: unchanged(chosen.versions),
+                warm=warm == "true" or (warm == "auto" and cfg.executor == "local" and can_fork()),
+                executor=str(cfg.executor),
+                options=shlex.split(str(cfg.snakemake or "")),
+                conf=conf_folders(),
+                code=chosen.versions,
                 report=say,
             )
     except KeyboardInterrupt:
@@ -61,6 +68,8 @@ def main(cfg: DictConfig) -> None:
         say(f"failed: {job.label}: {reason} (log: {job.folder / LOG_FILE})")
     if outcome.failed:
         raise JobsFailedError(f"{len(outcome.failed)} jobs of {chosen.study.name} failed; mend them, then retry=true")
+    if outcome.cut:
+        raise JobsFailedError(f"{len(outcome.cut)} jobs of {chosen.study.name} were cut; the same command goes on")
     say(f"tables: synthex study table {chosen.study.name} size={chosen.size}")
 
 

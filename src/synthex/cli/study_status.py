@@ -6,7 +6,7 @@ from omegaconf import DictConfig
 
 from synthex.cli.studies import choose_study
 from synthex.core.terminal import console
-from synthex.studies import DONE_FILE, Job, State
+from synthex.jobs import DONE_FILE, Job, State
 
 
 def main(cfg: DictConfig) -> None:

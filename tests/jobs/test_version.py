@@ -1,6 +1,6 @@
 """What makes finished work stale."""
 
-from synthex.studies import code_version, content_hash, folder_hash
+from synthex.jobs import code_version, content_hash, folder_hash
 
 
 def test_any_edit_of_the_code_is_another_version(tmp_path):

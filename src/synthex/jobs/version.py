@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,11 @@ def content_hash(value: Any) -> str:
 def code_version() -> str:
     """Version of the package, and a hash of its files as they are now: ``0.1.0+1f0c9a3b7d2e4856``."""
     return f"{synthex.__version__}+{folder_hash(Path(synthex.__file__).parent, NOT_CODE)}"
+
+
+def versions(conf: Iterable[str | Path]) -> tuple[str, str]:
+    """Of the code, and of the settings in these folders."""
+    return code_version(), "+".join(folder_hash(Path(folder)) for folder in conf)
 
 
 def folder_hash(folder: Path, without: tuple[str, ...] = ()) -> str:
