@@ -3,12 +3,13 @@ import json
 
 import numpy as np
 import pytest
+from hydra.utils import instantiate
 from PIL import Image
 
 import synthex
 from synthex.core import ConfigError, InputError
 from synthex.data.encoding import decode_rle
-from synthex.runs import write_package, zoo_models
+from synthex.runs import find_model, write_package, zoo_models
 
 
 @pytest.fixture
@@ -51,6 +52,12 @@ def test_a_package_answers_as_its_run_does_but_for_half_precision(trained, packa
     assert min(same) > 0.98
     files = ["card.md", "licence.txt", "model.json", "weights.safetensors"]
     assert sorted(path.name for path in package.iterdir()) == files
+
+
+def test_a_model_of_another_task_is_no_start(package):
+    files = find_model(package)
+    with pytest.raises(ConfigError, match="was trained for task 'hip_landmarks', not 'lesion_segmentation'"):
+        files.fill(files.network(files.task()), instantiate({"_target_": "synthex.tasks.lesion_segmentation.build"}))
 
 
 def test_bone_dark_and_bone_bright_of_one_picture_get_one_answer(trained, film):

@@ -8,6 +8,7 @@ from generators.real_archives import write_covid_cxr, write_deepfluoro, write_hi
 from generators.tool_archive import write_tool_archive
 
 from synthex.cli.compose import compose
+from synthex.runs import write_package
 
 TINY = (
     *(
@@ -84,9 +85,10 @@ def test_hip_and_tool_are_held_out_and_fine_tuned(task, write, settings, held_ou
     assert json.loads((run / "summary.json").read_text())["cases"] == len(held_out)
     trained = yaml.safe_load((run / "config.yaml").read_text())["data"]["source"]
     assert trained["split"] == "train"  # of the same fold: tests/data/real see to it that no case is on both sides
+    start = write_package(run, tmp_path / "package", "# Tiny\n") if task == "tool" else run
     text = synthex_as_given(
         *("train", f"experiment={task}/finetune", *shared, "data.images=2", "test=false", f"paths.run_dir={tuned}"),
-        f"initial_weights={run}",
+        f"initial_weights={start}",
     )
     assert "starting from" in text
 

@@ -35,7 +35,10 @@ def check_early(command: str, cfg: DictConfig) -> None:
             raise InputError(settings["run"], "does not exist", "give the folder of a training run")
         model_path(str(settings["run"]))
     for name, path in _paths(settings):
-        if not Path(path).expanduser().exists():
+        if name == "initial_weights":
+            if "://" not in path:
+                model_path(path)
+        elif not Path(path).expanduser().exists():
             raise InputError(path, "does not exist", f"give another {name}")
     model = settings.get("model")
     if isinstance(model, dict) and model.get("_target_") == "synthex.nn.SegmentationNetwork":

@@ -14,13 +14,13 @@ from pytorch_lightning.plugins.environments import LightningEnvironment
 
 from synthex.cli.build import build_augment
 from synthex.cli.identity import config_hash
-from synthex.cli.predict import locate_run
 from synthex.cli.processes import trainer_options
 from synthex.cli.tracking import track_settings
 from synthex.cli.translation import translator_of
 from synthex.core import Reader, Task, UserError
 from synthex.learning import Company
 from synthex.runs.adapt import Adaptation
+from synthex.runs.package import find_model
 from synthex.runs.run import Run
 from synthex.runs.spec import RunSpec
 from synthex.runs.training import check_sizes, fit
@@ -46,9 +46,9 @@ def spec_of(
     """What is trained."""
     data = cfg.data
     side = data.get("input_size")
-    weights = None
-    if cfg.initial_weights is not None and not resumed:
-        _, weights = locate_run(Path(cfg.initial_weights).expanduser())
+    weights = None if cfg.initial_weights is None or resumed else str(cfg.initial_weights)
+    if weights is not None:
+        find_model(weights)  # what is wrong with it is said before anything is simulated
     loggers = [instantiate(node) for node in cfg.logger.values() if node is not None]
     if company is None or company.rank.number == 0:
         track_settings(loggers, cfg)

@@ -21,7 +21,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 import synthex
-from synthex.core import InputError, Task, atomic_path, check_stored, write_json, write_text
+from synthex.core import ConfigError, InputError, Task, atomic_path, check_stored, write_json, write_text
 from synthex.core.documents import read_json, read_text, read_yaml
 from synthex.core.limits import MAX_SIDE
 from synthex.learning import find_weights, load_network_weights
@@ -120,11 +120,23 @@ class ModelFiles:
         own = {"encoder_weights": None} if "encoder_weights" in self.config["model"] else {}
         with uninitialised():
             network: torch.nn.Module = self._make("model", **counts, **own)
-        if self.weights.name == WEIGHTS_FILE:
-            _fill(network, self.weights)
-        else:
-            load_network_weights(self.weights, network, task=task.name)
+        self.fill(network, task)
         return network.eval()
+
+    def fill(self, network: torch.nn.Module, task: Task) -> None:
+        """Replace a network's weights by the model's.
+
+        Raises:
+            InputError: They are damaged, or another network's.
+            ConfigError: They were trained for another task.
+        """
+        if self.weights.name != WEIGHTS_FILE:
+            load_network_weights(self.weights, network, task=task.name)
+            return
+        own = self.task().name
+        if own != task.name:
+            raise ConfigError(f"{self.name} was trained for task {own!r}, not {task.name!r}; choose another model")
+        _fill(network, self.weights)
 
     def _make(self, key: str, **more: Any) -> Any:
         try:

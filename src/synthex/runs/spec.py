@@ -37,7 +37,7 @@ class RunSpec:
         callbacks: Lightning's; None: resumable checkpoints.
         loggers: Lightning's; None: ``metrics.csv``.
         seed: Every sample, weight and shuffle follows from it.
-        initial_weights: A checkpoint to start from; None: random, or the network's own.
+        initial_weights: A model to start from, as :func:`synthex.load` takes it; None: random, or the network's own.
         translator: A translator of simulated training images to the look of real ones.
         compile: Whether the network is compiled.
         channels_last: The memory order that convolutions like.
@@ -63,7 +63,7 @@ class RunSpec:
     callbacks: Sequence[Any] | None = None
     loggers: Sequence[Any] | None = None
     seed: int = 0
-    initial_weights: Path | None = None
+    initial_weights: str | Path | None = None
     translator: Path | None = None
     compile: bool = False
     channels_last: bool = True

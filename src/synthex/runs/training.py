@@ -26,13 +26,13 @@ from synthex.learning import (
     ProjectionServer,
     SupervisedModule,
     find_resume_checkpoint,
-    load_network_weights,
     score_batch,
     with_projector,
 )
 from synthex.learning.callbacks import ResumableCheckpoint, StopIfNotFinite
 from synthex.nn import check_batch
 from synthex.runs.adapt import Adaptation
+from synthex.runs.package import find_model
 from synthex.runs.run import Run
 from synthex.runs.spec import RunSpec
 
@@ -76,7 +76,7 @@ def fit(
     pl.seed_everything(derive_seed(seed, "weights") % 2**32, workers=False, verbose=False)
     network = spec.network(structures=len(task.vocabulary.structures), landmarks=len(task.vocabulary.landmarks))
     if spec.initial_weights is not None and checkpoint is None:
-        load_network_weights(spec.initial_weights, network, task=task.name)
+        find_model(spec.initial_weights).fill(network, task)
         log.info("starting from %s", spec.initial_weights)
     check_sizes(network, spec.size, spec.input_size, spec.batch_size)
     prepared: dict[str, Any] = {"normalization": spec.normalization, "input_size": spec.side}
