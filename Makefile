@@ -9,13 +9,14 @@ PREFIX ?= $(shell test -w /usr/local/bin && echo /usr/local || echo $(HOME)/.loc
 # The one place that says how the environment is made; the stamps make the second call instant.
 INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt
 
-.PHONY: install quickstart test lint types contracts unit studies slow bench docs clean help
+.PHONY: install quickstart test lint types contracts unit long studies slow bench docs clean help
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make install     install synthex into .venv, with DICOM in and out"
 	@echo "make quickstart  train a hip-landmark model from simulation alone and evaluate it (minutes, no GPU)"
 	@echo "make test        lint, import contracts, types, tests"
+	@echo "make long        the longer tests, which CI runs too"
 	@echo "make studies     the beginning of the tiny size of every study, and its table"
 	@echo "make slow        the slow tests"
 	@echo "make docs        the site, in build/site; no network is needed"
@@ -62,7 +63,10 @@ types: $(VENV)/.dev
 	$(BIN)/mypy
 
 unit: $(VENV)/.dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not gpu"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not long and not slow and not gpu"
+
+long: $(VENV)/.dev
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "long and not slow and not gpu"
 
 studies: $(VENV)/.dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m slow tests/cli/test_study.py -k tiny_size

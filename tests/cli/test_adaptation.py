@@ -42,6 +42,7 @@ def target(name, folder):
 
 
 # The target of each is an archive of another task, of other structures, sizes and landmarks.
+@pytest.mark.long
 @pytest.mark.parametrize(("name", "other"), [("hip", "tool"), ("tool", "covid"), ("covid", "hip")])
 def test_both_forms_train_test_and_resume_for_every_task(name, other, synthex_as_given, tmp_path):
     shared = (*TINY, *source(name, tmp_path / "archive"), *target(other, tmp_path / "target"))

@@ -155,6 +155,7 @@ def test_large_volumes_are_sparse_and_mapped(tmp_path):
         assert sum(512 * file.st_blocks for file in files) < sum(file.st_size for file in files)
 
 
+@pytest.mark.long
 @linux
 def test_a_few_hundred_samples_leave_no_memory_behind(benchmark):
     """A leak of one 64 x 64 float image a sample would show as 5 MiB, half of the samples being compared."""

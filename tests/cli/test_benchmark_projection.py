@@ -32,6 +32,7 @@ def view(size, angle=0.0, tilt=0.0, side="anterior"):
     return arm.camera(arm.view(np.zeros(3), angle, tilt, 10.0 if angle else 0.0))
 
 
+@pytest.mark.long
 def test_the_rows_say_what_was_measured(synthex, tmp_path):
     text = synthex("benchmark projection", *SMALL, "materials=2", "masks=2", f"json={tmp_path / 'rows.json'}")
     assert "plain Numba loop" in text
@@ -55,6 +56,7 @@ def test_the_rows_say_what_was_measured(synthex, tmp_path):
     assert Path("rows.json").exists() == (tmp_path == Path.cwd())
 
 
+@pytest.mark.long
 def test_a_ct_and_its_labels_can_be_given(synthex, shared_data):
     folder = shared_data / "pelvis_ct"
     ct = next(path for path in sorted(folder.iterdir()) if "ct" in path.name and path.name.endswith(".nii.gz"))

@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+import pytest
 from generators.ct_subjects import write_ct_folder, write_ct_subject
 from omegaconf import OmegaConf
 
@@ -12,6 +13,7 @@ def cases(folder: Path) -> int:
     return json.loads((folder / "evaluation" / "summary.json").read_text())["cases"]
 
 
+@pytest.mark.long
 def test_a_changed_folder_of_cts_cannot_move_a_subject_from_train_to_test(synthex, tmp_path):
     folder = write_ct_folder(tmp_path / "cts", 3)
     arguments = (f"data.ct={folder}", "data.variants=1", "debug=fast", "test=false", "paths.run_dir=run")

@@ -171,7 +171,9 @@ def test_wandb_is_offline_unless_asked(tmp_path, monkeypatch):
     assert logger._wandb_init["mode"] == "offline"
 
 
-@pytest.mark.parametrize("name", EXPERIMENTS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.long] * (name != "hip/quickstart")) for name in EXPERIMENTS]
+)
 def test_every_experiment_trains_two_steps_and_reports(name, synthex, tmp_path):
     synthex("train", f"experiment={name}", "debug=fast", f"paths.run_dir={tmp_path / 'run'}")
     assert (tmp_path / "run" / "report.html").stat().st_size > 1000

@@ -84,6 +84,7 @@ def check_training(folder, kills):
         assert not half_files(run / "checkpoints"), (event, count)
 
 
+@pytest.mark.long
 def test_a_killed_training_ends_with_the_same_weights_and_figures(done):
     check_training(done / "train", FEW)
 

@@ -73,6 +73,7 @@ def test_a_killed_sweep_leaves_no_process_behind(pretending, launcher):
     wait_for(lambda: not alive(pretending / "s"))
 
 
+@pytest.mark.long
 def test_joblib_runs_every_job_though_one_fails(pretending, capfd):
     (pretending / "fail-0").touch()
     command = [sys.executable, str(SCRIPT), *GRID, "hydra/launcher=joblib", "hydra.sweep.dir=s"]

@@ -59,6 +59,7 @@ def test_a_search_runs_its_trials_in_folders_of_their_own_and_says_which_is_best
     assert states(pretending / "s") == ["COMPLETE"] * 5
 
 
+@pytest.mark.long
 def test_a_killed_search_goes_on_with_the_same_trials(pretending):
     search(pretending / "whole")
     (pretending / "kill-trial-002").write_text("1")
@@ -70,6 +71,7 @@ def test_a_killed_search_goes_on_with_the_same_trials(pretending):
     assert proposed(pretending / "cut") == proposed(pretending / "whole")
 
 
+@pytest.mark.long
 def test_a_trial_that_was_not_proposed_to_the_end_is_completed(pretending):
     search(pretending / "whole")
     search(pretending / "cut", "hydra.sweeper.trials=2")
@@ -90,6 +92,7 @@ def test_a_trial_that_fails_takes_no_other_along(pretending, capfd):
     assert f"trials without a score: 1 of the sweep in {pretending / 's'}" in printed.err
 
 
+@pytest.mark.long
 def test_a_trial_that_does_not_promise_much_is_pruned(pretending, capfd):
     (pretending / "poor-trial-002").touch()
     search(pretending / "s", "+hydra.sweeper.pruner_options.n_startup_trials=2")
@@ -107,6 +110,7 @@ def test_a_search_whose_trials_all_fail_gives_up(pretending):
     assert states(pretending / "s") == ["FAIL"] * 3
 
 
+@pytest.mark.long
 def test_a_trial_that_kills_the_search_again_and_again_has_failed(pretending):
     search(pretending / "s", "hydra.sweeper.trials=1")
     study = optuna.load_study(study_name="sweep", storage=f"sqlite:///{pretending / 's' / 'optuna.db'}")
@@ -125,6 +129,7 @@ def test_trials_of_a_batch_run_side_by_side(pretending):
     assert states(pretending / "s") == ["COMPLETE", "FAIL", "COMPLETE", "COMPLETE"]
 
 
+@pytest.mark.long
 def test_what_would_be_another_search_is_refused(pretending, capfd):
     search(pretending / "s", "hydra.sweeper.trials=1")
     for change, word in (("optimizer.lr=interval(1e-4,1)", "space"), ("seed=3", "settings")):

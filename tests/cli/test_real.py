@@ -116,6 +116,7 @@ def test_a_set_of_another_origin_says_its_task_itself(run, archive, synthex, tmp
     assert json.loads(Path("both/comparison.json").read_text())["methods"][:2] == ["one", "two"]
 
 
+@pytest.mark.long
 def test_the_folds_sets_are_pooled(run, archive, synthex, tmp_path):
     real = ("real=tool_folders", f"real.root={archive}")
     for fold in (1, 2, "all"):
@@ -142,6 +143,7 @@ def test_the_folds_sets_are_pooled(run, archive, synthex, tmp_path):
         assert message in synthex("evaluate", *arguments, code=2)
 
 
+@pytest.mark.long
 def test_methods_are_compared_on_the_same_cases(run, archive, synthex, tmp_path):
     real = ("real=tool_folders", f"real.root={archive}")
     for fold in (1, 2, "all"):

@@ -81,6 +81,7 @@ def sweep(alone, cache_dir, tmp_path_factory):
     return folder
 
 
+@pytest.mark.long
 def test_every_job_of_a_sweep_trains_and_tests_in_its_own_folder(alone, sweep):
     assert sorted(path.name for path in sweep.iterdir()) == ["0", "1", "multirun.yaml"]
     wanted = {path.name for path in alone.iterdir()}

@@ -48,6 +48,7 @@ def wait_for(condition, seconds: float = 240.0) -> None:
         time.sleep(0.1)
 
 
+@pytest.mark.long
 def test_jobs_are_requeued_found_again_and_not_lost(here):
     for number in (0, 1):
         (here / f"wait-{number}").touch()

@@ -55,6 +55,7 @@ def test_a_search_killed_in_the_midst_of_a_training_goes_on_with_its_checkpoint(
         assert trial.value == pytest.approx(summary["landmark_error_mm_mean_all"])
 
 
+@pytest.mark.long
 def test_jobs_of_a_sweep_are_runs_of_wandb_that_name_no_place(synthex, tmp_path, monkeypatch):
     for name in ("WANDB_MODE", "WANDB_RUN_GROUP"):
         monkeypatch.delenv(name, raising=False)

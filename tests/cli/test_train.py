@@ -79,6 +79,7 @@ def test_predict_on_meshes_and_evaluate(trained, synthex, tmp_path):
     assert summary(tmp_path / "set" / "evaluation")["cases"] == 1
 
 
+@pytest.mark.long
 def test_one_ct_trains_and_phantoms_that_no_training_sees_validate_and_test(synthex, tmp_path):
     folder = write_ct_subject(tmp_path / "somebody")
     picture = tmp_path / "pictures" / "anybody.png"
@@ -148,6 +149,7 @@ def test_data_on_disk_trains_predicts_and_evaluates(synthex, tmp_path, monkeypat
     assert "no val split" in synthex("predict", "run", "split=val", code=2)
 
 
+@pytest.mark.long
 def test_a_finished_run_is_left_as_it_is_and_tested_again(trained, synthex, tmp_path):
     shutil.copytree(trained, tmp_path / "run")
     arguments = ("trainer.max_epochs=2", f"paths.run_dir={tmp_path / 'run'}")
@@ -166,6 +168,7 @@ def test_a_finished_run_is_left_as_it_is_and_tested_again(trained, synthex, tmp_
     assert not all(torch.equal(value, before[key]) for key, value in weights(tmp_path / "run").items())
 
 
+@pytest.mark.long
 def test_a_sweep_trains_and_tests_each_job_in_its_own_folder(synthex, tmp_path):
     sweep = ("--multirun", "seed=0,1", "debug=fast", f"hydra.sweep.dir={tmp_path / 'sweep'}")
     synthex("train", *sweep)
@@ -182,6 +185,7 @@ def test_a_sweep_trains_and_tests_each_job_in_its_own_folder(synthex, tmp_path):
     assert (jobs[1] / "finished.json").exists()
 
 
+@pytest.mark.long
 def test_workers_do_not_change_the_weights(synthex, tmp_path):
     arguments = ("trainer.deterministic=true", "test=false", "augment=strong", "trainer.max_epochs=1")
     for workers in (0, 2):

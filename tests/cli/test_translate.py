@@ -129,6 +129,7 @@ def test_training_sees_what_is_on_disk_translated_before(run, sets, tmp_path, ca
     assert config.translator_digest == load_translator(run).digest
 
 
+@pytest.mark.long
 def test_mistakes_are_one_line(run, sets, tmp_path, capfd):
     source, target = f"data.train={sets / 'source'}", f"real_on_disk={sets / 'target'}"
     begin = ["translate", "train", "data=on_disk", *SMALL, f"paths.run_dir={tmp_path / 'x'}"]

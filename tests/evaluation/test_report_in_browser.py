@@ -57,6 +57,7 @@ def report(tmp_path_factory):
     return path
 
 
+@pytest.mark.long
 def test_it_opens_within_two_seconds(report, tmp_path):
     assert report.stat().st_size < 12e6
     times = []

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pytest
 import trimesh
 from generators.tiny_commands import TINY
 
@@ -23,6 +24,7 @@ landmarks:
 """
 
 
+@pytest.mark.long
 def test_a_new_instrument_trains_two_steps(tmp_path, monkeypatch, capfd):
     trimesh.creation.cylinder(10.0, segment=((0, 0, -120), (0, 0, -40))).export(tmp_path / "grip.stl")
     (tmp_path / "awl.yaml").write_text(AWL, encoding="utf-8")

@@ -66,6 +66,7 @@ def batches(results, key, split):
     return [sorted(itertools.chain.from_iterable(step)) for step in zip(*parts, strict=True)]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("world", [2, 4])
 def test_the_same_samples_in_every_step_and_none_twice(results, kind, world):

@@ -127,6 +127,7 @@ def test_whole_heatmaps_are_read_as_windows_are(sigma):
     np.testing.assert_allclose(confidence, sure, atol=1e-6)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "settings",
     [
@@ -149,6 +150,7 @@ def test_the_graph_answers_as_the_model_does(settings):
     check_parity(model, ask, pictures(10, seed=1))
 
 
+@pytest.mark.long
 def test_onnx_answers_as_pytorch_does(model, onnx_file):
     check_parity(model, asked(session_of(onnx_file)), pictures(20, seed=6))
 

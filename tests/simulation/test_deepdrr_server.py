@@ -59,6 +59,7 @@ def test_requests_are_answered_and_a_ct_travels_once(stand_in):
     assert len({image[0, 3] for image in found} - {os.getpid()}) == 1
 
 
+@pytest.mark.long
 def test_a_failure_is_one_line_and_the_next_image_starts_anew(stand_in):
     with pytest.raises(
         UserError, match=r"^simulation=deepdrr: the package deepdrr failed: MemoryError: the GPU is full$"
@@ -69,6 +70,7 @@ def test_a_failure_is_one_line_and_the_next_image_starts_anew(stand_in):
         render_apart(water(1), camera(), Settings(), 14)
 
 
+@pytest.mark.long
 def test_a_fork_has_a_server_of_its_own(stand_in):
     mine = render_apart(water(1), camera(), Settings())[0, 3]
     read, write = os.pipe()
