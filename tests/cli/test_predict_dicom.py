@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+import sys
 
 import numpy as np
 import pydicom
@@ -130,6 +131,35 @@ def test_a_watched_folder_is_answered_once(command, tmp_path, monkeypatch):
     assert before == {path: path.stat().st_mtime_ns for path in before}
     assert sorted(output.glob("*")) == found
     assert not (output / ".working").exists()
+
+
+@pytest.mark.slow
+def test_a_killed_watch_answers_each_file_once(command, tmp_path):
+    """SIGKILL at seven moments; in the end every file has one answer, that of a watch which nobody killed."""
+    draw = np.random.default_rng(0)
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for number in range(4):
+        Image.fromarray(draw.integers(0, 255, (90, 60 + number)).astype(np.uint8)).save(folder / f"{number}.png")
+    alone, killed = tmp_path / "alone", tmp_path / "killed"
+
+    def watch(output):
+        asked = (*("predict", "hip", f"watch={folder}", f"output={output}"), "watch_idle_s=3")
+        return subprocess.Popen([sys.executable, "-m", "synthex", *asked], stdout=subprocess.DEVNULL)
+
+    assert watch(alone).wait() == 0
+    answers = {path.name: (path / "answers.json").read_text() for path in alone.glob("answer-*")}
+    assert len(answers) == 4
+    for _ in range(7):
+        process = watch(killed)
+        try:
+            process.wait(draw.uniform(4.0, 14.0))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    assert watch(killed).wait() == 0
+    assert {path.name: (path / "answers.json").read_text() for path in killed.glob("answer-*")} == answers
+    assert sorted(path.name for path in killed.iterdir()) == sorted(answers)
 
 
 def test_inspect_understands_radiographs(command, tmp_path):

@@ -29,7 +29,15 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "predict": (
         ("synthex predict hip picture.png folder", "landmarks and masks of radiographs of which nothing is known"),
+        ("synthex predict hip watch=incoming output=answers", "each file that appears, until Ctrl-C"),
         ("synthex predict outputs/mine ct=my_cts cases=100", "DRRs of CTs, to be scored"),
+    ),
+    "register": (
+        ("synthex register xrays ct=my_cts/patient finder=hip", "from the points that a model finds"),
+        ("synthex register xrays ct=my_cts/patient points=clicked.csv", "from points that were clicked"),
+    ),
+    "annotate": (
+        ("synthex annotate outputs/registered pictures=xrays ct=my_cts/patient", "a set to accept, train and test on"),
     ),
     "export": (
         ("synthex export hip hip.onnx format=onnx", "one file: any image size in, native pixels out"),
@@ -58,6 +66,8 @@ PAGES = {
     "preview": "docs/simulation.md",
     "explore": "docs/explore.md",
     "predict": "docs/radiographs.md",
+    "register": "docs/registration.md",
+    "annotate": "docs/registration.md",
     "export": "docs/export.md",
     "models": "docs/export.md",
     "evaluate": "docs/evaluation.md",
