@@ -6,6 +6,7 @@ from omegaconf import DictConfig
 
 from synthex.cli.studies import choose_study
 from synthex.core import atomic_path, write_text
+from synthex.core.terminal import console
 from synthex.jobs import State
 from synthex.studies import collect, draw_curves, study_csv, study_latex, study_markdown
 
