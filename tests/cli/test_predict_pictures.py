@@ -54,6 +54,12 @@ def test_a_package_answers_as_its_run_does_but_for_half_precision(trained, packa
     assert sorted(path.name for path in package.iterdir()) == files
 
 
+def test_a_model_that_is_asked_about_nothing_says_so(synthex_as_given, package):
+    for model in ("hip", package):
+        assert f"synthex predict {model} FILE_OR_FOLDER" in synthex_as_given("predict", model, code=2)
+    assert "give the folder of a training run" in synthex_as_given("predict", "nowhere", code=2)
+
+
 def test_a_model_of_another_task_is_no_start(package):
     files = find_model(package)
     with pytest.raises(ConfigError, match="was trained for task 'hip_landmarks', not 'lesion_segmentation'"):

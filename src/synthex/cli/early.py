@@ -9,7 +9,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from synthex.core import ConfigError, InputError
-from synthex.runs.zoo import model_path
+from synthex.runs.zoo import MODEL_FILE, model_path, zoo_models
 
 PATHS = frozenset(
     (
@@ -30,10 +30,8 @@ def check_early(command: str, cfg: DictConfig) -> None:
     if command.startswith(("benchmark", "study", "model")):
         return
     settings: Any = OmegaConf.to_container(cfg, resolve=False)  # Hydra has not said yet where the run lies
-    if command == "predict" and settings["run"] is not None and not Path(str(settings["run"])).expanduser().exists():
-        if settings["pictures"] is None and settings["watch"] is None:
-            raise InputError(settings["run"], "does not exist", "give the folder of a training run")
-        model_path(str(settings["run"]))
+    if command == "predict" and settings["run"] is not None:
+        _check_model(str(settings["run"]), asked=settings["pictures"] is not None or settings["watch"] is not None)
     for name, path in _paths(settings):
         if name == "initial_weights":
             if "://" not in path:
@@ -47,6 +45,16 @@ def check_early(command: str, cfg: DictConfig) -> None:
             raise ConfigError(
                 f"unknown encoder {encoder!r}; choose a name like resnet18 or efficientnet-b0, or tu-<timm name>"
             )
+
+
+def _check_model(run: str, asked: bool) -> None:
+    """Refuse a model that is not there, or that is asked about nothing and has no cases of its own, as runs have."""
+    path = Path(run).expanduser()
+    if not asked and (path / MODEL_FILE if path.exists() else zoo_models().get(run, path)).exists():
+        raise ConfigError(f"say what {run} is asked about: synthex predict {run} FILE_OR_FOLDER")
+    if not asked and not path.exists():
+        raise InputError(run, "does not exist", "give the folder of a training run")
+    model_path(run)
 
 
 def _paths(node: Any, key: str = "", name: str = "") -> Iterator[tuple[str, str]]:
