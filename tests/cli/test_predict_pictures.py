@@ -60,6 +60,12 @@ def test_a_model_that_is_asked_about_nothing_says_so(synthex_as_given, package):
     assert "give the folder of a training run" in synthex_as_given("predict", "nowhere", code=2)
 
 
+def test_an_address_is_asked_for_the_model(synthex_as_given, tmp_path, film):
+    Image.fromarray(film).save(tmp_path / "a.png")
+    address = f"http://127.0.0.1:9/model.json#sha256={'0' * 64}"
+    assert "cannot be reached" in synthex_as_given("predict", address, tmp_path / "a.png", code=2)
+
+
 def test_a_model_of_another_task_is_no_start(package):
     files = find_model(package)
     with pytest.raises(ConfigError, match="was trained for task 'hip_landmarks', not 'lesion_segmentation'"):

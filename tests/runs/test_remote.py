@@ -137,6 +137,21 @@ def test_a_package_on_a_hub_is_found_at_its_revision(server, package):
     assert {f"/owner/tiny/resolve/{REVISION}/{name}" for name in names} <= set(server.asked)
 
 
+def test_without_a_network_what_was_fetched_before_is_taken(server, package, monkeypatch):
+    """Whatever class of error the hub's client has for it: versions of the library differ."""
+    there = f"hf://owner/tiny@{REVISION}"
+    find_model(there)
+
+    def unreachable(*args, **settings):
+        raise type("ConnectError", (Exception,), {})("no such host")
+
+    monkeypatch.setattr(huggingface_hub, "get_hf_file_metadata", unreachable)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    assert find_model(there).version == find_model(package).version
+    with pytest.raises(InputError, match="cannot be reached"):
+        find_model(f"hf://owner/other@{REVISION}")
+
+
 def test_a_hub_without_the_package_or_out_of_reach_is_one_line(server, monkeypatch):
     (server.folder / "weights.safetensors").unlink()
     with pytest.raises(InputError, match=r"has no weights\.safetensors"):

@@ -9,7 +9,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from synthex.core import ConfigError, InputError
-from synthex.runs.zoo import MODEL_FILE, model_path, zoo_models
+from synthex.runs.zoo import MODEL_FILE, is_address, model_path, zoo_models
 
 PATHS = frozenset(
     (
@@ -34,7 +34,7 @@ def check_early(command: str, cfg: DictConfig) -> None:
         _check_model(str(settings["run"]), asked=settings["pictures"] is not None or settings["watch"] is not None)
     for name, path in _paths(settings):
         if name == "initial_weights":
-            if "://" not in path:
+            if not is_address(path):
                 model_path(path)
         elif not Path(path).expanduser().exists():
             raise InputError(path, "does not exist", f"give another {name}")
@@ -49,6 +49,8 @@ def check_early(command: str, cfg: DictConfig) -> None:
 
 def _check_model(run: str, asked: bool) -> None:
     """Refuse a model that is not there, or that is asked about nothing and has no cases of its own, as runs have."""
+    if is_address(run):
+        return
     path = Path(run).expanduser()
     if not asked and (path / MODEL_FILE if path.exists() else zoo_models().get(run, path)).exists():
         raise ConfigError(f"say what {run} is asked about: synthex predict {run} FILE_OR_FOLDER")

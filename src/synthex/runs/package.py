@@ -34,9 +34,9 @@ from synthex.runs.package_files import (
     listed_digests,
 )
 from synthex.runs.package_files import REMEDY as _EXPORT
-from synthex.runs.remote import fetch, is_address
+from synthex.runs.remote import fetch
 from synthex.runs.run import CONFIG_FILE
-from synthex.runs.zoo import GIVE, MODEL_FILE, model_path
+from synthex.runs.zoo import GIVE, MODEL_FILE, is_address, model_path
 
 PACKAGE_FORMAT = 1
 

@@ -29,11 +29,6 @@ _LOCAL = ("127.0.0.1", "localhost", "::1")
 _OFFLINE = "connect to the network, or give the folder of a package that is here already"
 
 
-def is_address(source: str | Path) -> bool:
-    """Whether a model's name is an address on a network."""
-    return str(source).startswith(("hf://", "https://", "http://"))
-
-
 def fetch(address: str) -> Path:
     """The folder of the package at an address, fetched where it is not here yet.
 
@@ -82,13 +77,14 @@ def _from_hub(address: str) -> Path:
 
 def _check_hub_size(address: str, url: str, file: str, limit: int) -> None:
     """Refuse a file by its header; without a network what was fetched before is taken."""
-    import httpx
     from huggingface_hub import get_hf_file_metadata
-    from huggingface_hub.errors import OfflineModeIsEnabled
+    from huggingface_hub.errors import HfHubHTTPError
 
     try:
         size = get_hf_file_metadata(url, timeout=_SECONDS).size
-    except (OfflineModeIsEnabled, httpx.TransportError, ConnectionError, TimeoutError):
+    except HfHubHTTPError:
+        raise
+    except Exception:  # no answer: each version of the library has another client with errors of its own
         return
     if size is not None and size > limit:
         raise _too_large(address, file, limit)

@@ -16,6 +16,11 @@ def zoo_models() -> dict[str, Path]:
     return {path.parent.name: path.parent for path in sorted(folder.glob(f"*/{MODEL_FILE}"))}
 
 
+def is_address(source: str | Path) -> bool:
+    """Whether a model's name is an address on a network, as :mod:`synthex.runs.remote` fetches it."""
+    return str(source).startswith(("hf://", "https://", "http://"))
+
+
 def model_path(source: str | Path) -> Path:
     """The file or folder that a path, or the name of a model, means.
 
