@@ -251,6 +251,19 @@ def test_bad_settings_and_folders(tmp_path: Path) -> None:
         PreparedAnatomies(Balls(1), tmp_path / "file").load("ball-000")
 
 
+def test_a_script_without_a_guard_prepares_in_several_processes(tmp_path: Path) -> None:
+    for name in ("p", "q"):
+        write_itk(tmp_path / "in" / name / "ct.nii.gz", ct_values(), ras_affine())
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from synthex.anatomy.ct_folder import CtFolder\nfrom synthex.anatomy.cache import PreparedAnatomies\n"
+        f"cts = PreparedAnatomies(CtFolder({str(tmp_path / 'in')!r}), {str(tmp_path / 'cache')!r}, 2.5)\n"
+        "cts.prepare(workers=2)\nprint(len(list(cts.cache_dir.iterdir())), __file__)\n"
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True)
+    assert done.stdout.split() == ["2", str(script)], done.stderr
+
+
 def test_a_cached_start_imports_neither_simpleitk_nor_scipy(tmp_path: Path) -> None:
     write_itk(tmp_path / "p" / "ct.nii.gz", ct_values(), ras_affine())
     script = (

@@ -7,9 +7,11 @@ import logging
 import mmap
 import multiprocessing
 import os
+import pickle
 import shutil
+import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
 from pathlib import Path
@@ -130,7 +132,8 @@ class PreparedAnatomies:
         # Spawned, not forked: the parent may already run threads of ITK or torch.
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(min(workers, len(todo)), context, end_with_parent) as pool:
-            futures = {pool.submit(_prepare_one, self, name): name for name in todo}
+            with _main_left_out(self):
+                futures = {pool.submit(_prepare_one, self, name): name for name in todo}
             try:
                 for done, future in enumerate(as_completed(futures), start=1):
                     message = future.result()
@@ -188,6 +191,26 @@ class PreparedAnatomies:
                 f"the cache cannot be written ({error.strerror or error})",
                 "check permissions and free space, or choose another cache folder",
             ) from error
+
+
+@contextlib.contextmanager
+def _main_left_out(sent: object) -> Iterator[None]:
+    """Let spawned processes not import the script that runs, unless what they are sent is defined there.
+
+    A script without ``if __name__ == "__main__"`` would begin anew in each of them.
+    """
+    main = sys.modules["__main__"]
+    if b"__main__" in pickle.dumps(sent):
+        yield
+        return
+    file, spec = main.__dict__.pop("__file__", None), main.__spec__
+    main.__spec__ = None
+    try:
+        yield
+    finally:
+        main.__spec__ = spec
+        if file is not None:
+            main.__file__ = file
 
 
 def _prepare_one(prepared: PreparedAnatomies, subject_id: str) -> tuple[Path, str, str] | None:
