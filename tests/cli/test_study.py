@@ -22,6 +22,7 @@ PACKAGED = {"adaptation", "backbone", "covid", "hip_controlled", "hip_scaling", 
 SMALL = {
     "axes": {"augment": {"none": ["augment=none"], "strong": ["augment=strong"]}},
     "table": {"rows": ["augment"], "figures": ["landmark_error_mm", "dice"]},
+    "unequal": [{"axis": "augment", "terms": ["optimizer"], "why": "tests change it"}],
     "sizes": {
         "tiny": {
             "overrides": [*TINY, "model.encoder=tu-test_resnet", "trainer.max_epochs=1", "baseline_samples=0"],

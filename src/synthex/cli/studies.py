@@ -80,6 +80,7 @@ def choose_study(cfg: DictConfig, roots: Mapping[str, str] | None = None) -> Cho
     found = plans(study, str(cfg.size), only)
     _check_roots(found, roots)
     builder = JobBuilder(study, str(cfg.size), folder, roots or {}, versions(conf_folders()), bool(cfg.any_code))
+    builder.check_equal_terms(plans(study, str(cfg.size)))
     jobs = {index: (plan.cell, builder.job(plan)) for index, plan in enumerate(found)}
     builder.composer.save()
     return Chosen(study, str(cfg.size), folder, jobs, builder.versions)

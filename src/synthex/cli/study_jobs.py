@@ -1,6 +1,7 @@
 """From a study's plans to its jobs: every config resolved, every folder named by its content."""
 
 import contextlib
+import functools
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,10 +12,11 @@ from omegaconf import OmegaConf, open_dict
 
 from synthex.cli.compose import compose, quoted
 from synthex.cli.identity import identity
+from synthex.cli.study_budget import Compose, budget_of
 from synthex.cli.study_gate import check_overrides, check_preparation
-from synthex.core import InputError, write_json
+from synthex.core import ConfigError, InputError, UserError, write_json
 from synthex.jobs import JOB_FILE, Job, State, content_hash, read_json
-from synthex.studies import Cell, Plan, Preparation, Study, named_tokens, substitute
+from synthex.studies import Budget, Cell, Plan, Preparation, Study, check_budgets, named_tokens, substitute
 
 COMPOSED_FILE = "composed.json"
 
@@ -30,13 +32,15 @@ class _Composer:
     settings: str
     source: Path
     hashes: dict[str, str] = field(default_factory=dict)
+    equal: set[str] = field(default_factory=set)
     known: int = 0
 
     def __post_init__(self) -> None:
         stored = read_json(self.path)
         if isinstance(stored, dict) and stored.get("settings") == self.settings:
             self.hashes = {str(key): str(value) for key, value in stored.get("hashes", {}).items()}
-        self.known = len(self.hashes)
+            self.equal = {str(key) for key in stored.get("equal", ())}
+        self.known = len(self.hashes) + len(self.equal)
 
     def hash(self, command: str, overrides: Sequence[str]) -> str:
         """Hash of what decides a command's result: all its settings as resolved, but for where things lie."""
@@ -48,9 +52,9 @@ class _Composer:
 
     def save(self) -> None:
         """Keep them for the next command; where nothing can be written, it composes them again."""
-        if len(self.hashes) > self.known:
+        if len(self.hashes) + len(self.equal) > self.known:
             with contextlib.suppress(InputError):
-                write_json(self.path, {"settings": self.settings, "hashes": self.hashes})
+                write_json(self.path, {"settings": self.settings, "hashes": self.hashes, "equal": sorted(self.equal)})
 
 
 def _resolved(command: str, overrides: Sequence[str]) -> Any:
@@ -81,6 +85,38 @@ class JobBuilder:
         self.composer = _Composer(folder / COMPOSED_FILE, content_hash(versions), study.path)
         self.prepared: dict[str, Job] = {}
         self.other = self._finished() if any_code else {}
+
+    def check_equal_terms(self, found: Sequence[Plan]) -> None:
+        """Check that a training of every combination spends what the others do, but for what the study declares.
+
+        Args:
+            found: All jobs of the size.
+
+        Raises:
+            ConfigError: Two are unequal.
+        """
+        firsts: dict[tuple[str, ...], Plan] = {}
+        for plan in found:
+            firsts.setdefault(tuple(plan.cell.values.values()), plan)
+        key = content_hash(
+            [[str(one) for one in self.study.unequal]]
+            + [[*plan.train, *(str(one) for one in plan.prepared.values())] for plan in firsts.values()]
+        )
+        if key not in self.composer.equal:
+            composed = functools.cache(compose)
+            spent = [(plan.cell, self._budget(plan, composed)) for plan in firsts.values()]
+            check_budgets(self.study, self.size, spent)
+            self.composer.equal.add(key)
+
+    def _budget(self, plan: Plan, composed: Compose) -> Budget:
+        check_overrides(self.study.path, plan.train)
+        for one in plan.prepared.values():
+            check_preparation(self.study.path, one.command, one.output)
+            check_overrides(self.study.path, one.overrides)
+        try:
+            return budget_of(plan, composed)
+        except UserError as error:
+            raise ConfigError(f"{self.study.path}, {plan.cell.label()}: {error}") from error
 
     def _finished(self) -> dict[str, Path]:
         """Hash of the settings to the job that has finished with them last, whatever its code."""

@@ -1,5 +1,6 @@
 """Studies: questions as data, expanded to command lines, and tables of whatever is finished."""
 
+from synthex.studies.budget import Budget, check_budgets
 from synthex.studies.collect import Found, collect
 from synthex.studies.curves import draw_curves
 from synthex.studies.expand import Cell, Plan, named_tokens, plans, size_of, substitute
@@ -10,11 +11,13 @@ from synthex.studies.tables import study_csv, study_latex, study_markdown
 __all__ = [
     "PUBLISHED_FILE",
     "STUDY_FILE",
+    "Budget",
     "Cell",
     "Found",
     "Plan",
     "Preparation",
     "Study",
+    "check_budgets",
     "collect",
     "draw_curves",
     "named_tokens",

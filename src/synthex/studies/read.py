@@ -10,6 +10,7 @@ from synthex.studies.expand import ALL_FOLDS
 from synthex.studies.schema import (
     KEEP,
     RESERVED,
+    TERMS,
     AxisValue,
     Curve,
     Layout,
@@ -18,6 +19,7 @@ from synthex.studies.schema import (
     Size,
     Study,
     TestSet,
+    Unequal,
 )
 
 STUDY_FILE, PUBLISHED_FILE = "study.yaml", "published.yaml"
@@ -31,7 +33,7 @@ def read_study(folder: str | Path) -> Study:
     """
     folder = Path(folder)
     node = _Node.load(folder / STUDY_FILE)
-    node.only("title", "overrides", "axes", "exclude", "sizes", "table")
+    node.only("title", "overrides", "axes", "exclude", "unequal", "sizes", "table")
     axes = {name: _axis(value) for name, value in node.get("axes").items()}
     for name in axes:
         if name in RESERVED or not name.isidentifier():
@@ -44,6 +46,7 @@ def read_study(folder: str | Path) -> Study:
             for size in value.by_size:
                 node.known(size, (*sizes, *_OF_VALUES), "size of an axis value")
     exclude = tuple(_exclude(one, axes) for one in node.list("exclude"))
+    unequal = tuple(_unequal(one, axes) for one in node.list("unequal"))
     layout = _layout(node.get("table"), axes)
     for axis in axes:
         if axis not in (*layout.rows, *layout.columns):
@@ -57,6 +60,7 @@ def read_study(folder: str | Path) -> Study:
         layout=layout,
         overrides=node.strings("overrides"),
         exclude=exclude,
+        unequal=unequal,
         source=source,
         published=published,
         path=folder / STUDY_FILE,
@@ -224,6 +228,20 @@ def _exclude(node: _Node, axes: Mapping[str, Mapping[str, AxisValue]]) -> dict[s
             node.known(name, axes[axis], f"value of {axis}")
         found[axis] = names
     return found
+
+
+def _unequal(node: _Node, axes: Mapping[str, Mapping[str, AxisValue]]) -> Unequal:
+    node.only("axis", "values", "terms", "why")
+    axis, terms, why = node.text("axis"), node.strings("terms"), node.text("why")
+    node.known(axis, axes, "axis")
+    values = node.strings("values", tuple(axes[axis]))
+    for value in values:
+        node.known(value, axes[axis], f"value of {axis}")
+    for term in terms:
+        node.known(term, TERMS, "term")
+    if not terms or not why:
+        raise node.error("has no terms, or no why", "name what differs, and why that is meant")
+    return Unequal(axis, values, terms, why)
 
 
 def _layout(node: _Node, axes: Mapping[str, Mapping[str, AxisValue]]) -> Layout:

@@ -10,6 +10,26 @@ KEEP = ("all", "weights", "figures")
 RESERVED = ("fold", "seed", "test")
 """Names that axes cannot have: columns of the tables, and what ``only`` may choose by."""
 
+TERMS = ("updates", "images_seen", "distinct_images", "network", "optimizer", "scheduler", "size", "selection")
+"""What trainings of one study have in common unless it says otherwise; :mod:`synthex.studies.budget` defines each."""
+
+
+@dataclass(frozen=True)
+class Unequal:
+    """Terms in which values of an axis may differ from the other cells; cells of one value are still equal.
+
+    Attributes:
+        axis: The axis.
+        values: Its values that differ.
+        terms: Some of :data:`TERMS`.
+        why: For the readers of the tables.
+    """
+
+    axis: str
+    values: tuple[str, ...]
+    terms: tuple[str, ...]
+    why: str
+
 
 @dataclass(frozen=True)
 class AxisValue:
@@ -129,6 +149,7 @@ class Study:
         layout: Of the tables.
         overrides: Of every training, before the size's.
         exclude: Combinations that are not run: axis to the values that meet in them.
+        unequal: In what trainings differ on purpose.
         source: Who published numbers, and where; empty if there are none.
         published: What was.
         path: Its file.
@@ -141,6 +162,7 @@ class Study:
     layout: Layout
     overrides: tuple[str, ...] = ()
     exclude: tuple[Mapping[str, tuple[str, ...]], ...] = ()
+    unequal: tuple[Unequal, ...] = ()
     source: str = ""
     published: tuple["Published", ...] = ()
     path: Path = Path("study.yaml")

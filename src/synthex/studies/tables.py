@@ -79,6 +79,8 @@ def _legend(study: Study, size_name: str, size: Size, found: Sequence[Found]) ->
     )
     if size.note:
         text += f"\n\n{size.note}"
+    for one in study.unequal:
+        text += f"\n\nNot equal ({', '.join(one.terms)}) in {one.axis} {', '.join(one.values)}: {one.why}."
     if study.source:
         text += f"\n\nRows called {PUBLISHED} are not ours: {study.source}"
     reasons = dict.fromkeys(one.state for one in found if one.state not in ("done", "partial", "missing"))
