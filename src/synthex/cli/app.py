@@ -40,6 +40,7 @@ MODULES = {
     "annotate": "synthex.cli.annotate",
     "data inspect": "synthex.cli.inspect",
     "data example": "synthex.cli.example",
+    "data lookalike": "synthex.cli.lookalike",
     "data merge": "synthex.cli.merge",
     "model summary": "synthex.cli.model_summary",
     "translate train": "synthex.cli.translate_train",

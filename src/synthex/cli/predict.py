@@ -31,7 +31,7 @@ from synthex.core.places import hidden, require_known
 from synthex.core.terminal import console, quiet_libraries
 from synthex.data import SPLITS, Take, is_endless, simulated
 from synthex.learning import find_weights, load_network_weights
-from synthex.runs import Model, mirror_averaged, with_prior
+from synthex.runs import Model, mirror_averaged, with_prior, with_read_out
 from synthex.runs.prediction import predict
 from synthex.runs.run import BASELINE_FILE, CONFIG_FILE
 
@@ -58,6 +58,8 @@ def main(cfg: DictConfig) -> None:
         trained = OmegaConf.create(plain(trained) | {"mirror_averaged": bool(cfg.mirror_averaged)})
     if cfg.prior is not None:
         trained = OmegaConf.create(with_prior(plain(trained), bool(cfg.prior)))
+    if cfg.read_out is not None:
+        trained = OmegaConf.create(with_read_out(plain(trained), str(cfg.read_out)))
     with usable(run / CONFIG_FILE, RESTORE):
         task = build_task(trained)
         model = load_model(trained, task, weights)

@@ -20,7 +20,9 @@ INTEGERS: dict[str, int | None] = {
         ("data.size", "data.input_size", "data.batch_size", "data.samples_per_epoch", "data.variants", "data.images"), 1
     ),
     **dict.fromkeys((f"data.phantoms.{split}" for split in ("train", "val", "test")), 1),
-    **dict.fromkeys(("data.cases.val", "data.cases.test", "cases", "count", "columns", "batch_size"), 1),
+    **dict.fromkeys(
+        ("data.cases.val", "data.cases.test", "cases", "count", "specimens", "images", "columns", "batch_size"), 1
+    ),
     **dict.fromkeys(("rounds", "threads", "samples", "profile_samples", "size", "grid.draws"), 1),
     **dict.fromkeys(("data.workers", "workers", "baseline_samples", "stress.subjects", "grid.case"), 0),
     **dict.fromkeys(("twin_size", "materials", "masks"), 0),
@@ -55,7 +57,8 @@ def check_settings(cfg: DictConfig) -> None:
     for name, least in INTEGERS.items():
         if _has(cfg, name) and not (name == "size" and named_sizes):
             value = OmegaConf.select(cfg, name)
-            if not (value is None and name in MAY_BE_NULL):
+            null = name in MAY_BE_NULL or (name == "count" and "replay" in cfg)
+            if not (value is None and null):
                 check_integer(name, value, least)
     if _has(cfg, "data.size"):
         input_size(cfg.data)

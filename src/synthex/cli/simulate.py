@@ -12,6 +12,7 @@ from synthex.cli.build import build_reader, build_task, map_paths, prepare
 from synthex.cli.compose import plain
 from synthex.cli.names import write_names
 from synthex.cli.predict import LOADING, MAKE_CASES
+from synthex.cli.replay import open_replay
 from synthex.cli.settings import choose
 from synthex.cli.sources import PEOPLE, build_sources
 from synthex.cli.subjects import fingerprints, from_files
@@ -29,6 +30,7 @@ from synthex.core.terminal import console, quiet_libraries, track
 from synthex.data import (
     REQUEST_FILE,
     SPLITS,
+    InOrder,
     Shard,
     Staging,
     find_shards,
@@ -69,18 +71,19 @@ def main(cfg: DictConfig) -> None:
         raise ConfigError("simulate needs data=synthetic; data=on_disk has nothing to simulate")
     if cfg.translator is not None:
         raise ConfigError("translator=: simulate first, then `synthex translate apply` translates the folder")
-    count = int(cfg.count)
+    replayed = open_replay(cfg)
+    count = _count(cfg, replayed)
     shard = None if cfg.shard is None else Shard.parse(str(cfg.shard))
     indices = range(count) if shard is None else shard.indices(count)
     task = build_task(cfg)
     if cfg.format == "tool_folders":
         check_one_structure(task.vocabulary)
-    source = build_sources(cfg)[cfg.split]
+    source, views = (build_sources(cfg)[cfg.split], None) if replayed is None else replayed
     seed = int(cfg.seed) if cfg.split == "train" else int(cfg.data.eval_seed)
-    reader = build_reader(cfg, task, source, cfg.split, count, seed)
+    reader = build_reader(cfg, task, source, cfg.split, count, seed, views)
     write_names(cfg.names, [reader])
     output = Path(cfg.output).expanduser()
-    wanted = request(cfg, source, seed)
+    wanted = request(cfg, source, seed, count)
     done = output / DONE_FILE
     if shard is None and find_shards(output) and not done.exists():
         remedy = f"make one of them with `synthex data merge {output}`, or give shard=i/n"
@@ -116,6 +119,19 @@ def main(cfg: DictConfig) -> None:
     staging.clear()
 
 
+def _count(cfg: DictConfig, replayed: tuple[InOrder, Any] | None) -> int:
+    """Radiographs to simulate; null: as many as are replayed.
+
+    Raises:
+        ConfigError: Nothing is replayed, and no number is given.
+    """
+    if cfg.count is not None:
+        return int(cfg.count)
+    if replayed is None:
+        raise ConfigError("count=null means as many as are replayed; give a number of radiographs")
+    return len(replayed[0].order)
+
+
 def write_export(
     output: Path, form: str, samples: Callable[[], Iterable[Sample]], vocabulary: Vocabulary, count: int
 ) -> None:
@@ -131,21 +147,24 @@ def write_export(
     console.print(f"{count} radiographs: " + ", ".join(str(path) for path in written), soft_wrap=True)
 
 
-def request(cfg: DictConfig, source: AnatomySource, seed: int) -> dict[str, Any]:
+def request(cfg: DictConfig, source: AnatomySource, seed: int, count: int) -> dict[str, Any]:
     """What is exported, complete but for the user's folders: exports are passed on."""
     data = {key: value for key, value in plain(cfg.data).items() if key not in (*LOADING, "normalization")}
     for key in (*PEOPLE, "label_names"):
         # The names of known numberings are no folders of anybody's.
         if data.get(key) is not None and Path(data[key]).expanduser().exists():
             data[key] = short_hash(str(Path(data[key]).expanduser().resolve()))
-    if from_files(cfg):
+    replayed = {key: value for key, value in plain(cfg.get("replay") or {}).items() if key != "root"}
+    if from_files(cfg) or replayed:
         data["subjects"] = short_hash(json.dumps(fingerprints(source), sort_keys=True))
     found = {key: plain(cfg[key]) for key in MAKE_CASES} | {"data": data, "seed": seed}
     # What a file holds, not where it lies.
     found["task"] = map_paths(
         found["task"], lambda path: short_hash(path.read_bytes().hex() if path.is_file() else str(path.resolve()))
     )
-    return found | {"split": cfg.split, "count": int(cfg.count), "format": cfg.format}
+    if replayed:
+        found["replay"] = replayed
+    return found | {"split": cfg.split, "count": count, "format": cfg.format}
 
 
 def short_hash(text: str) -> str:

@@ -13,7 +13,7 @@ from hydra.errors import HydraException
 from synthex.cli.compose import groups
 from synthex.core import InputError, check_stored, check_target
 
-COMMANDS = ("simulate", "train", "translate train", "translate apply")
+COMMANDS = ("simulate", "data lookalike", "train", "translate train", "translate apply")
 """Commands that a preparation may be."""
 OUTPUTS = ("output", "paths.run_dir")
 """Settings that take a preparation's folder."""

@@ -9,6 +9,7 @@ from synthex.data.mix import AnatomyMix, choose_subject
 from synthex.data.normalization import normalize
 from synthex.data.on_disk import FolderReader, Hdf5Reader, open_export
 from synthex.data.preprocess import PixelMap, fit, preprocess
+from synthex.data.replay import InOrder, Replayable
 from synthex.data.shards import Parts, Shard, find_shards, finish_shard, open_shards, shard_request
 from synthex.data.splits import SPLITS, AnatomySubset, round_robin, split_subjects
 from synthex.data.synthetic import ENDLESS, SyntheticReader
@@ -23,10 +24,12 @@ __all__ = [
     "Fold",
     "FolderReader",
     "Hdf5Reader",
+    "InOrder",
     "LearningDataset",
     "Mix",
     "Parts",
     "PixelMap",
+    "Replayable",
     "Shard",
     "Staging",
     "Subset",

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import cached_property
+from typing import Protocol, runtime_checkable
 
 from synthex.core import Anatomy, AnatomySource, ConfigError, derive_rng
 from synthex.data.splits import round_robin
@@ -101,8 +102,17 @@ class AnatomyMix:
         return choose_subject(self.sources[name], turn, seed)
 
 
+@runtime_checkable
+class Chooses(Protocol):
+    """A source that says itself whose turn it is."""
+
+    def choose(self, index: int, seed: int) -> str:
+        """The subject of sample ``index``."""
+        ...
+
+
 def choose_subject(source: AnatomySource, index: int, seed: int) -> str:
-    """The subject of sample ``index``: by weight from a mix, else each subject once in each round."""
-    if isinstance(source, AnatomyMix):
+    """The subject of sample ``index``: as a mix or a replay has it, else each subject once in each round."""
+    if isinstance(source, Chooses):
         return source.choose(index, seed)
     return round_robin(source.subject_ids(), index, seed)

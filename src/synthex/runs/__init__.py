@@ -12,7 +12,7 @@ from synthex.runs.zoo import zoo_models
 if TYPE_CHECKING:
     from synthex.runs.adapt import Adaptation
     from synthex.runs.answer import Answer, FoundLandmark
-    from synthex.runs.model import Model, load, mirror_averaged, with_prior
+    from synthex.runs.model import Model, load, mirror_averaged, with_prior, with_read_out
     from synthex.runs.package import find_model, summary, write_package
     from synthex.runs.prediction import predict
     from synthex.runs.scoring import score
@@ -34,13 +34,14 @@ __all__ = [
     "score",
     "summary",
     "with_prior",
+    "with_read_out",
     "write_package",
     "zoo_models",
 ]
 
 _HOMES = {
     **dict.fromkeys(("Answer", "FoundLandmark"), "answer"),
-    **dict.fromkeys(("Model", "load", "mirror_averaged", "with_prior"), "model"),
+    **dict.fromkeys(("Model", "load", "mirror_averaged", "with_prior", "with_read_out"), "model"),
     **dict.fromkeys(("find_model", "summary", "write_package"), "package"),
     "Adaptation": "adapt",
     "RunSpec": "spec",

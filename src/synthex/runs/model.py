@@ -155,6 +155,20 @@ def with_prior(config: Mapping[str, Any], prior: bool) -> dict[str, Any]:
     return {**config, "task": {**config["task"], "prior": prior}}
 
 
+def with_read_out(config: Mapping[str, Any], rule: str) -> dict[str, Any]:
+    """A model's settings with ``task.read_out``.
+
+    Raises:
+        ConfigError: Its task is read in one way only.
+    """
+    if config["task"].get("_target_") not in READ_IN_TWO_WAYS:
+        raise ConfigError(f"read_out={rule}: this model's task is read in one way; leave it out")
+    return {**config, "task": {**config["task"], "read_out": rule}}
+
+
+READ_IN_TWO_WAYS = ("synthex.tasks.hip_landmarks.build", "synthex.tasks.tool_detection.build")
+
+
 def mirror_averaged(network: torch.nn.Module, names: Vocabulary) -> torch.nn.Module:
     """The network asked about the mirror image too; see :class:`synthex.nn.MirrorAveraged`."""
     return MirrorAveraged(

@@ -7,24 +7,33 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
 from synthex.core import ConfigError, Prediction
 from synthex.data import PixelMap, resize
 from synthex.nn import DiceHeatmapLoss, read_heatmaps
+from synthex.nn.synthex_2023 import LEAST_NCC, SyntheX2023Loss, read_heatmaps_2023
+
+OURS, STUDYS = "synthex", "syntheX_2023"
+"""How a task is taught and read: our way, or as the SyntheX study did (:mod:`synthex.nn.synthex_2023`)."""
 
 
-def make_loss(sigma_mm: float | int, heat_weight: float | int) -> Callable[[float], DiceHeatmapLoss]:
+def make_loss(
+    sigma_mm: float | int, heat_weight: float | int, rule: str = OURS
+) -> Callable[[float], DiceHeatmapLoss | SyntheX2023Loss]:
     """The loss for a network input of a given pixel pitch; heatmaps have the same width in mm at any.
 
     Raises:
-        ConfigError: The width is not above 0, or the weight outside 0 to 1.
+        ConfigError: The width is not above 0, the weight outside 0 to 1, or there is no such rule.
     """
     check_within("sigma_mm", sigma_mm, 1e-3, math.inf)
     check_within("heat_weight", heat_weight, 0, 1)
+    check_rule("loss", rule)
 
-    def loss(pixel_mm: float) -> DiceHeatmapLoss:
+    def loss(pixel_mm: float) -> DiceHeatmapLoss | SyntheX2023Loss:
+        if rule == STUDYS:
+            return SyntheX2023Loss(sigma_mm / pixel_mm, heatmap_weight=heat_weight, pixel_mm=pixel_mm)
         return DiceHeatmapLoss(sigma_px=sigma_mm / pixel_mm, heatmap_weight=heat_weight, pixel_mm=pixel_mm)
 
     return loss
@@ -114,6 +123,63 @@ def make_decoder(
     for value in mask_above or ():
         check_within("mask_above", value, 0, 1)
     return Decoder(sigma_mm, present_above, mask_above, correct)
+
+
+@dataclass(frozen=True, eq=False)
+class StudysDecoder:
+    """Reads a network's outputs as the study did: whole pixels, one structure a pixel, "not found" by likeness alone.
+
+    Masks are the classes of the softmax, whose background is a logit of 0 (:class:`synthex.nn.SyntheX2023Loss`).
+    Confidence is the correlation with the Gaussian; a landmark is there from 0.9.
+
+    Attributes:
+        sigma_mm: Width of the heatmaps, mm at the detector.
+        bones: Number of the structure that each landmark is looked for in; None for one that may be anywhere.
+    """
+
+    sigma_mm: float | int
+    bones: Sequence[int | None]
+
+    def __call__(self, outputs: Mapping[str, Any], batch: Mapping[str, Any]) -> list[Prediction]:
+        """A prediction for each image of the batch."""
+        predictions = []
+        for index, case_id in enumerate(batch["case_id"]):
+            where: PixelMap = batch["native"][index]
+            rows, columns = where.crop()
+            logits = outputs["masks"][index, :, rows, columns].detach().float().cpu()
+            classes = exclusive_of(logits)
+            sigma_px = float(self.sigma_mm) / float(batch["pixel_mm"][index])
+            found, likeness = read_heatmaps_2023(
+                outputs["heatmaps"][index, :, rows, columns],
+                classes,
+                [None if bone is None else bone + 1 for bone in self.bones],
+                sigma_px,
+            )
+            start = np.array((columns.start, rows.start))
+            native = where.to_native(found.double().numpy() + start)
+            sure = likeness.double().numpy().clip(0, 1)
+            present = sure >= LEAST_NCC
+            probability = torch.softmax(torch.cat((torch.zeros_like(logits[:1]), logits)), dim=0)[1:]
+            numbers = torch.arange(1, len(logits) + 1)[:, None, None]
+            masks = resize((classes[None] == numbers).float(), where.height, where.width) >= 0.5
+            levels = to_levels(resize(probability, where.height, where.width)).numpy()
+            predictions.append(Prediction(case_id, native, sure, present, masks.numpy(), levels))
+        return predictions
+
+
+def exclusive_of(logits: Float[Tensor, "S H W"]) -> Int64[Tensor, "H W"]:
+    """The class of each pixel: 0 for the background, whose logit is 0, k + 1 for structure k."""
+    return torch.cat((torch.zeros_like(logits[:1]), logits)).argmax(dim=0)
+
+
+def check_rule(name: str, rule: object) -> None:
+    """Check a way of teaching or reading.
+
+    Raises:
+        ConfigError: There is no such way.
+    """
+    if rule not in (OURS, STUDYS):
+        raise ConfigError(f"task.{name}={rule!r}: choose {OURS} or {STUDYS}")
 
 
 def to_levels(probability: Float[Tensor, "*shape"]) -> UInt8[Tensor, "*shape"]:

@@ -300,3 +300,12 @@ def test_readers_with_open_files_go_to_workers(pair, fluoro):
         again = pickle.loads(pickle.dumps(reader))
         assert np.array_equal(again[1].image, wanted.image)
         assert again[1].case_id == wanted.case_id
+
+
+def test_the_pitch_of_the_loopx_is_asked_for(pair, tmp_path):
+    for name in ("real.h5", "real_label.h5"):
+        (tmp_path / name.replace("real", "real_loopx")).write_bytes((pair / name).read_bytes())
+    files = {"images": "real_loopx.h5", "labels": "real_loopx_label.h5"}
+    with pytest.raises(InputError, match=r"LoopX.*not published; give real\.pixel_mm"):
+        HipStudy(tmp_path, **files)
+    assert HipStudy(tmp_path, **files, pixel_mm=0.8)[0].pixel_mm == 0.8

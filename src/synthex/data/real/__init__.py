@@ -3,6 +3,7 @@
 from synthex.data.real.covid_cxr import CovidCxr
 from synthex.data.real.deepfluoro import DeepFluoro
 from synthex.data.real.deepfluoro_camera import camera_of
+from synthex.data.real.deepfluoro_write import write_deepfluoro
 from synthex.data.real.hip_folders import HipFolders
 from synthex.data.real.hip_study import HipStudy
 from synthex.data.real.plain_folder import PlainFolder, read_annotations
@@ -36,5 +37,6 @@ __all__ = [
     "radiograph_files",
     "read_annotations",
     "read_radiographs",
+    "write_deepfluoro",
     "write_tool_folders",
 ]

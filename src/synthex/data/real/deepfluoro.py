@@ -13,6 +13,7 @@ from synthex.core.arrays import Image, Landmarks2, Points3
 from synthex.core.limits import MAX_PIXELS
 from synthex.data.real.deepfluoro_camera import camera_of, upright_camera
 from synthex.data.real.deepfluoro_detector import ASPECT, PARAMETERS, WHERE, read_detector
+from synthex.data.real.deepfluoro_specimens import DeepFluoroSpecimens
 from synthex.data.real.files import as_image, as_labels, known_domain
 from synthex.data.real.hdf5 import node, numbers, open_h5
 from synthex.data.real.hip_names import (
@@ -182,6 +183,22 @@ class DeepFluoro:
         case, file = self._cases[index], self._opened()
         turned = self._turned(file, f"{case.specimen}/projections/{case.projection}")
         return upright_camera(self._whole_camera(case, bone), self._border, turned, self._factor)
+
+    def cameras(self) -> tuple[Camera, ...]:
+        """The pelvis' camera of every case (:class:`~synthex.data.Replayable`).
+
+        Raises:
+            InputError: A pose is damaged.
+        """
+        return tuple(self.camera(index) for index in range(len(self)))
+
+    def subjects(self) -> tuple[str, ...]:
+        """The specimen of every case, by its number in the study."""
+        return tuple(case.number for case in self._cases)
+
+    def anatomies(self) -> DeepFluoroSpecimens:
+        """CTs of the specimens, in the world of :meth:`cameras`."""
+        return DeepFluoroSpecimens(self._path, {case.number: case.specimen for case in self._cases}, self.landmarks)
 
     def landmarks_ras(self, index: int) -> Points3:
         """Landmarks of a case's specimen in RAS mm, L x 3 in the order of :attr:`landmarks`.

@@ -63,7 +63,8 @@ class HipStudy:
         split: ``all`` without a fold, else ``train`` or ``test``.
         structures: Names of the label values 1, 2, …; None: those of the hip task.
         landmarks: Those wanted, in their order; None: those of the hip task.
-        pixel_mm: Pixel pitch at the detector; None: from the size of the images and the 0.194 mm of the detector.
+        pixel_mm: Pixel pitch at the detector; None: from the size of the images and the 0.194 mm of the detector, which
+            is not the LoopX: its pitch has to be given.
         domain: What pixels mean: the files are line integrals, bone bright.
 
     Raises:
@@ -108,6 +109,9 @@ class HipStudy:
         shapes = {(height, width) for _, height, width in sizes.values()}
         if len(shapes) > 1:
             raise InputError(self._images, "has specimens with images of different sizes", WHERE)
+        if pixel_mm is None and "loopx" in self._images.name.lower():
+            problem = "is of the LoopX, whose pixel pitch is not published"
+            raise InputError(self._images, problem, "give real.pixel_mm=<mm at the detector>, as you measured it")
         if pixel_mm is None:
             pixel_mm = DETECTOR_MM * downsampling_of(max(next(iter(shapes))))
         self._pixel_mm = plausible_pitch(pixel_mm)

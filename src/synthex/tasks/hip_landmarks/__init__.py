@@ -2,7 +2,7 @@
 
 from synthex.core import EvalProtocol, Task
 from synthex.tasks.hip_landmarks.scoring import CONFIDENCE_CUTS, PRIMARY
-from synthex.tasks.hip_landmarks.vocabulary import VOCABULARY
+from synthex.tasks.hip_landmarks.vocabulary import BONES, VOCABULARY
 
 NAME = "hip_landmarks"
 
@@ -16,6 +16,8 @@ def build(
     scan_end_mm: tuple[float, float] = (-60.0, 0.0),
     implants: float | int = 0.0,
     prior: bool = False,
+    loss: str = "synthex",
+    read_out: str = "synthex",
 ) -> Task:
     """The task for training.
 
@@ -30,18 +32,22 @@ def build(
         implants: Share of scenes with implants.
         prior: Whether answers are held against one body seen through one camera (:mod:`.prior`), which corrects or
             refuses points that do not fit the others.
+        loss: ``synthex``, or ``syntheX_2023``: the study's.
+        read_out: How outputs are read, likewise.
     """
     from synthex.tasks.hip_landmarks import scene, targets
     from synthex.tasks.hip_landmarks.prior import correct
-    from synthex.tasks.masks_and_landmarks import make_decoder, make_loss
+    from synthex.tasks.masks_and_landmarks import STUDYS, StudysDecoder, check_rule, make_decoder, make_loss
 
+    check_rule("read_out", read_out)
+    ours = make_decoder(sigma_mm, present_above, correct=correct if prior else None)
     return Task(
         name=NAME,
         vocabulary=VOCABULARY,
         scene=scene.make_scenes(scan_end_probability, (float(scan_end_mm[0]), float(scan_end_mm[1])), float(implants)),
         targets=targets.make_targets(min_path_mm),
-        loss=make_loss(sigma_mm, heat_weight),
-        decode=make_decoder(sigma_mm, present_above, correct=correct if prior else None),
+        loss=make_loss(sigma_mm, heat_weight, loss),
+        decode=StudysDecoder(sigma_mm, BONES) if read_out == STUDYS else ours,
         protocol=protocol(),
     )
 

@@ -17,3 +17,9 @@ VOCABULARY = Vocabulary(
     structure_pairs=(("hip_left", "hip_right"), ("femur_left", "femur_right")),
     landmark_pairs=tuple((f"{point}-l", f"{point}-r") for point in _POINTS),
 )
+
+BONES = tuple(
+    STRUCTURES.index(("femur" if point == "FH" else "hip") + ("_left" if side == "l" else "_right"))
+    for point, side in (name.split("-") for name in LANDMARKS)
+)
+"""Number of the structure that each landmark belongs to: heads to their femur, all others to their hip bone."""

@@ -21,6 +21,8 @@ def build(
     present_above: float | int = 0.3,
     heat_weight: float | int = 0.5,
     gate_mm: Sequence[float | int] | None = None,
+    loss: str = "synthex",
+    read_out: str = "synthex",
 ) -> Task:
     """The task for training.
 
@@ -34,13 +36,15 @@ def build(
         heat_weight: Weight of the heatmap loss; the mask gets the rest (the study: 0.5).
         gate_mm: Report beside the figures what is left of them where pairs of the first two landmarks that are
             found nearer or farther than this (mm at the detector) are dropped, as the study does with (15, 200).
+        loss: ``synthex``, or ``syntheX_2023``: the study's.
+        read_out: How outputs are read, likewise.
 
     Raises:
         ConfigError: Something that should be an instrument is none, the instrument has no landmarks or too few for
             the gate, or a number cannot be used.
     """
     from synthex.instruments import Instrument
-    from synthex.tasks.masks_and_landmarks import make_decoder, make_loss
+    from synthex.tasks.masks_and_landmarks import STUDYS, StudysDecoder, check_rule, make_decoder, make_loss
     from synthex.tasks.tool_detection import scene, targets
     from synthex.tasks.tool_detection.placement import Placement
 
@@ -60,13 +64,15 @@ def build(
         raise ConfigError(f"task.instrument={instrument.name} has no landmarks to find; name some")
     others = [other for other in (distractors or {}).values() if other is not None and other.name != instrument.name]
     vocabulary = Vocabulary(structures=(instrument.name,), landmarks=tuple(instrument.landmarks))
+    check_rule("read_out", read_out)
+    anywhere = StudysDecoder(sigma_mm, (None,) * len(instrument.landmarks))
     return Task(
         name=NAME,
         vocabulary=vocabulary,
         scene=scene.make_scenes(instrument, others, placement or Placement()),
         targets=targets.make_targets(instrument.name, instrument.landmarks),
-        loss=make_loss(sigma_mm, heat_weight),
-        decode=make_decoder(sigma_mm, present_above),
+        loss=make_loss(sigma_mm, heat_weight, loss),
+        decode=anywhere if read_out == STUDYS else make_decoder(sigma_mm, present_above),
         protocol=protocol(vocabulary, gate_mm),
         labels=(),
         unusable=targets.make_unusable(instrument.name),
