@@ -299,3 +299,27 @@ def test_every_operation_but_the_smallest_draws_changes_the_image(sample, one_st
     for name, step in one_step_each.items():
         if name not in ("metal_rod", "metal_plate", "metal_screw", "gaussian_blur", *FRAMING):
             assert (apply_steps(sample, [step]).image != sample.image).any(), step
+
+
+def test_salt_and_pepper_is_black_and_white_unless_imgaugs_law_is_asked_for(sample):
+    flat = with_image(sample, np.linspace(0.4, 0.6, sample.image.size).reshape(sample.image.shape))
+    flat.image[0, :2] = 0, 1  # the range that the grey values are on
+    step = {"op": "salt_and_pepper", "fraction": 0.1, "seed": 3}
+    ours, imgaugs = (apply_steps(flat, [{**step, **law}]).image.ravel() for law in ({}, {"law": "beta"}))
+    for found in (ours, imgaugs):
+        changed = found[(found < 0.39) | (found > 0.61)]
+        assert changed.size / found.size == pytest.approx(0.1, abs=0.02)
+    assert set(np.round(ours[(ours < 0.39) | (ours > 0.61)], 3)) == {0.0, 1.0}
+    # Beta(1/2, 1/2), the arcsine law, of what lies outside (0.39, 0.61).
+    replaced = imgaugs[(imgaugs < 0.39) | (imgaugs > 0.61)]
+    share = 2 / np.pi * np.arcsin(np.sqrt((0.25, 0.39)))
+    assert np.mean(replaced < 0.25) == pytest.approx(share[0] / (2 * share[1]), abs=0.05)
+    laws = [
+        step
+        for one in (strong(gate=1, p=1, imgaug_salt=True),)
+        for seed in range(40)
+        for step in one(sample, derive_rng(seed)).record["augment"][0]["steps"]
+        if step["op"] == "salt_and_pepper"
+    ]
+    assert laws
+    assert all(step["law"] == "beta" for step in laws)

@@ -4,8 +4,9 @@ import torch
 from generators.samples import ListReader, make_sample
 from torch import nn
 
-from synthex.core import ConfigError, Vocabulary
+from synthex.core import ConfigError, Sample, Vocabulary
 from synthex.data import LearningDataset, mirror, mirrored_order
+from synthex.data.mirror import turned
 from synthex.nn import MirrorAveraged
 
 SIDES = Vocabulary(
@@ -86,3 +87,40 @@ def test_a_network_that_knows_its_sides_is_not_changed_by_averaging():
 def test_a_guess_of_the_side_averages_out():
     averaged = MirrorAveraged(Guess(), [], [1, 0])(torch.zeros(1, 1, 4, 4))
     assert (averaged["heatmaps"] == 0.5).all()
+
+
+def test_a_quarter_turn_takes_points_and_masks_along():
+    """A mask of one pixel at the landmark lies at the landmark after any number of quarters."""
+    height, width = 5, 8
+    masks = np.zeros((1, height, width), dtype=bool)
+    masks[0, 1, 6] = True
+    image = np.arange(height * width, dtype=np.float32).reshape(height, width)
+    point, known = np.array([[6.5, 1.5]]), np.ones(1, dtype=bool)
+    sample = Sample("a", "s", image, "log", masks, point, known, known, 1.0)
+    for quarters in range(5):
+        found = turned(sample, quarters)
+        column, row = (int(value) for value in found.landmarks[0])
+        assert found.masks[0, row, column]
+        assert found.image[row, column] == image[1, 6]
+        assert found.image.shape == ((height, width) if quarters % 2 == 0 else (width, height))
+    assert np.array_equal(turned(sample, 1).image, np.rot90(image))
+    assert np.array_equal(turned(turned(sample, 3), 1).landmarks, point)
+
+
+def test_quarter_turns_are_drawn_for_each_sample_and_leave_the_rest_alone():
+    masks, known = np.zeros((1, 8, 8), dtype=bool), np.ones(1, dtype=bool)
+    image = np.arange(64, dtype=np.float32).reshape(8, 8)
+    sample = Sample("a", "s", image, "log", masks, np.array([[6.5, 1.5]]), known, known, 1.0)
+    plain, turning = (
+        LearningDataset(ListReader([sample]), 8),
+        LearningDataset(ListReader([sample]), 8, quarter_turns=0.5),
+    )
+    untouched = plain[0]["image"]
+    views = [turning[index]["image"] for index in range(60)]
+    same = sum(bool((view == untouched).all()) for view in views)
+    assert 18 <= same <= 42
+    kinds = {tuple(view.flatten().tolist()) for view in views}
+    assert len(kinds) == 4
+    assert (turning[7]["image"] == turning[7]["image"]).all()
+    with pytest.raises(ConfigError, match=r"data\.quarter_turns=2"):
+        LearningDataset(ListReader([sample]), 8, quarter_turns=2)

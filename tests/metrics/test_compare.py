@@ -148,9 +148,9 @@ def untested(found: Comparison, reason: str) -> bool:
 @pytest.mark.parametrize(
     ("first", "second", "subjects", "reason"),
     [
-        ([1.0, 2.0, 4.0], [0.0, 0.0, 0.0], "aaa", "fewer than two subjects"),
-        ([], [], "", "fewer than two subjects"),
-        ([np.nan, 1.0, 2.0], [1.0, np.nan, 1.0], "abc", "fewer than two subjects"),
+        ([1.0, 2.0, 4.0], [0.0, 0.0, 0.0], "aaa", "fewer than 5 subjects"),
+        ([], [], "", "fewer than 5 subjects"),
+        ([np.nan, 1.0, 2.0], [1.0, np.nan, 1.0], "abc", "fewer than 5 subjects"),
         ([1.0] * 12, [1.0] * 12, "abcdefghijkl", "all subjects are equal"),
         ([1.1] * 12, [0.4] * 12, "abcdefghijkl", "all subjects are equal"),
         # 0.1 + 0.2 is not 0.3: rounding error is no evidence.
@@ -169,7 +169,7 @@ def test_what_cannot_be_tested_has_no_p_value(first, second, subjects, reason):
 def test_unpaired_sets_that_cannot_be_tested():
     one, many = np.array([1.0, 2.0]), np.array([1.0, 2.0, 3.0])
     found = compare_unpaired(one, ["a", "a"], many, ["b", "c", "d"], rng(), margin=1)
-    assert untested(found, "fewer than two subjects")
+    assert untested(found, "fewer than 5 subjects")
     found = compare_unpaired(np.full(6, 0.7), list("abcdef"), np.full(6, 0.9), list("ghijkl"), rng(), margin=1)
     assert untested(found, "all subjects are equal")
     found = compare_unpaired(np.array([]), [], np.array([np.nan]), ["a"], rng())
@@ -181,9 +181,9 @@ def test_few_subjects_are_not_resampled_and_say_so():
     first, second, subjects = paired(5, subjects=4)
     found = compare_paired(first, second, subjects, rng(), margin=0.5)
     assert np.isnan(found.bootstrap.p)
-    assert "fewer than 5 subjects (4)" in found.bootstrap.note
-    assert np.isfinite(found.t_test.p)
-    assert "no p value can be below 0.125" in found.rank_test.note
+    assert untested(found, "fewer than 5 subjects")  # where the interval is withheld, so is every p value
+    assert np.isfinite(found.effect)
+    assert "no p value can be below 0.0625" in compare_paired(*paired(5, subjects=5), rng()).rank_test.note
     assert compare_paired(*paired(5, subjects=6), rng()).bootstrap.note == "few subjects (6)"
     assert compare_paired(*paired(5, subjects=6), rng()).rank_test.note == ""
 

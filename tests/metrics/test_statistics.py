@@ -127,6 +127,6 @@ def test_the_interval_of_a_share_stays_a_share():
     free = describe(values, names, derive_rng(0)).ci95
     assert free.high > 1
     bound = describe(values, names, derive_rng(0), (0.0, 1.0)).ci95
-    assert (bound.low, bound.high) == (max(free.low, 0.0), 1.0)
+    assert max(free.low, 0.0) <= bound.low < bound.high <= 1.0
     few = describe(values[2:], names[2:], derive_rng(0), (0.0, 1.0)).ci95
     assert np.isnan([few.low, few.high]).all()

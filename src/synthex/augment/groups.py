@@ -47,13 +47,14 @@ def affine(
     )
 
 
-def speckle() -> Node:
-    """One of three kinds of salt and pepper; fractions are the original's."""
+def speckle(imgaug: bool = False) -> Node:
+    """One of three kinds of salt and pepper; fractions are the original's, and with ``imgaug`` so is their law."""
     tenth, cells = Pick((0.1,)), Pick((0.05,))
+    law: dict[str, Distribution] = {"law": Pick(("beta",))} if imgaug else {}
     return one_of(
         "speckle",
         Op("impulse_noise", {"fraction": tenth, "seed": Seed()}),
-        Op("salt_and_pepper", {"fraction": tenth, "seed": Seed()}),
+        Op("salt_and_pepper", {"fraction": tenth, "seed": Seed(), **law}),
         Op("coarse_salt_and_pepper", {"fraction": cells, "resolution": Uniform(0.01, 0.1), "seed": Seed()}),
     )
 

@@ -74,6 +74,7 @@ def strong(
     dropout_fraction: Range = (0.10, 0.15),
     multiply: Range = (0.5, 1.5),
     elastic_alpha_px: Range = (0.5, 3.5),
+    imgaug_salt: bool = False,
     size: int | None = None,
     without: Sequence[str] = (),
 ) -> Policy:
@@ -96,6 +97,7 @@ def strong(
         dropout_fraction: Fraction of pixels or cells dropped.
         multiply: Factor of the image or of each pixel.
         elastic_alpha_px: Amplitude of the elastic jitter.
+        imgaug_salt: Salt and pepper from Beta(1/2, 1/2) as in imgaug, which the original uses, not black and white.
         size: Resample the longer side to so many pixels first, so that lengths in pixels mean the network's; None
             augments native pixels.
         without: Operations or groups (speckle, contrast, mixed, blur, dropout, convolve, pooling, multiply)
@@ -113,6 +115,7 @@ def strong(
         dropout_fraction=dropout_fraction,
         multiply=multiply,
         elastic_alpha_px=elastic_alpha_px,
+        imgaug_salt=imgaug_salt,
     )
     return policy_of("strong", Maybe(probability("gate", gate), stages), without, size)
 
@@ -204,6 +207,7 @@ def _strong_stages(
     dropout_fraction: Range,
     multiply: Range,
     elastic_alpha_px: Range,
+    imgaug_salt: bool,
 ) -> Node:
     mixed = (
         groups.blur(interval("blur_sigma_px", blur_sigma_px, identity=0)),
@@ -223,7 +227,7 @@ def _strong_stages(
     return Chain(
         (
             Maybe(coin, Op("inversion", {})),
-            Maybe(coin, groups.speckle()),
+            Maybe(coin, groups.speckle(imgaug_salt)),
             Maybe(
                 coin,
                 groups.contrast(

@@ -25,11 +25,17 @@ class ImpulseNoise(PixelOperation):
 
 
 class SaltAndPepper(PixelOperation):
-    """A ``fraction`` of the pixels become the image's minimum or maximum, evenly."""
+    """A ``fraction`` of the pixels become the image's minimum or maximum, evenly; by ``law="beta"`` as imgaug has it.
+
+    There its values are from Beta(1/2, 1/2), as those of :class:`ImpulseNoise` are.
+    """
 
     name = "salt_and_pepper"
 
-    def _render(self, unit: Image, frame: Frame, *, fraction: float, seed: int) -> Image:
+    def _render(self, unit: Image, frame: Frame, *, fraction: float, seed: int, law: str = "ends") -> Image:
+        if law == "beta":
+            rng = generator(seed)
+            return _replaced(unit, rng.random(unit.shape, dtype=np.float32) < fraction, rng)
         coin = generator(seed).random(unit.shape, dtype=np.float32)
         salt = coin < fraction / 2
         return _SALT_AND_PEPPER.apply(unit, salt_mask=salt, pepper_mask=(coin < fraction) & ~salt)

@@ -62,6 +62,7 @@ def spec_of(
         input_size=None if side is None else int(side),
         augment=build_augment(cfg.augment),
         mirrored=float(data.get("mirrored") or 0),
+        quarter_turns=float(data.get("quarter_turns") or 0),
         batch_size=int(data.batch_size),
         workers=int(data.workers),
         samples_per_epoch=data.samples_per_epoch,

@@ -42,7 +42,7 @@ RESTORE = "restore it from a copy, or train again"
 MAKE_CASES = ("task", "region", "carm", "views", "simulation", "seed")
 """Settings that decide simulated cases, beside ``data``."""
 
-LOADING = ("batch_size", "workers", "samples_per_epoch", "cases", "render", "input_size", "mirrored")
+LOADING = ("batch_size", "workers", "samples_per_epoch", "cases", "render", "input_size", "mirrored", "quarter_turns")
 """Settings of ``data`` that say how cases are loaded or how many, not what they are."""
 
 

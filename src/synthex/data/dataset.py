@@ -8,7 +8,7 @@ import torch
 from torch.utils.data import Dataset
 
 from synthex.core import Augmentation, ConfigError, Reader, Vocabulary, derive_rng
-from synthex.data.mirror import mirror
+from synthex.data.mirror import mirror, turned
 from synthex.data.preprocess import Normalization, preprocess
 
 Item = dict[str, Any]
@@ -27,10 +27,12 @@ class LearningDataset(Dataset[Item]):
         input_size: Side of the network input, to which images are padded; None for ``size``.
         mirrored: Share of the samples that are mirrored before they are augmented
             (:func:`synthex.data.mirror.mirror`); the choice for item ``i`` is drawn from (seed, stream, i) too.
+        quarter_turns: Share of the samples that are turned before they are augmented
+            (:func:`synthex.data.mirror.turned`), by one, two or three quarters alike; drawn likewise.
         vocabulary: Names and left-right pairs of the task; needed for ``mirrored``.
 
     Raises:
-        ConfigError: ``mirrored`` is no share, or nothing says what is left and right.
+        ConfigError: ``mirrored`` or ``quarter_turns`` is no share, or nothing says what is left and right.
 
     An index beyond the reader's length wraps around to an earlier sample, but its augmentation is new,
     so that later epochs over a finite reader see other draws.
@@ -47,10 +49,14 @@ class LearningDataset(Dataset[Item]):
         normalization: Normalization = "zscore",
         input_size: int | None = None,
         mirrored: float | int = 0.0,
+        quarter_turns: float | int = 0.0,
         vocabulary: Vocabulary | None = None,
     ) -> None:
         if not 0 <= mirrored <= 1:
             raise ConfigError(f"data.mirrored={mirrored} must lie in 0 to 1")
+        if not 0 <= quarter_turns <= 1:
+            raise ConfigError(f"data.quarter_turns={quarter_turns} must lie in 0 to 1")
+        self.quarter_turns = quarter_turns
         if mirrored and vocabulary is None:
             raise ConfigError(f"data.mirrored={mirrored} needs the task's left-right pairs")
         self.mirrored, self.vocabulary = mirrored, vocabulary
@@ -65,6 +71,10 @@ class LearningDataset(Dataset[Item]):
         sample = self.reader[index % len(self.reader)]
         if self.vocabulary is not None and self._drawn(index, "mirror").random() < self.mirrored:
             sample = mirror(sample, self.vocabulary)
+        if self.quarter_turns:
+            rng = self._drawn(index, "quarter turns")
+            if rng.random() < self.quarter_turns:
+                sample = turned(sample, int(rng.integers(1, 4)))
         if self.augment is not None:
             sample = self.augment(sample, self._drawn(index, "augment"))
         tensors, pixel_map = preprocess(sample, self.size, self.normalization, self.input_size)

@@ -1,4 +1,4 @@
-"""The mirrored patient: left and right changed places in a radiograph and in all that is known of it."""
+"""Radiographs mirrored, left and right changing places, and turned by quarters, with all that is known of them."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -44,4 +44,26 @@ def mirror(sample: Sample, vocabulary: Vocabulary) -> Sample:
         annotated=sample.annotated[points],
         masks_annotated=sample.masks_annotated[masks],
         record={**sample.record, "mirrored": True},
+    )
+
+
+def turned(sample: Sample, quarters: int) -> Sample:
+    """The radiograph turned anticlockwise by so many quarters; a picture of another side up, not another patient.
+
+    Args:
+        sample: As simulated or read; its camera's record is that of the original.
+        quarters: Whole turns are left out.
+    """
+    quarters %= 4
+    image, masks = np.rot90(sample.image, quarters), np.rot90(sample.masks, quarters, axes=(1, 2))
+    points, (height, width) = sample.landmarks, sample.image.shape
+    for _ in range(quarters):
+        points = np.stack((points[:, 1], width - points[:, 0]), axis=1)
+        height, width = width, height
+    return replace(
+        sample,
+        image=np.ascontiguousarray(image),
+        masks=np.ascontiguousarray(masks),
+        landmarks=points,
+        record={**sample.record, "quarter_turns": quarters},
     )

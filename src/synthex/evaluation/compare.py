@@ -165,11 +165,9 @@ def _table(scores: Scores, quantity: str) -> np.ndarray:
 
 def _difference(quantity: str, name: str, first: str, second: str, result: Comparison, ratio: Ratio) -> DifferenceRow:
     nan = float("nan")
-    resampled = not math.isnan(result.bootstrap.p)
-    p = result.bootstrap.p if resampled else result.t_test.p
-    equivalence = result.equivalence_bootstrap if resampled else result.equivalence
+    p, equivalence = result.bootstrap.p, result.equivalence_bootstrap
     equivalence_p = nan if equivalence is None else equivalence.p
-    test = "bootstrap" if resampled else "" if math.isnan(p) else "t"
+    test = "" if math.isnan(p) else "bootstrap"
     return DifferenceRow(quantity, name, first, second, result, ratio, test, p, nan, nan, equivalence_p, nan)
 
 

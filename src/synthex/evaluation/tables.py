@@ -95,7 +95,12 @@ def interval_note(evaluation: Evaluation) -> str:
         return "One subject: there is no confidence interval."
     if subjects < MIN_BOOTSTRAP_SUBJECTS:
         return f"Few subjects ({subjects}): fewer than {MIN_BOOTSTRAP_SUBJECTS} have no confidence interval."
-    return f"Few subjects ({subjects}): the confidence intervals are rough." if subjects < FEW_SUBJECTS else ""
+    if subjects >= FEW_SUBJECTS:
+        return ""
+    return (
+        f"Few subjects ({subjects}): the confidence intervals are rough, and know nothing of failures in fewer than "
+        f"one subject of {subjects}."
+    )
 
 
 _LANDMARK_HEADER = (

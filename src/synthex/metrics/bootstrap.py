@@ -14,6 +14,9 @@ FEW_SUBJECTS = 10
 """Below this number a note says that the interval is likely too narrow (our choice: with n clusters the percentile
 bootstrap lacks sqrt(n / (n - 1)) and the tails of Student's t; a t interval is 1.22 times as wide at n = 10)."""
 
+MANY_SUBJECTS = 30
+"""From so many on no note is made where one of them carries most of the spread (our choice)."""
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -88,7 +91,12 @@ def _studentized(clusters: Clusters, rng: np.random.Generator, level: float, res
         nan = float("nan")
         return Interval(nan, nan, count, f"no interval: fewer than {MIN_BOOTSTRAP_SUBJECTS} subjects")
     low, high = bootstrap_t(clusters, rng, resamples).interval(level)
-    return Interval(low, high, count, f"few subjects ({count})" if count < FEW_SUBJECTS else "")
+    notes = [f"few subjects ({count})"] if count < FEW_SUBJECTS else []
+    if count < MANY_SUBJECTS and clusters.largest_part > 0.5:
+        notes.append(
+            "one subject carries most of the spread: with so few, intervals of what fails rarely miss the truth"
+        )
+    return Interval(low, high, count, "; ".join(notes))
 
 
 def _bca_tails(replicates: np.ndarray, sums: np.ndarray, sizes: np.ndarray, tails: np.ndarray) -> np.ndarray:

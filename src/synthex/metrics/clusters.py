@@ -43,6 +43,12 @@ class Clusters:
         return float(_shift_and_error(np.ones((1, len(self.sums))), self)[1][0])
 
     @property
+    def largest_part(self) -> float:
+        """Part of the squared deviations from the mean that the subject with most of them has; 0 without spread."""
+        squares = (self.sums - self.mean * self.sizes) ** 2
+        return float(squares.max() / squares.sum()) if self.has_spread else 0.0
+
+    @property
     def has_spread(self) -> bool:
         """Subjects differ by more than rounding error."""
         return len(self.sums) > 1 and self.standard_error > ROUNDING * self.scale

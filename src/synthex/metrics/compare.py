@@ -3,7 +3,8 @@
 Two estimates of a difference stand side by side. The *pooled* one weighs subjects by their images, as the tables
 do, and has the bootstrap. The *subject* one is the mean over subject means, one independent value a subject, and
 has the t and rank tests. Where a question has no answer (one subject, no spread) the p value is NaN and a note says
-why; nothing that could not be tested looks tested.
+why; nothing that could not be tested looks tested. Where the interval is withheld (fewer than five subjects) so is
+every p value.
 """
 
 import math
@@ -59,8 +60,9 @@ def compare_paired(
     problem = "" if count > 1 else _TOO_FEW
     if not problem and (not clusters.has_spread or is_constant(per_subject, scale)):
         problem = _NO_SPREAD.format("differences")
-    bootstrap = None if problem or count < MIN_BOOTSTRAP_SUBJECTS else bootstrap_t(clusters, rng, resamples)
-    note = problem or _weakness(count)
+    untestable = problem or (_TOO_FEW if count < MIN_BOOTSTRAP_SUBJECTS else "")
+    bootstrap = None if untestable else bootstrap_t(clusters, rng, resamples)
+    note = untestable or _weakness(count)
     error = 0.0 if problem else float(per_subject.std(ddof=1)) / math.sqrt(count)
     mean = _mean(per_subject)
     return Comparison(
@@ -74,11 +76,11 @@ def compare_paired(
         dropped=int(np.sum(~both)),
         subjects=(count, count),
         bootstrap=_bootstrap_test(bootstrap, level, note),
-        t_test=_t_test("paired t", mean, error, count - 1, problem),
-        rank_test=_wilcoxon(per_subject, problem),
+        t_test=_t_test("paired t", mean, error, count - 1, untestable),
+        rank_test=_wilcoxon(per_subject, untestable),
         effect=NAN if problem else cohen_dz(per_subject),
         rank_effect=rank_biserial(per_subject) if count > 1 else NAN,
-        equivalence=tost_t(mean, error, count - 1, margin, alpha, problem),
+        equivalence=tost_t(mean, error, count - 1, margin, alpha, untestable),
         equivalence_bootstrap=_equivalence_bootstrap(bootstrap, margin, alpha, note),
     )
 
@@ -114,9 +116,10 @@ def compare_unpaired(
     means = (one.subject_means, two.subject_means)
     if not problem and all(is_constant(values) for values in means):
         problem = _NO_SPREAD.format("values")
-    bootstrap = None if problem or min(count) < MIN_BOOTSTRAP_SUBJECTS else bootstrap_t(one, rng, resamples, two)
-    note = problem or _weakness(min(count))
-    ranks = None if problem else stats.mannwhitneyu(*means)
+    untestable = problem or (_TOO_FEW if min(count) < MIN_BOOTSTRAP_SUBJECTS else "")
+    bootstrap = None if untestable else bootstrap_t(one, rng, resamples, two)
+    note = untestable or _weakness(min(count))
+    ranks = None if untestable else stats.mannwhitneyu(*means)
     error, freedom = (0.0, 0.0) if problem else _welch(*means)
     centers = (_mean(means[0]), _mean(means[1]))
     apart = centers[0] - centers[1]
@@ -133,16 +136,16 @@ def compare_unpaired(
         dropped=sum(missing),
         subjects=count,
         bootstrap=_bootstrap_test(bootstrap, level, note),
-        t_test=_t_test("Welch t", apart, error, freedom, problem),
-        rank_test=_significance("Mann-Whitney U", ranks, problem),
+        t_test=_t_test("Welch t", apart, error, freedom, untestable),
+        rank_test=_significance("Mann-Whitney U", ranks, untestable),
         effect=NAN if problem else cohen_d(*means),
         rank_effect=cliffs_delta(*means),
-        equivalence=tost_t(apart, error, freedom, margin, alpha, problem),
+        equivalence=tost_t(apart, error, freedom, margin, alpha, untestable),
         equivalence_bootstrap=_equivalence_bootstrap(bootstrap, margin, alpha, note),
     )
 
 
-_TOO_FEW = "not tested: fewer than two subjects"
+_TOO_FEW = f"not tested: fewer than {MIN_BOOTSTRAP_SUBJECTS} subjects"
 _NO_SPREAD = "not tested: the {} of all subjects are equal"
 
 
@@ -156,8 +159,6 @@ def _alpha(margin: float | int | None, level: float) -> float:
 
 
 def _weakness(subjects: int) -> str:
-    if subjects < MIN_BOOTSTRAP_SUBJECTS:
-        return f"not resampled: fewer than {MIN_BOOTSTRAP_SUBJECTS} subjects ({subjects})"
     return f"few subjects ({subjects})" if subjects < FEW_SUBJECTS else ""
 
 

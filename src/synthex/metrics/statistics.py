@@ -7,6 +7,8 @@ import numpy as np
 from jaxtyping import Float
 
 from synthex.metrics.bootstrap import Interval, bootstrap_mean_ci
+from synthex.metrics.clusters import MIN_BOOTSTRAP_SUBJECTS, group
+from synthex.metrics.shares import bounded, share_interval
 
 
 @dataclass(frozen=True)
@@ -19,7 +21,8 @@ class Statistics:
         std: Population standard deviation (ddof 0, as in the paper's tables).
         median: 50th percentile.
         p95: 95th percentile, linear interpolation.
-        ci95: Studentized bootstrap interval of the mean, by subject; NaN with fewer than five subjects.
+        ci95: Interval of the mean by subject, studentized bootstrap or that of a share; NaN with fewer than five
+            subjects.
     """
 
     count: int
@@ -39,7 +42,8 @@ def describe(
     """Mean, spread, quantiles and a 95 % interval by subject of ``values``; NaN values are left out.
 
     The interval is the studentized bootstrap's: the percentile interval misses the truth far too often with few
-    subjects (docs/statistics.md). For few subjects that differ much it can be wider than what is possible at all.
+    subjects (docs/statistics.md). That of a share, of zeros and ones, is
+    :func:`~synthex.metrics.shares.share_interval`: near 0 and 1 few subjects carry what there is to resample.
 
     Args:
         values: One an image, or an image and name.
@@ -49,8 +53,16 @@ def describe(
     """
     interval = bootstrap_mean_ci(values, subjects, rng, method="studentized")
     low, high = (float(end) for end in np.clip((interval.low, interval.high), *bounds))
+    known = np.isfinite(values)
+    kept = values[known].astype(np.float64)
+    if bounds == (0, 1) and interval.subjects < MIN_BOOTSTRAP_SUBJECTS:
+        low = high = float("nan")  # 4 of 4 is no proof of 100 %
+        note = f"no interval: fewer than {MIN_BOOTSTRAP_SUBJECTS} subjects"
+        interval = replace(interval, note=interval.note or note)
+    elif bounds == (0, 1):
+        clusters = group(kept, np.asarray(subjects, dtype=str)[known].tolist())
+        low, high = share_interval(clusters) if np.isin(kept, (0, 1)).all() else bounded(clusters, low, high)
     interval = replace(interval, low=low, high=high)
-    kept = values[np.isfinite(values)].astype(np.float64)
     if not len(kept):
         nan = float("nan")
         return Statistics(0, nan, nan, nan, nan, interval)

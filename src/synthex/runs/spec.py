@@ -27,6 +27,7 @@ class RunSpec:
         input_size: Side of the network input, to which images are padded; None for ``size``.
         augment: Domain randomisation of training images; None for none.
         mirrored: Share of the training images that are mirrored.
+        quarter_turns: Share of them that are turned by one to three quarters.
         batch_size: Images a batch and process.
         workers: Processes that make images; 0: the training process does.
         samples_per_epoch: None: all that a finite reader has.
@@ -53,6 +54,7 @@ class RunSpec:
     input_size: int | None = None
     augment: Augmentation | None = None
     mirrored: float | int = 0.0
+    quarter_turns: float | int = 0.0
     batch_size: int = 16
     workers: int = 0
     samples_per_epoch: int | None = None

@@ -84,7 +84,14 @@ def fit(
     augment = spec.augment if translator is None else TranslatedFirst(translator, spec.augment or none())
     source = spec.readers["train"]
     train = LearningDataset(
-        source, spec.size, augment, seed=seed, mirrored=spec.mirrored, vocabulary=task.vocabulary, **prepared
+        source,
+        spec.size,
+        augment,
+        seed=seed,
+        mirrored=spec.mirrored,
+        quarter_turns=spec.quarter_turns,
+        vocabulary=task.vocabulary,
+        **prepared,
     )
     endless = is_endless(source)
     # Weights are chosen by images like those of training; a set on disk is taken as it is.
