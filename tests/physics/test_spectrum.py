@@ -3,6 +3,7 @@ import pytest
 
 from synthex.core import ConfigError
 from synthex.physics import Spectrum, mass_attenuation, tungsten_spectrum
+from synthex.physics.spectrum import legal_filtration, legal_hvl_mm
 
 AL = "aluminium"
 # SpekPy 2.5.4 (nist, th=12, dk=0.5): kV, mm Al, mean keV, HVL1, HVL2 in mm Al, photons/cm2/mAs at 1 m, uGy/mAs.
@@ -218,3 +219,19 @@ def test_a_spectrum_owns_its_numbers():
     assert spectrum.fluence[0] == 1.0
     with pytest.raises(ValueError, match="read-only"):
         spectrum.fluence[0] = 7.0
+
+
+@pytest.mark.parametrize("kvp", [50, 70, 80, 83, 110, 150])
+def test_legal_filtration_reaches_the_legal_half_value_layer_and_adds_no_more(kvp):
+    for filtration in ({"aluminium": 1.0}, {"aluminium": 2.5, "copper": 0.2}, {"aluminium": 8.0}):
+        found = legal_filtration(kvp, filtration)
+        layer = tungsten_spectrum(kvp, found).hvl_mm()
+        assert layer >= legal_hvl_mm(kvp) - 1e-6
+        if found != filtration:
+            assert layer == pytest.approx(legal_hvl_mm(kvp), abs=1e-3)
+            assert found["aluminium"] > filtration["aluminium"]
+
+
+def test_the_legal_layers_are_those_of_the_standard():
+    assert [legal_hvl_mm(kvp) for kvp in (50, 80, 85, 120)] == pytest.approx([1.8, 2.9, 3.05, 4.3])
+    assert tungsten_spectrum(80, {"aluminium": 2.5}).hvl_mm() < 2.9  # what the least filtration alone does not reach

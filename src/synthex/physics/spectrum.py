@@ -19,6 +19,11 @@ from synthex.physics.grouping import group_photons
 STANDARD_FILTRATION: Mapping[str, float] = MappingProxyType({"aluminium": 2.5})
 """mm; the least total filtration of a tube above 70 kV (IEC 60601-1-3)."""
 
+LEGAL_HVL_MM: Mapping[int, float] = MappingProxyType(
+    {50: 1.8, 60: 2.2, 70: 2.5, 80: 2.9, 90: 3.2, 100: 3.6, 110: 3.9, 120: 4.3, 130: 4.7, 140: 5.0, 150: 5.4}
+)
+"""Tube voltage in kV to the least first half-value layer in mm of aluminium (IEC 60601-1-3:2008, table 3)."""
+
 FEWEST_GROUPED = 12
 """Six groups lie between the K edges, of two energies each."""
 
@@ -111,6 +116,30 @@ class Spectrum:
     def _kerma_weights(self) -> np.ndarray:
         """Air kerma (uGy) of one photon per mm2, by energy."""
         return self.energies_kev * air_energy_absorption(self.energies_kev) * _UGY_PER_KEV_PER_MM2_CM2_G
+
+
+def legal_hvl_mm(kvp: float | int) -> float:
+    """The least first half-value layer of a diagnostic beam, mm of aluminium; linear between and beyond the table."""
+    voltages, layers = np.array(list(LEGAL_HVL_MM)), np.array(list(LEGAL_HVL_MM.values()))
+    if kvp < voltages[0]:
+        return float(layers[0] * kvp / voltages[0])
+    return float(np.interp(kvp, voltages, layers))
+
+
+def legal_filtration(kvp: float | int, filtration_mm: Mapping[str, float | int]) -> dict[str, float]:
+    """A filtration with as much more aluminium as the beam needs for its legal half-value layer; often none.
+
+    Args:
+        kvp: Tube voltage, kV.
+        filtration_mm: Total filtration, material name to mm.
+    """
+    bare = tungsten_spectrum(kvp, filtration_mm)
+    found = {name: float(thickness) for name, thickness in filtration_mm.items()}
+    wanted = legal_hvl_mm(kvp)
+    if bare.hvl_mm() < wanted:
+        more = brentq(lambda added: bare.filtered({"aluminium": added}).hvl_mm() - wanted, 0.0, 20.0, xtol=1e-4)
+        found["aluminium"] = found.get("aluminium", 0.0) + float(more) + 1e-4
+    return found
 
 
 def tungsten_spectrum(kvp: float | int, filtration_mm: Mapping[str, float | int] = STANDARD_FILTRATION) -> Spectrum:
