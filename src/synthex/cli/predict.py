@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from synthex.cli.build import (
     build_reader,
     build_task,
     described_real,
+    has_split,
     open_checked,
     open_real,
     open_split,
@@ -29,10 +31,11 @@ from synthex.cli.subjects import check_subjects, fingerprints, read_subjects
 from synthex.core import ConfigError, InputError, Reader, Task, write_text
 from synthex.core.places import hidden, require_known
 from synthex.core.terminal import console, quiet_libraries
-from synthex.data import SPLITS, Take, is_endless, simulated
+from synthex.data import SPLITS, LearningDataset, Take, is_endless, simulated
 from synthex.learning import find_weights, load_network_weights
+from synthex.metrics.threshold import best_threshold
 from synthex.runs import Model, mirror_averaged, with_prior, with_read_out
-from synthex.runs.prediction import predict
+from synthex.runs.prediction import predict, predictions
 from synthex.runs.run import BASELINE_FILE, CONFIG_FILE
 
 CASES_FILE = "cases.yaml"
@@ -65,6 +68,9 @@ def main(cfg: DictConfig) -> None:
         model = load_model(trained, task, weights)
         reader = open_cases(cases, task, cfg.paths.cache_dir)
         write_names(cfg.names, [reader])
+    if cfg.lesion_above is not None:
+        trained = with_threshold(cfg, trained, task, model, run)
+        model = replace(model, task=build_task(trained))
     write_predictions(
         output,
         model,
@@ -77,6 +83,37 @@ def main(cfg: DictConfig) -> None:
         probabilities=None if cfg.probabilities is None else bool(cfg.probabilities),
     )
     console.print(f"{len(reader)} predictions: {output}")
+
+
+def with_threshold(cfg: DictConfig, trained: DictConfig, task: Task, model: Model, run: Path) -> DictConfig:
+    """The run's settings with the threshold of lesions that ``cfg.lesion_above`` says, or has chosen.
+
+    ``validation``: the one with the best mean Dice on the run's own validation images, or on its training images where
+    it has none: never on what is predicted.
+
+    Raises:
+        ConfigError: The task has no such threshold, or none of its own images has a lesion.
+    """
+    if "lesion_above" not in trained.task:
+        raise ConfigError(f"lesion_above={cfg.lesion_above}: the task {task.name} has no such threshold; leave it out")
+    above: Any = cfg.lesion_above
+    if above == "validation":
+        split = "val" if has_split(trained, "val") else "train"
+        count = trained.data.get("cases", {}).get(split)
+        asked = {"split": split, "real": None, "ct": None, "meshes": None, "on_disk": None, "cases": count}
+        wanted = cases_config(OmegaConf.merge(cfg, asked), trained, read_subjects(run))
+        own = open_cases(wanted, task, cfg.paths.cache_dir)
+        images = LearningDataset(own, model.size, normalization=model.normalization, input_size=model.input_size)
+        found = predictions(model.network, task, images, str(cfg.device), int(cfg.batch_size), 0)
+        pairs = ((one.probabilities[0], own[index].masks[0]) for index, one in enumerate(found))
+        try:
+            above = best_threshold(pairs)
+        except ValueError as error:
+            raise ConfigError(f"lesion_above=validation: {error} among the run's own {split} images") from error
+        console.print(f"lesion_above={above:g}, by {len(own)} images of the run's own split {split}")
+    settled = plain(trained)
+    settled["task"] = {**settled["task"], "lesion_above": above}
+    return OmegaConf.create(settled)
 
 
 def locate_run(path: Path) -> tuple[Path, Path]:
