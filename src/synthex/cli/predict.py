@@ -101,11 +101,15 @@ def with_threshold(cfg: DictConfig, trained: DictConfig, task: Task, model: Mode
         split = "val" if has_split(trained, "val") else "train"
         count = trained.data.get("cases", {}).get(split)
         asked = {"split": split, "real": None, "ct": None, "meshes": None, "on_disk": None, "cases": count}
-        wanted = cases_config(OmegaConf.merge(cfg, asked), trained, read_subjects(run))
+        wanted = cases_config(OmegaConf.create(plain(cfg) | asked), trained, read_subjects(run))
         own = open_cases(wanted, task, cfg.paths.cache_dir)
         images = LearningDataset(own, model.size, normalization=model.normalization, input_size=model.input_size)
         found = predictions(model.network, task, images, str(cfg.device), int(cfg.batch_size), 0)
-        pairs = ((one.probabilities[0], own[index].masks[0]) for index, one in enumerate(found))
+        pairs = (
+            (one.probabilities[0], own[index].masks[0])
+            for index, one in enumerate(found)
+            if one.probabilities is not None
+        )
         try:
             above = best_threshold(pairs)
         except ValueError as error:
