@@ -42,9 +42,7 @@ def test_a_fold_is_held_out_and_a_few_images_fine_tune(archive, synthex_as_given
     found = json.loads((tmp_path / "again" / "predictions.json").read_text())
     assert len(found["cases"]) == held_out
 
-    chosen = synthex_as_given(
-        "predict", run, f"output={tmp_path / 'chosen'}", "device=cpu", "lesion_above=validation"
-    )
+    chosen = synthex_as_given("predict", run, f"output={tmp_path / 'chosen'}", "device=cpu", "lesion_above=validation")
     assert "images of the run's own split train" in chosen  # the fold itself is what is predicted
     assert len(json.loads((tmp_path / "chosen" / "predictions.json").read_text())["cases"]) == held_out
 
