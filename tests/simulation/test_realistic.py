@@ -56,7 +56,7 @@ def test_it_is_a_simulator_whose_record_tells_every_draw(scene):
     assert record["level"] == "realistic"
     assert 70 <= record["tube"]["kvp"] <= 110
     for name, group in level.groups().items():
-        assert set(record[name]) == {field for field, value in vars(group).items() if not isinstance(value, str)}
+        assert set(record[name]) == {field for field, value in vars(group).items() if not isinstance(value, str | bool)}
 
 
 def test_an_image_is_a_function_of_its_generator(scene):
