@@ -4,6 +4,7 @@ import stat
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
 from generators import ct_files, planted, real_archives
 from generators.ct_files import write_dicom_series, write_itk
@@ -16,6 +17,12 @@ from synthex.data.real import CovidCxr, HipFolders, QataCov19, ToolFolders
 # Long enough not to occur by chance in compressed files.
 TAG, FOLDER, SUBJECT, FILE = "Featherstonehaugh^Wilhelmina", "Cholmondeley-Ward", "Marjoribanks-Orla", "Dalziel-slices"
 TAGS = ("Featherstonehaugh", "Wilhelmina", "SECRET-42", *planted.WORDS)
+DEMANDED = {
+    *("PatientName", "PatientID", "IssuerOfPatientID", "PatientBirthDate", "PatientSex", "DeidentificationMethod"),
+    *("StudyInstanceUID", "StudyID", "StudyDate", "StudyTime", "AccessionNumber", "ReferringPhysicianName"),
+    *("SeriesInstanceUID", "ReferencedSOPInstanceUID"),
+}
+"""What DICOM objects repeat of the image that they refer to (PS3.3 C.7.1, C.7.2)."""
 WORDS = (*TAGS, "Cholmondeley", "Marjoribanks", "Dalziel")
 
 
@@ -132,6 +139,11 @@ def test_answers_to_radiographs_name_nobody_unless_asked(trained, synthex, tmp_p
     text = synthex("predict", str(trained), str(films), f"output={out}", "overlays=true", f"names={names}")
     assert len(list((out / "overlays").iterdir())) == 4
     secrets = (*WORDS, "smith", "film")
+    for path in list(out.glob("dicom/*")):
+        texts = [element for element in pydicom.dcmread(path).iterall() if element.VR != "SQ"]
+        told = {element.keyword for element in texts if any(word in str(element.value) for word in secrets)}
+        assert told <= DEMANDED, told - DEMANDED
+        path.unlink()
     assert not leaks(out, secrets)
     assert not any(word in text for word in secrets)
     assert "smith-1" in names.read_text()
