@@ -2,12 +2,23 @@
 
 from pathlib import Path
 
+import numba
 import pytest
+import torch
 from generators.pretend_training import pretend
 from generators.tiny_commands import TINY
 
 from synthex.cli import app, commands
 from synthex.cli.main import main
+
+
+@pytest.fixture(autouse=True)
+def as_many_threads_as_before():
+    """A benchmark sets those of its process, and the last digits of a network depend on their number."""
+    before = torch.get_num_threads(), numba.get_num_threads()
+    yield
+    torch.set_num_threads(before[0])
+    numba.set_num_threads(before[1])
 
 
 @pytest.fixture(scope="session")

@@ -51,6 +51,6 @@ def test_an_export_knows_what_the_instruments_file_holds_not_where_it_lies(tmp_p
     found = []
     for text in (AWL, AWL, AWL.replace("[-10, 10]", "[-5, 5]")):
         path.write_text(text, encoding="utf-8")
-        found.append(json.dumps(request(compose("simulate", chosen), PelvisPhantoms(count=1), 0)))
+        found.append(json.dumps(request(compose("simulate", chosen), PelvisPhantoms(count=1), 0, 100)))
     assert "awl.yaml" not in found[0]
     assert found[0] == found[1] != found[2]
