@@ -111,6 +111,7 @@ def digests(folder: Path) -> dict[str, str]:
     return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("workers", "kills"), [(0, WRITING), (2, [("replace", 2)])])
 def test_a_killed_simulation_ends_with_the_same_files(workers, kills, done):
     plain = done / f"simulate{workers}" / "none-0"

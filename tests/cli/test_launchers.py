@@ -57,6 +57,7 @@ def test_processes_die_and_fail_alone(pretending, capfd):
     assert [starts(pretending / "s" / str(number)) for number in range(3)] == [2, 2, 1]
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere workers may outlive a killed sweep")
 @pytest.mark.parametrize("launcher", ["processes", pytest.param("joblib", marks=pytest.mark.slow)])
 def test_a_killed_sweep_leaves_no_process_behind(pretending, launcher):

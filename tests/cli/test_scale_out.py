@@ -95,6 +95,7 @@ def test_every_job_of_a_sweep_trains_and_tests_in_its_own_folder(alone, sweep):
     assert jobs[0] != jobs[1]
 
 
+@pytest.mark.long
 def test_the_curve_of_two_processes_is_that_of_one_with_the_doubled_batch(alone, sweep):
     """Bar: 1e-4, on the hip task's own loss. Dice is of masks cut at one half, where a pixel may tip over."""
     one, two = rows(alone), rows(sweep / "0")

@@ -22,7 +22,7 @@ from synthex.evaluation import (
 CASES = 400
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+pytestmark = [pytest.mark.long, pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")]
 
 
 def opened(path, profile):
@@ -57,7 +57,6 @@ def report(tmp_path_factory):
     return path
 
 
-@pytest.mark.long
 def test_it_opens_within_two_seconds(report, tmp_path):
     assert report.stat().st_size < 12e6
     times = []

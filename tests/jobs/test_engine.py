@@ -169,6 +169,7 @@ def wait_for(condition, process, seconds=500.0):
         time.sleep(0.02)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(1200)  # each starts processes that import Snakemake: seconds, but not on a busy machine
 @pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
 @pytest.mark.parametrize(

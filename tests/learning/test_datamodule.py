@@ -111,6 +111,7 @@ def test_finite_data_cannot_give_more_than_it_has(tiny):
         data.train_dataloader()
 
 
+@pytest.mark.long
 def test_workers_use_one_thread():
     """In a process of its own: thread counts are global and cannot all be set back."""
     program = (

@@ -76,6 +76,7 @@ def test_the_same_samples_in_every_step_and_none_twice(results, kind, world):
     assert all(len(set(step)) == 8 for step in several)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("world", [2, 4])
 def test_losses_and_validation_are_those_of_one_process(results, kind, world):

@@ -53,6 +53,7 @@ def results(tmp_path_factory):
     return folder, dict(zip(SCENARIOS, json.loads(done.stdout), strict=True))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_killed_and_resumed_runs_end_bitwise_equal(results, name):
     result = results[1][name]
