@@ -20,9 +20,10 @@ if TYPE_CHECKING:  # what takes seconds is imported when this process knows to e
 
 def main() -> int:
     """Train along; returns the exit code."""
+    started_by = os.getppid()  # asked before an import of seconds, in which it may die
     from synthex.learning.ranks import Rank, end_with, ignore_signals, leave
 
-    end_with(os.getppid())
+    end_with(started_by)
     if not launched():
         ignore_signals()
     warnings.simplefilter("ignore")  # the first process shows its own, which are the same
