@@ -95,11 +95,12 @@ def plain_loop(volume: Volume, camera: Camera) -> Shot:
     rays = IndexRays.of(camera, volume.world_from_ijk)
     central = rays.index_from_pixel @ (camera.width / 2, camera.height / 2, 1)
     axis = int(np.argmax(np.abs(central)))
-    geometry = [np.ascontiguousarray(part) for part in (rays.source + 1, rays.index_from_pixel, rays.world_from_pixel)]
+    source = np.ascontiguousarray(rays.source + 1)
+    to_index, to_world = np.ascontiguousarray(rays.index_from_pixel), np.ascontiguousarray(rays.world_from_pixel)
 
     def shoot() -> Image:
         image = np.empty((camera.height, camera.width), dtype=np.float32)
-        plain_joseph(voxels, axis, *geometry, rays.max_depth, image)  # type: ignore[call-arg]  # numba says nothing of arguments
+        plain_joseph(voxels, axis, source, to_index, to_world, rays.max_depth, image)
         return image
 
     return shoot

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from synthex.core import ConfigError, Domain, InputError, Sample, Task, Vocabulary
+from synthex.core import ConfigError, Domain, InputError, Task, Vocabulary
 from synthex.data import collate, mirrored_order, preprocess
 from synthex.data.preprocess import Normalization
 from synthex.data.real import RadiographFile, known_meaning, read_radiographs
@@ -82,17 +82,7 @@ class Model:
         """The answer to a radiograph that has been read (:func:`synthex.data.real.read_radiographs`)."""
         height, width = found.image.shape
         pitch = found.pixel_mm or pixel_mm
-        sample = Sample(
-            case_id="radiograph",
-            subject_id="unknown",
-            image=found.image,
-            domain=found.domain,
-            masks=np.zeros((0, height, width), dtype=bool),
-            landmarks=np.zeros((0, 2)),
-            visible=np.zeros(0, dtype=bool),
-            annotated=np.zeros(0, dtype=bool),
-            pixel_mm=pitch or FIELD_MM / max(height, width),
-        )
+        sample = found.sample(pitch or FIELD_MM / max(height, width))
         tensors, where = preprocess(sample, self.size, self.normalization, self.input_size)
         batch = collate([tensors | {"case_id": sample.case_id, "native": where}])
         device = next(self.network.parameters()).device

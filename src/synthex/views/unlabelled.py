@@ -9,7 +9,7 @@ from synthex import dicom
 from synthex.anatomy.io.images import VOLUME_SUFFIXES
 from synthex.core import InputError, Sample
 from synthex.core.terminal import track
-from synthex.data.real import RadiographFile, is_read_as_dicom, radiograph_files, read_radiographs
+from synthex.data.real import is_read_as_dicom, radiograph_files, read_radiographs
 from synthex.data.real.dicom import RADIOGRAPHS
 from synthex.views.anatomies import table
 from synthex.views.sample_sheet import draw_samples
@@ -60,7 +60,7 @@ def inspect_radiographs(files: list[Path], title: str, output: Path) -> str:
                 domains["log (bone bright)" if found.domain == "log" else "intensity (bone dark)"] += 1
                 levels.append(np.percentile(found.image[::4, ::4], (0.5, 50, 99.5)))
                 if len(shown) < PANELS:
-                    shown.append((_sample(found, len(levels)), ()))
+                    shown.append((found.sample(found.pixel_mm or 1.0, f"radiograph {len(levels)}"), ()))
         except InputError as error:
             problems.append(error)
     if not levels:
@@ -107,18 +107,3 @@ def _kind(file: Path) -> str:
 def _listed(counts: Counter[str], most: int = 6) -> str:
     parts = [f"{name} ({count})" for name, count in counts.most_common(most)]
     return ", ".join(parts) + (f" and {len(counts) - most} more" if len(counts) > most else "")
-
-
-def _sample(found: RadiographFile, number: int) -> Sample:
-    height, width = found.image.shape
-    return Sample(
-        case_id=f"radiograph {number}",
-        subject_id="unknown",
-        image=found.image,
-        domain=found.domain,
-        masks=np.zeros((0, height, width), dtype=bool),
-        landmarks=np.zeros((0, 2)),
-        visible=np.zeros(0, dtype=bool),
-        annotated=np.zeros(0, dtype=bool),
-        pixel_mm=found.pixel_mm or 1.0,
-    )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from synthex.core import ConfigError, Domain, InputError
+from synthex.core import ConfigError, Domain, InputError, Sample
 from synthex.core.arrays import Image
 from synthex.data.real.dicom import Meaning, frame_count, read_frames
 from synthex.data.real.files import as_image
@@ -42,6 +42,21 @@ class RadiographFile:
     domain: Domain
     pixel_mm: float | None
     magnification: float = 1.0
+
+    def sample(self, pixel_mm: float, case_id: str = "radiograph") -> Sample:
+        """It without any annotation, for where a pitch (mm) is needed whether or not it is known."""
+        height, width = self.image.shape
+        return Sample(
+            case_id=case_id,
+            subject_id="unknown",
+            image=self.image,
+            domain=self.domain,
+            masks=np.zeros((0, height, width), dtype=bool),
+            landmarks=np.zeros((0, 2)),
+            visible=np.zeros(0, dtype=bool),
+            annotated=np.zeros(0, dtype=bool),
+            pixel_mm=pixel_mm,
+        )
 
 
 def read_radiographs(
