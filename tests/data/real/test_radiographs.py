@@ -389,6 +389,18 @@ def test_palettes_alpha_and_depth(tmp_path):
         assert "has transparent parts" in refusal(tmp_path / name)
 
 
+@pytest.mark.parametrize("name", ["inks.jpg", "inks.tif"])
+def test_grey_in_printing_inks_is_grey_and_colour_is_refused(name, tmp_path):
+    values = grey(np.uint8, 200, 100)
+    inks = np.repeat(255 - values[..., None], 4, axis=2)
+    inks[..., 3] = 0
+    PILImage.fromarray(inks, "CMYK").save(tmp_path / name, **({"quality": 100} if name == "inks.jpg" else {}))
+    assert np.abs(read(tmp_path / name).image.astype(int) - values).max() <= (3 if name == "inks.jpg" else 0)
+    inks[..., 0] //= 2
+    PILImage.fromarray(inks, "CMYK").save(tmp_path / name)
+    assert "is in colour" in refusal(tmp_path / name)
+
+
 def test_pages_and_stacks(tmp_path):
     stack = np.stack([grey(bone=3000 + number) for number in range(3)])
     tifffile.imwrite(tmp_path / "pages.tif", stack, photometric="minisblack")

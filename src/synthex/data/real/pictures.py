@@ -1,7 +1,7 @@
 """Pixels of picture files: upright, bone as bright as it is shown, in their full depth, within bounds from the header.
 
 What a picture's format says about its display is applied here, once: the orientation of EXIF and TIFF, white as the
-lowest value (TIFF), palettes. Colours whose channels are equal are grey; transparent parts are refused.
+lowest value (TIFF), palettes, printing inks. Colours whose channels are equal are grey; transparent parts are refused.
 """
 
 import contextlib
@@ -50,7 +50,7 @@ DAMAGE = (
 
 RESTORE = "restore the file"
 _GREY = "save one grey channel"
-_ORIENTATION, _WHITE_IS_LOW, _PALETTE, _RGB = 274, 0, 3, 2
+_ORIENTATION, _WHITE_IS_LOW, _PALETTE, _RGB, _INKS = 274, 0, 3, 2, 5
 
 
 GREY_SPREAD = 0.1
@@ -160,6 +160,8 @@ class _TiffPages(_Pages):
         with _readable(self.path), tifffile.TiffFile(self.path) as file:
             found: Any = file.pages[self._places[page]]
             _check_strips(found, self.path.stat().st_size)
+            if int(found.photometric) == _INKS:
+                return _pillow(self.path, self._places[page])
             white_is_low = int(found.photometric) == _WHITE_IS_LOW
             try:
                 pixels = np.asarray(found.asarray())
@@ -219,6 +221,8 @@ def _pillow(path: Path, page: int = 0, deep: bool = False) -> np.ndarray:
                 raise ValueError("damaged pixels")
             return np.asarray(decoded)
         upright = ImageOps.exif_transpose(picture)
+        if upright.mode == "CMYK":
+            upright = upright.convert("RGB")
         # Palettes and a grey or colour that stands for transparency become what they show.
         keyed = upright.mode in ("P", "PA", "LA") or "transparency" in upright.info
         return np.asarray(upright.convert("RGBA") if keyed and not upright.mode.startswith("I") else upright)
