@@ -86,7 +86,7 @@ def test_objects_say_what_the_answers_say_and_repeat_the_patient(tmp_path, frame
 
 
 def test_a_long_run_makes_several_segmentations(tmp_path, monkeypatch):
-    monkeypatch.setattr("synthex.exchange.dicom_out.MAX_MASK_BYTES", 2 * 40 * 60 * 3)
+    monkeypatch.setattr("synthex.exchange.dicom_seg.MAX_MASK_BYTES", 2 * 40 * 60 * 3)
     made = dataset(np.zeros((5, 40, 60), dtype=np.uint16), "XA", XA)
     source = dicom_source.of_dicom(save(made, tmp_path / "source.dcm"))
     paths = write(source, [answer(frame) for frame in range(5)], tmp_path)
