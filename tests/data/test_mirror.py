@@ -2,12 +2,10 @@ import numpy as np
 import pytest
 import torch
 from generators.samples import ListReader, make_sample
-from torch import nn
 
 from synthex.core import ConfigError, Sample, Vocabulary
 from synthex.data import LearningDataset, mirror, mirrored_order
 from synthex.data.mirror import turned
-from synthex.nn import MirrorAveraged
 
 SIDES = Vocabulary(
     structures=("disc", "bar", "nothing"),
@@ -62,31 +60,6 @@ def test_shares_that_cannot_be_are_refused():
         LearningDataset(reader, 30, mirrored=1.5, vocabulary=SIDES)
     with pytest.raises(ConfigError, match="pairs"):
         LearningDataset(reader, 30, mirrored=0.5)
-
-
-class Sided(nn.Module):
-    def forward(self, image):
-        ramp = torch.linspace(0, 1, image.shape[-1])
-        return {"heatmaps": torch.cat((image * (1 - ramp), image * ramp), dim=1), "masks": image}
-
-
-class Guess(nn.Module):
-    def forward(self, image):
-        return {"heatmaps": torch.cat((torch.ones_like(image), torch.zeros_like(image)), dim=1)}
-
-
-def test_a_network_that_knows_its_sides_is_not_changed_by_averaging():
-    """Heatmap 0 answers to what lies left, heatmap 1 to the same on the right: equivariant, so the mean is itself."""
-    sided = Sided()
-    image = torch.rand(2, 1, 5, 8, generator=torch.Generator().manual_seed(0))
-    averaged = MirrorAveraged(sided, [0], [1, 0])(image)
-    assert torch.allclose(averaged["heatmaps"], sided(image)["heatmaps"])
-    assert torch.allclose(averaged["masks"], image)
-
-
-def test_a_guess_of_the_side_averages_out():
-    averaged = MirrorAveraged(Guess(), [], [1, 0])(torch.zeros(1, 1, 4, 4))
-    assert (averaged["heatmaps"] == 0.5).all()
 
 
 def test_a_quarter_turn_takes_points_and_masks_along():

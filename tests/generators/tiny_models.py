@@ -9,11 +9,13 @@ from scipy import ndimage
 
 from synthex.core import write_text
 from synthex.nn import SegmentationNetwork
-from synthex.runs import Model, mirror_averaged, write_package
+from synthex.runs import Model, averaged, write_package
 from synthex.tasks import hip_landmarks, lesion_segmentation
 
 
-def tiny_model(task="hip", *, size=64, input_size=None, normalization="robust", mirrored=False, seed=0) -> Model:
+def tiny_model(
+    task="hip", *, size=64, input_size=None, normalization="robust", mirrored=False, posed=False, seed=0
+) -> Model:
     """A small network with random weights whose heatmaps reach the heights of trained ones."""
     made = hip_landmarks.build() if task == "hip" else lesion_segmentation.build()
     torch.manual_seed(seed)
@@ -22,9 +24,8 @@ def tiny_model(task="hip", *, size=64, input_size=None, normalization="robust", 
         landmarks=len(made.vocabulary.landmarks),
         encoder="tu-test_resnet",
         decoder_channels=(16, 8, 8),
-    ).eval()
-    if mirrored:
-        network = mirror_averaged(network, made.vocabulary)
+    )
+    network = averaged(network, made.vocabulary, mirrored=mirrored, posed=posed)
     return Model(made, network, size, normalization, input_size or size, "tiny", "0123456789abcdef")
 
 

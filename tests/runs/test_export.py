@@ -64,7 +64,7 @@ def check_parity(model, ask, asked_about):
 
 @pytest.fixture(scope="module")
 def model():
-    return tiny_model()
+    return tiny_model(posed=True)
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +134,7 @@ def test_whole_heatmaps_are_read_as_windows_are(sigma):
         {},
         {"normalization": "zscore", "input_size": 96},
         {"normalization": "minmax", "size": 56, "mirrored": True},
+        {"mirrored": True, "posed": True},
         {"task": "lesion", "normalization": "zscore"},
     ],
     ids=str,

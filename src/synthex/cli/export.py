@@ -31,13 +31,13 @@ def main(cfg: DictConfig) -> None:
     card = _text(cfg.card) or files.card or made_card(files)
     licence, terms = None if cfg.licence is None else str(cfg.licence), _text(cfg.terms)
     if form == "package":
-        for name in ("prior", "mirror_averaged"):
+        for name in ("prior", "mirror_averaged", "pose_averaged"):
             if cfg[name] is not None:
                 raise ConfigError(f"{name}: a package keeps what the model was told; give it to what loads the package")
         write_package(str(cfg.run), output, card, licence, terms)
         console.print(f"sha256 of its {MODEL_FILE}: {digest(output / MODEL_FILE)}")
     else:
-        model = load(str(cfg.run), prior=cfg.prior, mirrored=cfg.mirror_averaged)
+        model = load(str(cfg.run), prior=cfg.prior, mirrored=cfg.mirror_averaged, posed=cfg.pose_averaged)
         if form == "monai":
             own = files.terms if licence is None else None
             export_monai(model, output, card, terms or own or f"Licence of these weights: {licence or files.licence}\n")

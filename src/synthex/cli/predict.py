@@ -34,7 +34,7 @@ from synthex.core.terminal import console, quiet_libraries
 from synthex.data import SPLITS, LearningDataset, Take, is_endless, simulated
 from synthex.learning import find_weights, load_network_weights
 from synthex.metrics.threshold import best_threshold
-from synthex.runs import Model, mirror_averaged, with_prior, with_read_out
+from synthex.runs import Model, averaged, with_prior, with_read_out
 from synthex.runs.prediction import predict, predictions
 from synthex.runs.run import BASELINE_FILE, CONFIG_FILE
 
@@ -57,8 +57,9 @@ def main(cfg: DictConfig) -> None:
     with usable(run / CONFIG_FILE, RESTORE):
         cases = cases_config(cfg, trained, read_subjects(run))
     output = Path(cfg.output).expanduser() if cfg.output else run / "predictions" / cases.name
-    if cfg.mirror_averaged is not None:
-        trained = OmegaConf.create(plain(trained) | {"mirror_averaged": bool(cfg.mirror_averaged)})
+    for name in ("mirror_averaged", "pose_averaged"):
+        if cfg[name] is not None:
+            trained = OmegaConf.create(plain(trained) | {name: bool(cfg[name])})
     if cfg.prior is not None:
         trained = OmegaConf.create(with_prior(plain(trained), bool(cfg.prior)))
     if cfg.read_out is not None:
@@ -248,13 +249,11 @@ def load_model(trained: DictConfig, task: Task, weights: Path) -> Model:
         landmarks=len(task.vocabulary.landmarks),
     )
     load_network_weights(weights, network, task=task.name)
-    network = network.eval()
-    if trained.get("mirror_averaged", False):
-        network = mirror_averaged(network, task.vocabulary)
+    mirrored, posed = (bool(trained.get(name, False)) for name in ("mirror_averaged", "pose_averaged"))
     data = trained.data
     return Model(
         task=task,
-        network=network,
+        network=averaged(network, task.vocabulary, mirrored=mirrored, posed=posed),
         size=int(data.size),
         normalization=data.normalization,
         input_size=input_size(data),

@@ -110,11 +110,11 @@ def open_answers(cfg: DictConfig) -> AnswerFolder:
         console.print("no DICOM objects are made: pip install 'synthex[dicom]'")
     return AnswerFolder(
         root=Path(str(cfg.output or "outputs/answers")).expanduser(),
-        model=load(str(cfg.run), device, prior=cfg.prior, mirrored=cfg.mirror_averaged),
+        model=load(str(cfg.run), device, prior=cfg.prior, mirrored=cfg.mirror_averaged, posed=cfg.pose_averaged),
         wanted=Wanted(overlays=bool(cfg.overlays), dicom=bool(dicom), markups=bool(cfg.markups)),
         pixel_mm=None if cfg.pixel_mm is None else float(cfg.pixel_mm),
         meaning=cfg.meaning,
-        settings=f"{cfg.prior} {cfg.mirror_averaged}",
+        settings=f"{cfg.prior} {cfg.mirror_averaged} {cfg.pose_averaged}",
     )
 
 

@@ -1,9 +1,9 @@
 """Networks, heatmaps and losses; knows no task and no data set."""
 
 import synthex.nn._timm  # noqa: F401  before anything else imports it
+from synthex.nn.averaged import MirrorAveraged, PoseAveraged
 from synthex.nn.heatmaps import read_heatmaps, read_whole_heatmaps, render_heatmaps
 from synthex.nn.losses import DiceHeatmapLoss
-from synthex.nn.mirrored import MirrorAveraged
 from synthex.nn.networks import SegmentationNetwork
 from synthex.nn.pixel_discriminator import PixelDiscriminator
 from synthex.nn.probe import check_batch
@@ -16,6 +16,7 @@ __all__ = [
     "MirrorAveraged",
     "PatchDiscriminator",
     "PixelDiscriminator",
+    "PoseAveraged",
     "ResNetGenerator",
     "SegmentationNetwork",
     "TransUNet",

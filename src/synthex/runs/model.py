@@ -12,7 +12,7 @@ from synthex.core import ConfigError, Domain, InputError, Task, Vocabulary
 from synthex.data import collate, mirrored_order, preprocess
 from synthex.data.preprocess import Normalization
 from synthex.data.real import RadiographFile, known_meaning, read_radiographs
-from synthex.nn import MirrorAveraged
+from synthex.nn import MirrorAveraged, PoseAveraged
 from synthex.runs.answer import Answer, landmarks_of
 from synthex.runs.package import find_model
 
@@ -100,7 +100,14 @@ class Model:
         )
 
 
-def load(source: str | Path, device: str = "cpu", *, prior: bool | None = None, mirrored: bool | None = None) -> Model:
+def load(
+    source: str | Path,
+    device: str = "cpu",
+    *,
+    prior: bool | None = None,
+    mirrored: bool | None = None,
+    posed: bool | None = None,
+) -> Model:
     """The model of a run's folder, of a checkpoint in one, of a package, or of the zoo by its name.
 
     Nothing in the files is executed; they name only code that is trusted (:mod:`synthex.core.trusted`).
@@ -110,6 +117,7 @@ def load(source: str | Path, device: str = "cpu", *, prior: bool | None = None, 
         device: As PyTorch names it.
         prior: Whether answers are held against what is known of all landmarks together; None: as the model says.
         mirrored: Whether answers are averaged over the mirror image; None: as the model says.
+        posed: Whether answers are averaged over small turns and scales; None: as the model says.
 
     Raises:
         InputError: There is no such model, or it is damaged.
@@ -119,9 +127,12 @@ def load(source: str | Path, device: str = "cpu", *, prior: bool | None = None, 
     if prior is not None:
         files = replace(files, config=with_prior(files.config, prior))
     task = files.task()
-    network = files.network(task)
-    if files.mirror_averaged if mirrored is None else mirrored:
-        network = mirror_averaged(network, task.vocabulary)
+    network = averaged(
+        files.network(task),
+        task.vocabulary,
+        mirrored=files.mirror_averaged if mirrored is None else mirrored,
+        posed=files.pose_averaged if posed is None else posed,
+    )
     data = files.data
     return Model(
         task=task,
@@ -159,13 +170,18 @@ def with_read_out(config: Mapping[str, Any], rule: str) -> dict[str, Any]:
 READ_IN_TWO_WAYS = ("synthex.tasks.hip_landmarks.build", "synthex.tasks.tool_detection.build")
 
 
-def mirror_averaged(network: torch.nn.Module, names: Vocabulary) -> torch.nn.Module:
-    """The network asked about the mirror image too; see :class:`synthex.nn.MirrorAveraged`."""
-    return MirrorAveraged(
-        network,
-        mirrored_order(names.structures, names.structure_pairs),
-        mirrored_order(names.landmarks, names.landmark_pairs),
-    ).eval()
+def averaged(network: torch.nn.Module, names: Vocabulary, *, mirrored: bool, posed: bool) -> torch.nn.Module:
+    """The network in evaluation mode, asked about the mirror image too, and about small turns and scales of both.
+
+    See :class:`synthex.nn.MirrorAveraged` and :class:`synthex.nn.PoseAveraged`.
+    """
+    if mirrored:
+        network = MirrorAveraged(
+            network,
+            mirrored_order(names.structures, names.structure_pairs),
+            mirrored_order(names.landmarks, names.landmark_pairs),
+        )
+    return (PoseAveraged(network) if posed else network).eval()
 
 
 _ARRAY = Path()

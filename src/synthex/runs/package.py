@@ -94,6 +94,11 @@ class ModelFiles:
         return bool(self.config.get("mirror_averaged", False))
 
     @property
+    def pose_averaged(self) -> bool:
+        """Whether answers are averaged over small turns and scales."""
+        return bool(self.config.get("pose_averaged", False))
+
+    @property
     def version(self) -> str:
         """First 16 digits of the SHA-256 of the weights' file."""
         return digest(self.weights)[:16]
@@ -211,6 +216,7 @@ def write_package(
         "model": dict(files.config["model"]) | {"encoder_weights": None},
         "data": data,
         "mirror_averaged": files.mirror_averaged,
+        "pose_averaged": files.pose_averaged,
         "licence": licence,
         "weights_sha256": digest(folder / WEIGHTS_FILE),
         "sha256": {name: digest(folder / name) for name in (CARD_FILE, LICENCE_FILE)},
