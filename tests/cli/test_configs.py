@@ -26,9 +26,9 @@ from omegaconf import DictConfig, OmegaConf
 from submitit.slurm.slurm import _get_default_parameters
 
 from synthex.cli.app import MODULES
-from synthex.cli.compose import compose, prepare_hydra
 from synthex.cli.fit import with_precision
 from synthex.cli.slurm import COMMON
+from synthex.config.compose import compose, prepare_hydra
 from synthex.simulation.deepdrr_availability import availability
 
 CONF = Path(__file__).parents[2] / "conf"

@@ -5,10 +5,10 @@ import sys
 
 import pytest
 
-from synthex.cli.compose import conf_folders, groups, options
-from synthex.cli.documented import read_config, read_group
 from synthex.cli.help import explain
 from synthex.cli.main import COMMANDS, main
+from synthex.config.compose import conf_folders, groups, options
+from synthex.config.documented import read_config, read_group
 
 CONF = conf_folders()[-1]
 

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from synthex.cli.compose import compose
 from synthex.cli.fit import with_precision
+from synthex.config.compose import compose
 
 
 @pytest.mark.parametrize(("fast", "expected"), [(True, "bf16-mixed"), (False, "32-true")])

@@ -5,8 +5,8 @@ import pytest
 from omegaconf import OmegaConf
 from PIL import Image
 
-from synthex.cli.compose import compose
 from synthex.cli.preview_grid import cells, find_key
+from synthex.config.compose import compose
 from synthex.views.preview_grid import noise_of
 
 SMALL = ("layout=grid", "grid.kvp=[60,100]", "grid.mas=[0.05,5]", "grid.draws=2")

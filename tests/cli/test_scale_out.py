@@ -14,10 +14,10 @@ import pytest
 import torch
 from generators.tiny_commands import TINY
 
-from synthex.cli.compose import compose
-from synthex.cli.identity import config_hash
 from synthex.cli.main import main
 from synthex.cli.processes import first_rank, with_devices
+from synthex.config.compose import compose
+from synthex.config.identity import config_hash
 from synthex.core import ConfigError
 
 EXACT = (

@@ -12,9 +12,9 @@ from generators.studies import write_study
 from generators.tiny_commands import TINY
 
 from synthex.cli.commands import shared_cores
-from synthex.cli.compose import compose
 from synthex.cli.main import main
 from synthex.cli.studies import choose_study, study_folders
+from synthex.config.compose import compose
 from synthex.studies import read_study
 
 PACKAGED = {"adaptation", "backbone", "covid", "hip_controlled", "hip_scaling", "randomization_ablation", "tool"}

@@ -6,9 +6,9 @@ import pytest
 from generators.studies import write_study
 from generators.tiny_commands import TINY
 
-from synthex.cli.compose import compose
 from synthex.cli.main import main
 from synthex.cli.study_budget import budget_of
+from synthex.config.compose import compose
 from synthex.core import ConfigError
 from synthex.studies import Cell, Plan, Preparation
 

@@ -18,7 +18,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from synthex.cli import app, commands
-from synthex.cli.finished import keep_finished
+from synthex.config.finished import keep_finished
 from synthex.core import write_json
 
 SCRIPT = Path(__file__).resolve()

@@ -6,8 +6,8 @@ import numpy as np
 from omegaconf import DictConfig
 from PIL import Image as PILImage
 
-from synthex.cli.compose import plain
 from synthex.cli.register import open_pictures, read_subject
+from synthex.config.compose import plain
 from synthex.core import Anatomy, ConfigError, InputError, UserError, atomic_path, to_log
 from synthex.core.arrays import Points3
 from synthex.core.terminal import console, quiet_libraries

@@ -12,9 +12,9 @@ from synthex.benchmarks.datamodule import Run, run_through
 from synthex.benchmarks.memory import available
 from synthex.benchmarks.stages import STAGES, stages_in_worker
 from synthex.benchmarks.volumes import MappedVolumes
-from synthex.cli.build import build_augment, build_reader, build_task, prepare, simulated_split
-from synthex.cli.compose import plain
-from synthex.cli.settings import input_size
+from synthex.config.build import build_augment, build_reader, build_task, prepare, simulated_split
+from synthex.config.compose import plain
+from synthex.config.settings import input_size
 from synthex.core import ConfigError, Task
 from synthex.core.terminal import console, machine, print_rows, quiet_libraries, write_rows
 from synthex.data import LearningDataset, SyntheticReader

@@ -5,11 +5,11 @@ from pathlib import Path
 from omegaconf import DictConfig
 from rich.table import Table
 
-from synthex.cli.build import build_task, open_checked, open_real
-from synthex.cli.compose import plain
-from synthex.cli.gate import with_gate
 from synthex.cli.predict import open_cases
 from synthex.cli.sets import folders_of, has_cases, origin, read_cases, task_of_set
+from synthex.config.build import build_task, open_checked, open_real
+from synthex.config.compose import plain
+from synthex.config.gate import with_gate
 from synthex.core import ConfigError, InputError, Reader, Task
 from synthex.core.terminal import console
 from synthex.evaluation import (

@@ -12,11 +12,11 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.plugins.environments import LightningEnvironment
 
-from synthex.cli.build import build_augment
-from synthex.cli.identity import config_hash
 from synthex.cli.processes import trainer_options
 from synthex.cli.tracking import track_settings
-from synthex.cli.translation import translator_of
+from synthex.config.build import build_augment
+from synthex.config.identity import config_hash
+from synthex.config.translation import translator_of
 from synthex.core import Reader, Task, UserError
 from synthex.learning import Company
 from synthex.runs.adapt import Adaptation

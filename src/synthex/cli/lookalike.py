@@ -7,7 +7,7 @@ from typing import Any
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from synthex.cli.build import build_reader, build_task
+from synthex.config.build import build_reader, build_task
 from synthex.core import Anatomy, Sample
 from synthex.core.terminal import console, quiet_libraries, track
 from synthex.data import AnatomySubset, SyntheticReader

@@ -7,9 +7,9 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from synthex.cli.build import build_task
-from synthex.cli.compose import compose, options
-from synthex.cli.settings import input_size
+from synthex.config.build import build_task
+from synthex.config.compose import compose, options
+from synthex.config.settings import input_size
 from synthex.core import Task
 from synthex.core.terminal import Row, console, print_rows, quiet_libraries, write_rows
 from synthex.nn.complexity import complexity

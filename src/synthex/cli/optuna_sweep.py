@@ -13,11 +13,11 @@ from hydra.plugins.launcher import Launcher
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from synthex.cli.compose import compose, quoted
-from synthex.cli.identity import config_hash
-from synthex.cli.settings import check_integer, choose
 from synthex.cli.study_run import say
 from synthex.cli.sweep_space import Numbers, Space, first_trial, read_space, written
+from synthex.config.compose import compose, quoted
+from synthex.config.identity import config_hash
+from synthex.config.settings import check_integer, choose
 from synthex.core import ConfigError, UserError, derive_seed, optional_import, write_json
 from synthex.core.places import hidden
 from synthex.jobs.job import locked_folder, read_json

@@ -9,7 +9,8 @@ from typing import Any
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from synthex.cli.build import (
+from synthex.cli.names import write_names
+from synthex.config.build import (
     build_reader,
     build_task,
     described_real,
@@ -21,13 +22,12 @@ from synthex.cli.build import (
     role_of,
     simulated_split,
 )
-from synthex.cli.compose import plain
-from synthex.cli.identity import config_hash
-from synthex.cli.names import write_names
-from synthex.cli.settings import choose, input_size
-from synthex.cli.sources import PEOPLE, real_source
-from synthex.cli.stored import check_values, read_stored, usable
-from synthex.cli.subjects import check_subjects, fingerprints, read_subjects
+from synthex.config.compose import plain
+from synthex.config.identity import config_hash
+from synthex.config.settings import choose, input_size
+from synthex.config.sources import PEOPLE, real_source
+from synthex.config.stored import check_values, read_stored, usable
+from synthex.config.subjects import check_subjects, fingerprints, read_subjects
 from synthex.core import ConfigError, InputError, Reader, Task, write_text
 from synthex.core.places import hidden, require_known
 from synthex.core.terminal import console, quiet_libraries

@@ -6,11 +6,11 @@ import numpy as np
 from omegaconf import DictConfig
 
 from synthex.adaptation.translation import TranslatedFirst
-from synthex.cli.build import build_augment, build_reader, build_task
 from synthex.cli.preview_grid import preview_grid
-from synthex.cli.settings import choose
-from synthex.cli.sources import build_sources
-from synthex.cli.translation import read_translator
+from synthex.config.build import build_augment, build_reader, build_task
+from synthex.config.settings import choose
+from synthex.config.sources import build_sources
+from synthex.config.translation import read_translator
 from synthex.core import Augmentation, ConfigError, derive_rng
 from synthex.core.terminal import console, quiet_libraries, track
 from synthex.data import SPLITS

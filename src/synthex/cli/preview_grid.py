@@ -9,7 +9,7 @@ import numpy as np
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from synthex.cli.compose import compose, options, plain
+from synthex.config.compose import compose, options, plain
 from synthex.core import Camera, ConfigError, Rendering, Scene, Simulator, derive_rng, nearest
 from synthex.core.arrays import Image
 from synthex.core.terminal import console, print_rows, track

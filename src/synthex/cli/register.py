@@ -11,7 +11,7 @@ from PIL import Image as PILImage
 
 from synthex.anatomy.ct_folder import CtFolder
 from synthex.anatomy.scanner_table import without_table
-from synthex.cli.settings import choose
+from synthex.config.settings import choose
 from synthex.core import Anatomy, Camera, ConfigError, InputError, Sample, UserError, atomic_path, to_log
 from synthex.core.terminal import console, quiet_libraries
 from synthex.data.real import PlainFolder

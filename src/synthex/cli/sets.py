@@ -6,10 +6,10 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from synthex.cli.build import build_task
-from synthex.cli.compose import compose, options, plain
 from synthex.cli.predict import CASES_FILE
-from synthex.cli.stored import check_values, read_stored, usable
+from synthex.config.build import build_task
+from synthex.config.compose import compose, options, plain
+from synthex.config.stored import check_values, read_stored, usable
 from synthex.core import ConfigError, InputError, Task
 from synthex.core.places import hidden
 from synthex.evaluation import JSON_NAME, task_of

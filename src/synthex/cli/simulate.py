@@ -8,14 +8,14 @@ from typing import Any
 from omegaconf import DictConfig
 from torch.utils.data import DataLoader, Dataset
 
-from synthex.cli.build import build_reader, build_task, map_paths, prepare
-from synthex.cli.compose import plain
 from synthex.cli.names import write_names
 from synthex.cli.predict import LOADING, MAKE_CASES
-from synthex.cli.replay import open_replay
-from synthex.cli.settings import choose
-from synthex.cli.sources import PEOPLE, build_sources
-from synthex.cli.subjects import fingerprints, from_files
+from synthex.config.build import build_reader, build_task, map_paths, prepare
+from synthex.config.compose import plain
+from synthex.config.replay import open_replay
+from synthex.config.settings import choose
+from synthex.config.sources import PEOPLE, build_sources
+from synthex.config.subjects import fingerprints, from_files
 from synthex.core import (
     AnatomySource,
     ConfigError,

@@ -12,8 +12,8 @@ from hydra.core.utils import JobReturn
 from omegaconf import DictConfig, OmegaConf
 
 from synthex.cli.launch import SweepJob, done_before, result
-from synthex.cli.settings import check_integer
 from synthex.cli.study_run import say
+from synthex.config.settings import check_integer
 from synthex.core import ConfigError, optional_import, write_json
 from synthex.jobs import content_hash, read_json
 

@@ -8,8 +8,8 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 import synthex
-from synthex.cli.compose import conf_folders
 from synthex.cli.study_jobs import JobBuilder
+from synthex.config.compose import conf_folders
 from synthex.core import ConfigError, nearest
 from synthex.jobs import Job, versions
 from synthex.studies import STUDY_FILE, Cell, Plan, Study, plans, read_study, size_of

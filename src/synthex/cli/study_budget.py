@@ -6,8 +6,8 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from synthex.cli.build import has_split
-from synthex.cli.compose import plain
+from synthex.config.build import has_split
+from synthex.config.compose import plain
 from synthex.core import ConfigError
 from synthex.studies import Plan, Preparation, named_tokens, substitute
 

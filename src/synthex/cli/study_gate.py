@@ -10,7 +10,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, QuotedString
 from hydra.errors import HydraException
 
-from synthex.cli.compose import groups
+from synthex.config.compose import groups
 from synthex.core import InputError, check_stored, check_target
 
 COMMANDS = ("simulate", "data lookalike", "train", "translate train", "translate apply")

@@ -10,10 +10,10 @@ from typing import Any
 
 from omegaconf import OmegaConf, open_dict
 
-from synthex.cli.compose import compose, quoted
-from synthex.cli.identity import identity
 from synthex.cli.study_budget import Compose, budget_of
 from synthex.cli.study_gate import check_overrides, check_preparation
+from synthex.config.compose import compose, quoted
+from synthex.config.identity import identity
 from synthex.core import ConfigError, InputError, UserError, write_json
 from synthex.jobs import JOB_FILE, Job, State, content_hash, read_json
 from synthex.studies import Budget, Cell, Plan, Preparation, Study, check_budgets, named_tokens, substitute

@@ -9,9 +9,9 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from synthex.cli.commands import MAIN, shared_cores
-from synthex.cli.compose import conf_folders
-from synthex.cli.settings import check_integer, choose
 from synthex.cli.studies import choose_study
+from synthex.config.compose import conf_folders
+from synthex.config.settings import check_integer, choose
 from synthex.core import ConfigError, UserError
 from synthex.core.terminal import console
 from synthex.jobs import LOG_FILE, can_fork, duration, run_jobs

@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 from pytorch_lightning.loggers import Logger
 
-from synthex.cli.identity import config_hash
+from synthex.config.identity import config_hash
 from synthex.core import places
 from synthex.evaluation import Evaluation
 from synthex.evaluation.overlays import draw_overlay

@@ -7,13 +7,8 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from synthex.adaptation.translation import load_translator
-from synthex.cli.adaptation import build_adaptation
-from synthex.cli.build import build_readers, build_task, has_split, map_paths, prepare
-from synthex.cli.compose import plain
 from synthex.cli.evaluate import score_and_show
-from synthex.cli.finished import done_in_sweep, forget_finished, keep_finished
 from synthex.cli.fit import check_network, rendered_on_device, train, training_device, with_precision
-from synthex.cli.identity import identity
 from synthex.cli.names import write_names
 from synthex.cli.predict import (
     cases_config,
@@ -24,11 +19,16 @@ from synthex.cli.predict import (
 )
 from synthex.cli.predict_pictures import answered, list_files
 from synthex.cli.processes import team_of, with_devices
-from synthex.cli.settings import choose
-from synthex.cli.stored import read_stored
-from synthex.cli.subjects import keep_subjects, read_subjects
 from synthex.cli.tracking import track_scores, tracked
-from synthex.cli.translation import read_translator
+from synthex.config.adaptation import build_adaptation
+from synthex.config.build import build_readers, build_task, has_split, map_paths, prepare
+from synthex.config.compose import plain
+from synthex.config.finished import done_in_sweep, forget_finished, keep_finished
+from synthex.config.identity import identity
+from synthex.config.settings import choose
+from synthex.config.stored import read_stored
+from synthex.config.subjects import keep_subjects, read_subjects
+from synthex.config.translation import read_translator
 from synthex.core import ConfigError, Reader, Task, targets_in, trust, write_text
 from synthex.core.places import hidden
 from synthex.core.terminal import quiet_libraries, track

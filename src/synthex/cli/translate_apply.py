@@ -14,8 +14,8 @@ from synthex.adaptation.translation import (
     check_structure,
     load_translator,
 )
-from synthex.cli.settings import choose
 from synthex.cli.simulate import FORMATS, short_hash
+from synthex.config.settings import choose
 from synthex.core import ConfigError, Sample, Vocabulary, write_json
 from synthex.core.terminal import console, quiet_libraries, track
 from synthex.data import Staging, open_export, to_log, write_folder, write_hdf5

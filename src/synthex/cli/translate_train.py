@@ -19,13 +19,13 @@ from synthex.adaptation.translation import (
     load_translator,
     save_translator,
 )
-from synthex.cli.build import build_readers, build_task, open_any_real, prepare
-from synthex.cli.compose import plain
 from synthex.cli.fit import on_cluster, with_precision
-from synthex.cli.identity import config_hash
-from synthex.cli.settings import check_integer, choose
-from synthex.cli.subjects import keep_subjects
 from synthex.cli.train import changed_settings, enter_run, run_config
+from synthex.config.build import build_readers, build_task, open_any_real, prepare
+from synthex.config.compose import plain
+from synthex.config.identity import config_hash
+from synthex.config.settings import check_integer, choose
+from synthex.config.subjects import keep_subjects
 from synthex.core import ConfigError, Reader, Task, atomic_path, derive_seed
 from synthex.core.terminal import quiet_libraries
 from synthex.data import SyntheticReader, normalize, open_export, to_log

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from synthex.cli.compose import plain
+from synthex.config.compose import plain
 from synthex.core import ConfigError, DistanceGate, Task
 
 

@@ -4,7 +4,7 @@ import pytest
 from generators.samples import VOCABULARY, make_sample
 from omegaconf import OmegaConf
 
-from synthex.cli import build
+from synthex.config import build
 from synthex.core import ConfigError
 from synthex.data import open_export, write_hdf5
 from synthex.tasks import hip_landmarks

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from synthex.cli.sources import PEOPLE
+from synthex.config.sources import PEOPLE
 from synthex.core import AnatomySource, ConfigError, InputError, Reader, write_json
 from synthex.core.documents import read_json
 from synthex.data import simulated

@@ -5,7 +5,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from synthex.cli.compose import compose, groups, quoted, readable
+from synthex.config.compose import compose, groups, quoted, readable
 from synthex.core import ConfigError
 
 

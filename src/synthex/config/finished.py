@@ -9,7 +9,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from synthex.cli.identity import config_hash
+from synthex.config.identity import config_hash
 from synthex.core import InputError, write_json
 from synthex.core.documents import read_json
 from synthex.core.places import hidden

@@ -10,7 +10,7 @@ from synthex.anatomy.cache import PreparedAnatomies
 from synthex.anatomy.ct_folder import CtFolder
 from synthex.anatomy.scanner_table import WithoutTable
 from synthex.anatomy.variants import ShapeVariation, VariedAnatomies, base_subject
-from synthex.cli.compose import plain
+from synthex.config.compose import plain
 from synthex.core import AnatomySource, ConfigError
 from synthex.data import SPLITS, AnatomyMix, AnatomySubset, split_subjects
 

@@ -7,8 +7,8 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from synthex.adaptation.alignment import Alignment, Unlabelled
-from synthex.cli.build import build_augment, role_of
-from synthex.cli.compose import plain
+from synthex.config.build import build_augment, role_of
+from synthex.config.compose import plain
 from synthex.core import ConfigError, Reader
 from synthex.data import open_export
 from synthex.runs.adapt import Adaptation

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
-from synthex.cli.app import user_error
-from synthex.cli.settings import check_settings
+from synthex.config.mistakes import user_error
+from synthex.config.settings import check_settings
 from synthex.core import ConfigError, InputError, check_stored
 from synthex.core.documents import read_yaml
 from synthex.core.places import found

@@ -11,8 +11,8 @@ from omegaconf import DictConfig, OmegaConf
 from synthex.anatomy.cache import PreparedAnatomies
 from synthex.anatomy.variants import base_subject
 from synthex.augment import as_augmentation
-from synthex.cli.compose import plain
-from synthex.cli.sources import build_sources
+from synthex.config.compose import plain
+from synthex.config.sources import build_sources
 from synthex.core import AnatomySource, Augmentation, ConfigError, Reader, Relabelled, Task
 from synthex.core.terminal import progress
 from synthex.data import (

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 from omegaconf import OmegaConf
 
-from synthex.cli.gate import with_gate
+from synthex.config.gate import with_gate
 from synthex.core import ConfigError, DistanceGate, Vocabulary
 from synthex.tasks import hip_landmarks
 
