@@ -12,10 +12,10 @@ import pytest
 from generators.pretend_training import SCRIPT, proposed, score, starts
 
 from synthex.cli.main import main
-from synthex.cli.optuna_sweep import direction_of, objective_of
-from synthex.cli.sweep_space import Choices, Numbers, first_trial, read_space, written
 from synthex.core import ConfigError
 from synthex.jobs.job import locked_folder
+from synthex.sweeps.search import direction_of, objective_of
+from synthex.sweeps.space import Choices, Numbers, first_trial, read_space, written
 
 SEARCH = ("sweep=lr_augment", "hydra.sweeper.trials=4", "hydra.sweeper.direction=minimize")
 

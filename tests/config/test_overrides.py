@@ -5,8 +5,9 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from synthex.config.compose import compose, groups, quoted, readable
+from synthex.config.compose import compose, groups, readable
 from synthex.core import ConfigError
+from synthex.core.overrides import quoted
 
 
 @settings(deadline=None)

@@ -15,14 +15,16 @@ import hydra
 from hydra._internal.utils import get_args_parser
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from synthex.cli.processes import follow, follows, help_other_node, is_other_node
-from synthex.config.compose import compose, prepare_hydra, quoted, readable
+from synthex.cli import rank
+from synthex.config.compose import compose, plain, prepare_hydra, readable
 from synthex.config.early import check_early
 from synthex.config.mistakes import user_error
 from synthex.config.settings import check_settings
 from synthex.core import ConfigError, InputError, UserError, nearest, targets_in, trust
+from synthex.core.overrides import quoted
 from synthex.core.parent import end_with_parent
 from synthex.core.trusted import user_targets
+from synthex.runs.company import follows, help_other_node, is_other_node
 
 MODULES = {
     "train": "synthex.cli.train",
@@ -81,7 +83,7 @@ def run(command: str, arguments: Sequence[str]) -> int:
     Every override is checked before anything starts, so that a misspelt name costs a second, not a night.
     """
     if command == "train" and follows():
-        return follow()  # the first process says what, or what is wrong with it
+        return rank.main()  # the first process says what, or what is wrong with it
     config_name = command.replace(" ", "_")
     try:
         arguments = watched(command, arguments)
@@ -94,7 +96,7 @@ def run(command: str, arguments: Sequence[str]) -> int:
         if not flags.hydra_help:
             cfg = compose(config_name, flags.overrides, sweep=bool(flags.multirun))
             if command == "train" and not flags.cfg and is_other_node(cfg):
-                return help_other_node(cfg, sweep=bool(flags.multirun))
+                return help_other_node(plain(cfg), rank.COMMAND, sweep=bool(flags.multirun))
             find_own_code(cfg)
             if not (flags.cfg or flags.multirun):  # each job of a sweep says what is wrong with its own
                 check_early(command, cfg)

@@ -12,7 +12,6 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.plugins.environments import LightningEnvironment
 
-from synthex.cli.processes import trainer_options
 from synthex.cli.tracking import track_settings
 from synthex.config.build import build_augment
 from synthex.config.identity import config_hash
@@ -20,6 +19,7 @@ from synthex.config.translation import translator_of
 from synthex.core import Reader, Task, UserError
 from synthex.learning import Company
 from synthex.runs.adapt import Adaptation
+from synthex.runs.company import trainer_options
 from synthex.runs.package import find_model
 from synthex.runs.run import Run
 from synthex.runs.spec import RunSpec
@@ -52,7 +52,7 @@ def spec_of(
     loggers = [instantiate(node) for node in cfg.logger.values() if node is not None]
     if company is None or company.rank.number == 0:
         track_settings(loggers, cfg)
-    options = on_cluster(cfg) | trainer_options(cfg, None if company is None else company.rank)
+    options = on_cluster(cfg) | trainer_options(cfg.trainer, None if company is None else company.rank)
     return RunSpec(
         task=lambda: task,
         network=partial(instantiate, cfg.model),

@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Any
 from synthex.core import UserError
 from synthex.core.parent import launched
 
+COMMAND = (sys.executable, "-m", "synthex.cli.rank")
+"""What starts one."""
+
 if TYPE_CHECKING:  # what takes seconds is imported when this process knows to end with the first
     from synthex.learning import Company
 

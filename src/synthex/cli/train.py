@@ -18,11 +18,11 @@ from synthex.cli.predict import (
     write_predictions,
 )
 from synthex.cli.predict_pictures import answered, list_files
-from synthex.cli.processes import team_of, with_devices
+from synthex.cli.rank import COMMAND
 from synthex.cli.tracking import track_scores, tracked
 from synthex.config.adaptation import build_adaptation
 from synthex.config.build import build_readers, build_task, has_split, map_paths, prepare
-from synthex.config.compose import plain
+from synthex.config.compose import plain, sweeping
 from synthex.config.finished import done_in_sweep, forget_finished, keep_finished
 from synthex.config.identity import identity
 from synthex.config.settings import choose
@@ -43,6 +43,7 @@ from synthex.learning import (
 )
 from synthex.projection.cuda import cuda_device
 from synthex.runs.adapt import Adaptation
+from synthex.runs.company import known_devices, team_of
 from synthex.runs.run import BASELINE_FILE, CONFIG_FILE
 from synthex.runs.run_lock import alone_in, listed
 
@@ -92,13 +93,20 @@ def _train(cfg: DictConfig, task: Task, adaptation: Adaptation | None, run: Path
         list_files([Path(str(cfg.test_radiographs)).expanduser()])
     for reader in readers.values():
         prepare(reader)
-    with team_of(cfg, run, checkpoint) as company:
+    with team_of(plain(cfg), COMMAND, run, checkpoint, sweeping=sweeping()) as company:
         train(cfg, task, readers, run, checkpoint, company, adaptation)
     log.info("trained: weights in %s", find_weights(run))
     keep_baseline(run / BASELINE_FILE, readers["train"], int(cfg.baseline_samples))
     value = test(cfg, task, run) if cfg.test else None
     keep_finished(run, cfg, task.protocol.primary, value)
     return value
+
+
+def with_devices(cfg: DictConfig) -> DictConfig:
+    """The settings with the number of devices that ``auto`` means here, which another machine could not know."""
+    settled = OmegaConf.merge(cfg, {"trainer": known_devices(cfg, sweeping=sweeping())})
+    assert isinstance(settled, DictConfig)
+    return settled
 
 
 def enter_run(run: Path, cfg: DictConfig, task: Task) -> Path | None:

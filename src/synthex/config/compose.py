@@ -9,15 +9,18 @@ from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import IntervalSweep, Override, QuotedString
 from hydra.core.plugins import Plugins
 from hydra.errors import ConfigCompositionException, HydraException, OverrideParseException
 from hydra.plugins.search_path_plugin import SearchPathPlugin
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from synthex.core import ConfigError, installed_conf, nearest
+from synthex.core.overrides import quoted
 
 
 def conf_folders() -> list[Path]:
@@ -114,15 +117,6 @@ def readable(config_name: str, arguments: Sequence[str]) -> list[str]:
 _SEPARATOR = re.compile(r"[/\\]")
 
 
-def quoted(value: Path | str) -> str:
-    """Text as the value of an override, whatever characters are in it.
-
-    Backslashes are doubled only before a quote, as Hydra's grammar has it.
-    """
-    text = re.sub(r"(\\*)'", r"\1\1\'", str(value))
-    return f"'{text}{text[len(text.rstrip(chr(92))) :]}'"
-
-
 def _left_out(config_name: str, group: str) -> bool:
     """Whether a group has no choice unless one is given."""
     GlobalHydra.instance().clear()
@@ -201,6 +195,11 @@ def _flatten(node: object, prefix: str = "") -> list[str]:
         path = f"{prefix}{name}"
         keys += [path, *_flatten(value, f"{path}.")]
     return keys
+
+
+def sweeping() -> bool:
+    """Whether this process runs the jobs of a sweep."""
+    return HydraConfig.initialized() and HydraConfig.get().mode is RunMode.MULTIRUN
 
 
 def plain(cfg: Any) -> Any:

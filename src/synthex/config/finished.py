@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from synthex.config.compose import sweeping
 from synthex.config.identity import config_hash
 from synthex.core import InputError, write_json
 from synthex.core.documents import read_json
@@ -71,5 +70,4 @@ def finished(run: Path, cfg: DictConfig) -> Finished | None:
 
 def done_in_sweep(run: Path, cfg: DictConfig) -> Finished | None:
     """What a job of a sweep has noted that was killed and goes on; a run that is started by itself is tested again."""
-    sweeping = HydraConfig.initialized() and HydraConfig.get().mode is RunMode.MULTIRUN
-    return finished(run, cfg) if sweeping and cfg.resume == "auto" else None
+    return finished(run, cfg) if sweeping() and cfg.resume == "auto" else None

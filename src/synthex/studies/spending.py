@@ -4,28 +4,34 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from omegaconf import DictConfig
-
-from synthex.config.build import has_split
-from synthex.config.compose import plain
 from synthex.core import ConfigError
-from synthex.studies import Plan, Preparation, named_tokens, substitute
+from synthex.studies.budget import Budget
+from synthex.studies.expand import Plan, named_tokens, substitute
+from synthex.studies.schema import Preparation
 
 _PREPARED = "prepared-"
 """What stands for the folder of something prepared while nothing is there yet."""
 
 
-Compose = Callable[[str, tuple[str, ...]], DictConfig]
-"""A config of a command with overrides; remembered, since composing takes time and cells share what is prepared."""
+Composed = Mapping[str, Any]
+"""Resolved settings of a command."""
+
+Compose = Callable[[str, tuple[str, ...]], Composed]
+"""Settings of a command with overrides; remembered, since composing takes time and cells share what is prepared."""
 
 
-def budget_of(plan: Plan, compose: Compose) -> dict[str, Any]:
+def budget_of(plan: Plan, compose: Compose, validates: Callable[[Composed], bool]) -> Budget:
     """The :data:`~synthex.studies.Budget` of a plan's training.
+
+    Args:
+        plan: The plan.
+        compose: Its settings and those of what is prepared for it.
+        validates: Whether a training with such settings has images for validation.
 
     Raises:
         ConfigError: Its settings cannot be composed, or it starts from a network of another make.
     """
-    return _Spent(plan.prepared, compose).training(plan.train)
+    return _Spent(plan.prepared, compose, validates).training(plan.train)
 
 
 @dataclass(frozen=True)
@@ -34,20 +40,22 @@ class _Spent:
 
     prepared: Mapping[str, Preparation]
     compose: Compose
+    validates: Callable[[Composed], bool]
 
     def training(self, overrides: Sequence[str]) -> dict[str, Any]:
         cfg = self.compose("train", _filled(overrides))
-        images, images_an_epoch = self._images(cfg)
-        batch = int(cfg.data.batch_size) * _processes(cfg)
+        data = cfg["data"]
+        images, images_an_epoch = self._images(data)
+        batch = int(data["batch_size"]) * _processes(cfg["trainer"])
         updates = _updates(cfg, images_an_epoch, batch)
         found: dict[str, Any] = {"updates": updates, "images_seen": None if updates is None else updates * batch}
         found |= {"distinct_images": images}
         for name in ("optimizer", "scheduler"):
-            found |= _flat(name, plain(cfg[name]))
-        found |= _flat("network", plain(cfg.model))
-        side = cfg.data.get("input_size")
-        found |= {"size.image": int(cfg.data.size), "size.input": int(cfg.data.size if side is None else side)}
-        found["selection"] = _selection(cfg)
+            found |= _flat(name, cfg[name])
+        found |= _flat("network", cfg["model"])
+        side = data.get("input_size")
+        found |= {"size.image": int(data["size"]), "size.input": int(data["size"] if side is None else side)}
+        found["selection"] = _selection(cfg, self.validates(cfg))
         start = self._made(cfg.get("initial_weights"))
         return found if start is None else _added(found, self.training(start.overrides))
 
@@ -56,14 +64,12 @@ class _Spent:
         name = str(folder)
         return self.prepared.get(name.removeprefix(_PREPARED)) if name.startswith(_PREPARED) else None
 
-    def _images(self, cfg: DictConfig) -> tuple[int | str | None, int | None]:
+    def _images(self, data: Mapping[str, Any]) -> tuple[int | str | None, int | None]:
         """Different images to learn from (None: only the data know), and how many of them are an epoch."""
-        data = cfg.data
-        kind = str(data.kind)
-        if kind == "synthetic":
-            return "endless", int(data.samples_per_epoch)
-        there = self._exported(self._made(data.get("train"))) if kind == "on_disk" else None
-        count = there if data.get("images") is None else int(data.images)
+        if data["kind"] == "synthetic":
+            return "endless", int(data["samples_per_epoch"])
+        there = self._exported(self._made(data.get("train"))) if data["kind"] == "on_disk" else None
+        count = there if data.get("images") is None else int(data["images"])
         epoch = data.get("samples_per_epoch")
         return count, count if epoch is None else int(epoch)
 
@@ -73,8 +79,8 @@ class _Spent:
             return None
         cfg = self.compose(one.command.replace(" ", "_"), _filled(one.overrides))
         if one.command == "translate apply":
-            return self._exported(self._made(cfg.on_disk))
-        return None if cfg.count is None else int(cfg.count)
+            return self._exported(self._made(cfg["on_disk"]))
+        return None if cfg["count"] is None else int(cfg["count"])
 
 
 def _added(found: dict[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
@@ -105,15 +111,14 @@ def _filled(overrides: Sequence[str]) -> tuple[str, ...]:
     return substitute(overrides, tokens | {f"root:{name}": f"root-{name}" for name in named_tokens(overrides, "root")})
 
 
-def _processes(cfg: DictConfig) -> int:
-    devices = cfg.trainer.get("devices", 1)
-    each = len(devices) if isinstance(devices, Sequence) and not isinstance(devices, str) else int(devices)
-    return each * int(cfg.trainer.get("num_nodes", 1))
+def _processes(trainer: Mapping[str, Any]) -> int:
+    devices = trainer.get("devices", 1)
+    return (len(devices) if isinstance(devices, list) else int(devices)) * int(trainer.get("num_nodes", 1))
 
 
-def _updates(cfg: DictConfig, images_an_epoch: int | None, batch: int) -> int | None:
+def _updates(cfg: Composed, images_an_epoch: int | None, batch: int) -> int | None:
     """Steps of the optimizer; None where only the data know."""
-    trainer = cfg.trainer
+    trainer = cfg["trainer"]
     limits = []
     most, epochs = trainer.get("max_steps"), trainer.get("max_epochs")
     if most is not None and int(most) >= 0:
@@ -121,20 +126,19 @@ def _updates(cfg: DictConfig, images_an_epoch: int | None, batch: int) -> int | 
     if epochs is not None and int(epochs) >= 0:
         if images_an_epoch is None:
             return None
-        method = None if cfg.get("adaptation") is None else cfg.adaptation.method
-        loaded = batch * (1 + int(method.updates) if method is not None and method.get("fresh_batches") else 1)
+        method = (cfg.get("adaptation") or {}).get("method") or {}
+        loaded = batch * (1 + int(method["updates"]) if method.get("fresh_batches") else 1)
         each = -(-(images_an_epoch // loaded) // int(trainer.get("accumulate_grad_batches", 1)))
         limits.append(int(epochs) * each)
     return min(limits) if limits else None
 
 
-def _selection(cfg: DictConfig) -> str:
+def _selection(cfg: Composed, validates: bool) -> str:
     """Which weights are kept, and by what."""
-    named = [str(name) for name in cfg.callbacks if cfg.callbacks[name] is not None]
-    watched = cfg.callbacks.checkpoint.get("monitor") if "checkpoint" in named else None
-    kept = f"{cfg.callbacks.checkpoint.mode} of {watched}" if watched and has_split(cfg, "val") else "last weights"
-    others = [name for name in named if name in ("early_stopping", "ema")]
-    return ", ".join([kept, *others])
+    named = {str(name): one for name, one in cfg["callbacks"].items() if one is not None}
+    watched = named.get("checkpoint", {}).get("monitor")
+    kept = f"{named['checkpoint']['mode']} of {watched}" if watched and validates else "last weights"
+    return ", ".join([kept, *(name for name in named if name in ("early_stopping", "ema"))])
 
 
 def _flat(name: str, node: Any) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Jobs of a sweep as an array job of Slurm: requeued on pre-emption and at the time limit, found again by a restart."""
 
+import importlib
 import shutil
 import subprocess
 import time
@@ -11,11 +12,11 @@ from typing import Any
 from hydra.core.utils import JobReturn
 from omegaconf import DictConfig, OmegaConf
 
-from synthex.cli.launch import SweepJob, done_before, result
-from synthex.cli.study_run import say
 from synthex.config.settings import check_integer
 from synthex.core import ConfigError, optional_import, write_json
+from synthex.core.terminal import say
 from synthex.jobs import content_hash, read_json
+from synthex.sweeps.launch import SweepJob, done_before, result
 
 FOLDER = ".submitit"
 LEDGER = "jobs.json"
@@ -33,15 +34,16 @@ class Command:
 
     Attributes:
         arguments: Of ``synthex``.
+        main: Module of its ``main``, by name: the command line lies above.
     """
 
     arguments: tuple[str, ...]
+    main: str = "synthex.cli.main"
 
     def __call__(self) -> int:
         """Run it; returns its exit code."""
-        from synthex.cli.main import main
-
-        return main(list(self.arguments))
+        code: int = importlib.import_module(self.main).main(list(self.arguments))
+        return code
 
     def checkpoint(self, *args: Any, **kwargs: Any) -> Any:
         """Submitit's hook: what to start when the job is requeued. The run's own checkpoints know where it was."""

@@ -3,20 +3,18 @@
 import contextlib
 import functools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from omegaconf import OmegaConf, open_dict
-
-from synthex.cli.study_budget import Compose, budget_of
-from synthex.cli.study_gate import check_overrides, check_preparation
-from synthex.config.compose import compose, quoted
-from synthex.config.identity import identity
 from synthex.core import ConfigError, InputError, UserError, write_json
+from synthex.core.overrides import quoted
 from synthex.jobs import JOB_FILE, Job, State, content_hash, read_json
-from synthex.studies import Budget, Cell, Plan, Preparation, Study, check_budgets, named_tokens, substitute
+from synthex.studies.budget import Budget, check_budgets
+from synthex.studies.expand import Cell, Plan, named_tokens, substitute
+from synthex.studies.gate import check_overrides, check_preparation
+from synthex.studies.schema import Preparation, Study
+from synthex.studies.spending import Compose, Composed, budget_of
 
 COMPOSED_FILE = "composed.json"
 
@@ -24,46 +22,57 @@ NOT_CONTENT = ("paths", "output", "workers", "logger")
 """Settings of commands that say where things lie, or how fast they are made."""
 
 
+@dataclass(frozen=True)
+class Settings:
+    """What is known of commands' settings, which this package does not compose.
+
+    Attributes:
+        compose: All settings of a command with overrides, resolved.
+        deciding: Those of a training that decide its weights, of all of them.
+        validates: Whether a training with such settings has images for validation.
+        groups: Names of the groups of ``conf/``.
+    """
+
+    compose: Callable[[str, Sequence[str]], Composed]
+    deciding: Callable[[Composed], Composed]
+    validates: Callable[[Composed], bool]
+    groups: Collection[str]
+
+
 @dataclass
 class _Composer:
     """Resolved configs as hashes, kept on disk: composing takes a tenth of a second, a study has hundreds."""
 
     path: Path
-    settings: str
+    versions: str
     source: Path
+    settings: Settings
     hashes: dict[str, str] = field(default_factory=dict)
     equal: set[str] = field(default_factory=set)
     known: int = 0
 
     def __post_init__(self) -> None:
         stored = read_json(self.path)
-        if isinstance(stored, dict) and stored.get("settings") == self.settings:
+        if isinstance(stored, dict) and stored.get("settings") == self.versions:
             self.hashes = {str(key): str(value) for key, value in stored.get("hashes", {}).items()}
             self.equal = {str(key) for key in stored.get("equal", ())}
         self.known = len(self.hashes) + len(self.equal)
 
     def hash(self, command: str, overrides: Sequence[str]) -> str:
         """Hash of what decides a command's result: all its settings as resolved, but for where things lie."""
-        check_overrides(self.source, overrides)
+        check_overrides(self.source, overrides, self.settings.groups)
         key = json.dumps([command, *overrides])
         if key not in self.hashes:
-            self.hashes[key] = content_hash(_resolved(command, overrides))
+            found = self.settings.compose(command, overrides)
+            found = self.settings.deciding(found) if command == "train" else found
+            self.hashes[key] = content_hash({name: value for name, value in found.items() if name not in NOT_CONTENT})
         return self.hashes[key]
 
     def save(self) -> None:
         """Keep them for the next command; where nothing can be written, it composes them again."""
         if len(self.hashes) + len(self.equal) > self.known:
             with contextlib.suppress(InputError):
-                write_json(self.path, {"settings": self.settings, "hashes": self.hashes, "equal": sorted(self.equal)})
-
-
-def _resolved(command: str, overrides: Sequence[str]) -> Any:
-    cfg = compose(command.replace(" ", "_"), overrides)
-    with open_dict(cfg):
-        if "paths" in cfg:  # they hold times, and what only a started job has
-            cfg.paths = {"output_dir": "RUN"}
-    found: Any = OmegaConf.to_container(identity(cfg) if command == "train" else cfg, resolve=True)
-    return {key: value for key, value in found.items() if key not in NOT_CONTENT}
+                write_json(self.path, {"settings": self.versions, "hashes": self.hashes, "equal": sorted(self.equal)})
 
 
 class JobBuilder:
@@ -76,13 +85,22 @@ class JobBuilder:
         roots: Name to the folder of ``<root:NAME>``; jobs of others wait.
         versions: Of code and settings.
         any_code: Whether jobs that another version of the code has finished stand for those of this one.
+        settings: What is known of commands' settings.
     """
 
     def __init__(
-        self, study: Study, size: str, folder: Path, roots: Mapping[str, str], versions: tuple[str, str], any_code: bool
+        self,
+        study: Study,
+        size: str,
+        folder: Path,
+        roots: Mapping[str, str],
+        versions: tuple[str, str],
+        any_code: bool,
+        settings: Settings,
     ) -> None:
         self.study, self.size, self.folder, self.roots, self.versions = study, size, folder, roots, versions
-        self.composer = _Composer(folder / COMPOSED_FILE, content_hash(versions), study.path)
+        self.settings = settings
+        self.composer = _Composer(folder / COMPOSED_FILE, content_hash(versions), study.path, settings)
         self.prepared: dict[str, Job] = {}
         self.other = self._finished() if any_code else {}
 
@@ -103,18 +121,18 @@ class JobBuilder:
             + [[*plan.train, *(str(one) for one in plan.prepared.values())] for plan in firsts.values()]
         )
         if key not in self.composer.equal:
-            composed = functools.cache(compose)
+            composed = functools.cache(self.settings.compose)
             spent = [(plan.cell, self._budget(plan, composed)) for plan in firsts.values()]
             check_budgets(self.study, self.size, spent)
             self.composer.equal.add(key)
 
     def _budget(self, plan: Plan, composed: Compose) -> Budget:
-        check_overrides(self.study.path, plan.train)
+        check_overrides(self.study.path, plan.train, self.settings.groups)
         for one in plan.prepared.values():
             check_preparation(self.study.path, one.command, one.output)
-            check_overrides(self.study.path, one.overrides)
+            check_overrides(self.study.path, one.overrides, self.settings.groups)
         try:
-            return budget_of(plan, composed)
+            return budget_of(plan, composed, self.settings.validates)
         except UserError as error:
             raise ConfigError(f"{self.study.path}, {plan.cell.label()}: {error}") from error
 

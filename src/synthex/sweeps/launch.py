@@ -11,14 +11,14 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.utils import JobReturn, JobStatus, filter_overrides
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from synthex.cli import commands
-from synthex.cli.study_run import say
-from synthex.config.compose import quoted
 from synthex.config.finished import Finished, finished
 from synthex.config.settings import check_integer
 from synthex.core import ConfigError, UserError, write_text
+from synthex.core.overrides import quoted
 from synthex.core.places import hidden
+from synthex.core.terminal import say
 from synthex.jobs import LOG_FILE, can_fork, start, stop, wait
+from synthex.sweeps import commands
 
 
 class JobFailedError(UserError):

@@ -13,14 +13,15 @@ from hydra.plugins.launcher import Launcher
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from synthex.cli.study_run import say
-from synthex.cli.sweep_space import Numbers, Space, first_trial, read_space, written
-from synthex.config.compose import compose, quoted
+from synthex.config.compose import compose
 from synthex.config.identity import config_hash
 from synthex.config.settings import check_integer, choose
 from synthex.core import ConfigError, UserError, derive_seed, optional_import, write_json
+from synthex.core.overrides import quoted
 from synthex.core.places import hidden
+from synthex.core.terminal import say
 from synthex.jobs.job import locked_folder, read_json
+from synthex.sweeps.space import Numbers, Space, first_trial, read_space, written
 
 STUDY = "sweep"
 STORAGE_FILE, BEST_FILE = "optuna.db", "best.json"

@@ -2,7 +2,7 @@
 
 import functools
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,6 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, QuotedString
 from hydra.errors import HydraException
 
-from synthex.config.compose import groups
 from synthex.core import InputError, check_stored, check_target
 
 COMMANDS = ("simulate", "data lookalike", "train", "translate train", "translate apply")
@@ -33,8 +32,13 @@ def check_preparation(path: Path, command: str, output: str) -> None:
             raise InputError(path, f"prepares with {value!r}", f"a study can have {', '.join(known)}")
 
 
-def check_overrides(path: Path, overrides: Sequence[str]) -> None:
+def check_overrides(path: Path, overrides: Sequence[str], groups: Collection[str]) -> None:
     """Check a study's overrides, as they will be given to a command.
+
+    Args:
+        path: The study's file, for the message.
+        overrides: Its overrides.
+        groups: Names of the groups of ``conf/``.
 
     Raises:
         InputError: One names code that is not trusted, leaves ``conf/``, or says where files are written.
@@ -45,17 +49,17 @@ def check_overrides(path: Path, overrides: Sequence[str]) -> None:
         if "${" in text:
             raise InputError(path, f"has an interpolation: {text[:80]!r}", "write the value itself")
         for override in _parsed(text):
-            _check(path, text, override)
+            _check(path, text, override, groups)
 
 
-def _check(path: Path, text: str, override: Override) -> None:
+def _check(path: Path, text: str, override: Override, groups: Collection[str]) -> None:
     key = str(override.key_or_group)
     place = str(override.package) if override.package is not None else ""
     if any(_PLACES.search(one.replace("/", ".").strip("'\"")) for one in (key, place)):
         problem = f"sets {key} ({text[:80]!r}), which says where files are written or what is trusted"
         raise InputError(path, problem, "give it on the command line of `synthex study run`, if it is meant")
     value = _plain(override.value())
-    if (override.package is not None or "/" in key or key in groups()) and any(
+    if (override.package is not None or "/" in key or key in groups) and any(
         ".." in Path(one).parts or Path(one).is_absolute() for one in _texts(value)
     ):
         raise InputError(path, f"chooses a config outside conf/: {text[:80]!r}", "name one of its groups' options")
