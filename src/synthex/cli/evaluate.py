@@ -7,7 +7,6 @@ from typing import Any
 from omegaconf import DictConfig
 
 from synthex.cli import evaluate_methods
-from synthex.cli.names import write_names
 from synthex.cli.predict import open_cases
 from synthex.cli.sets import folders_of, read_cases, task_of_set
 from synthex.config.build import build_task, open_checked, open_real
@@ -15,6 +14,7 @@ from synthex.config.gate import with_gate
 from synthex.core import ConfigError, InputError, Task
 from synthex.core.terminal import console, quiet_libraries
 from synthex.evaluation import Evaluation, terminal_table
+from synthex.exchange.names import write_names
 from synthex.runs.scoring import score
 
 

@@ -9,7 +9,6 @@ from typing import Any
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from synthex.cli.names import write_names
 from synthex.config.build import (
     build_reader,
     build_task,
@@ -32,6 +31,7 @@ from synthex.core import ConfigError, InputError, Reader, Task, write_text
 from synthex.core.places import hidden, require_known
 from synthex.core.terminal import console, quiet_libraries
 from synthex.data import SPLITS, LearningDataset, Take, is_endless, simulated
+from synthex.exchange.names import write_names
 from synthex.learning import find_weights, load_network_weights
 from synthex.metrics.threshold import best_threshold
 from synthex.runs import Model, mirror_averaged, with_prior, with_read_out

@@ -8,7 +8,6 @@ from typing import Any
 from omegaconf import DictConfig
 from torch.utils.data import DataLoader, Dataset
 
-from synthex.cli.names import write_names
 from synthex.cli.predict import LOADING, MAKE_CASES
 from synthex.config.build import build_reader, build_task, map_paths, prepare
 from synthex.config.compose import plain
@@ -41,6 +40,7 @@ from synthex.data import (
 )
 from synthex.data.real import write_tool_folders
 from synthex.data.real.tool_export import check_one_structure
+from synthex.exchange.names import write_names
 from synthex.learning import limit_worker_threads
 
 DONE_FILE = "done.json"

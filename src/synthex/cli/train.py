@@ -9,7 +9,6 @@ from omegaconf import DictConfig, OmegaConf
 from synthex.adaptation.translation import load_translator
 from synthex.cli.evaluate import score_and_show
 from synthex.cli.fit import check_network, rendered_on_device, train, training_device, with_precision
-from synthex.cli.names import write_names
 from synthex.cli.predict import (
     cases_config,
     load_config,
@@ -17,7 +16,6 @@ from synthex.cli.predict import (
     open_cases,
     write_predictions,
 )
-from synthex.cli.predict_pictures import answered, list_files
 from synthex.cli.rank import COMMAND
 from synthex.cli.tracking import track_scores, tracked
 from synthex.config.adaptation import build_adaptation
@@ -34,6 +32,8 @@ from synthex.core.places import hidden
 from synthex.core.terminal import quiet_libraries, track
 from synthex.data import is_endless
 from synthex.evaluation import TrivialPredictor
+from synthex.exchange.names import write_names
+from synthex.exchange.pictures import answered, list_files
 from synthex.learning import (
     WANDB_ID_FILE,
     check_compiler,

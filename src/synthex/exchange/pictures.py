@@ -1,24 +1,21 @@
-"""``synthex predict MODEL PATH…``: landmarks and masks of radiographs of which nothing need be known."""
+"""Landmarks and masks of radiographs of which nothing need be known, as files: ``synthex predict MODEL PATH…``."""
 
 import csv
-import importlib.util
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig
-
-from synthex.cli.names import write_private
 from synthex.core import InputError, UserError, atomic_path, safe_cell, write_json, write_text
-from synthex.core.terminal import console, quiet_libraries, track
+from synthex.core.terminal import console, track
 from synthex.data.real import radiograph_count, radiograph_files
 from synthex.exchange import truth
 from synthex.exchange.annotations import coco
-from synthex.exchange.folder import OVERLAYS, AnswerFolder, Wanted, case_name
+from synthex.exchange.folder import OVERLAYS, AnswerFolder, case_name
+from synthex.exchange.names import write_private
 from synthex.exchange.page import Case, write_page
 from synthex.runs import Answer, load
 
@@ -58,64 +55,58 @@ class Asked:
         return [case_name(self.first + frame) for frame in range(self.frames)]
 
 
-def main(cfg: DictConfig) -> None:
-    """Answer the radiographs of ``cfg.pictures`` into a folder of tables, overlays, DICOM objects and a page.
+def answer_pictures(
+    paths: Sequence[Path],
+    open_folder: Callable[[], AnswerFolder],
+    *,
+    annotations: Path | None = None,
+    to_json: Path | None = None,
+    to_coco: Path | None = None,
+    to_names: Path | None = None,
+) -> None:
+    """Answer radiographs into a folder of tables, overlays, DICOM objects and a page.
 
     Cases are numbered in the order of their files; names of files, which often hold those of patients, are written
-    only where ``json``, ``coco`` or ``names`` asks for them. A file that cannot be used is a line, and the others are
+    only where one of the last three arguments asks for them. A file that cannot be used is a line, and the others are
     answered; what a call before has answered is not asked again.
+
+    Args:
+        paths: Files and folders of radiographs.
+        open_folder: The model and where its answers go, for when there is something to answer.
+        annotations: What the answers are scored by; None: what lies in the folders, if anything.
+        to_json: Takes all answers.
+        to_coco: Takes them as COCO.
+        to_names: Takes which file each case is, as CSV that only this user can read.
 
     Raises:
         UserError: There is nothing to answer, or some of it could not be.
     """
-    quiet_libraries()
-    paths = [Path(str(path)).expanduser() for path in cfg.pictures]
     problems: list[UserError] = []
     asked = list(_numbered(list_files(paths), problems))
     if len(problems) == 1 and not asked:
         raise problems[0]
-    annotations = _annotations(cfg, paths, asked)
-    folder = open_answers(cfg)
+    known = _annotations(annotations, paths, asked)
+    folder = open_folder()
     for problem in problems:
         _say(problem)
     folder.forget_others({case for one in asked for case in one.cases})
     answers = _answers(folder, asked, problems)
     if len(problems) == 1 and not answers:
         raise problems[0]
-    scores = _scores(answers, asked, annotations)
+    scores = _scores(answers, asked, known)
     write_answers(folder, answers, scores)
-    if cfg.json is not None:
-        write_text(Path(str(cfg.json)).expanduser(), json.dumps(list(answers.values()), allow_nan=False) + "\n")
-    if cfg.coco is not None:
-        write_json(Path(str(cfg.coco)).expanduser(), coco(answers.values()))
-    if cfg.names is not None:
+    if to_json is not None:
+        write_text(to_json, json.dumps(list(answers.values()), allow_nan=False) + "\n")
+    if to_coco is not None:
+        write_json(to_coco, coco(answers.values()))
+    if to_names is not None:
         rows = [(case, str(one.file), frame) for one in asked for frame, case in enumerate(one.cases)]
-        write_private(str(cfg.names), ("case", "file", "frame"), [row for row in rows if row[0] in answers])
+        write_private(to_names, ("case", "file", "frame"), [row for row in rows if row[0] in answers])
     for line in truth.summary(scores):
         console.print(line, soft_wrap=True)
     console.print(f"{len(answers)} radiographs: {folder.root / PAGE_FILE}", soft_wrap=True)
     if problems:
         raise UserError(f"{len(problems)} files were not answered, as the lines above say; all others are")
-
-
-def open_answers(cfg: DictConfig) -> AnswerFolder:
-    """The model of ``cfg.run``, and where its answers go.
-
-    Raises:
-        UserError: There is no such model, or DICOM objects are asked for and cannot be made.
-    """
-    device = "cpu" if cfg.device == "auto" else str(cfg.device)
-    dicom = cfg.dicom if cfg.dicom is not None else importlib.util.find_spec("highdicom") is not None
-    if cfg.dicom is None and not dicom:
-        console.print("no DICOM objects are made: pip install 'synthex[dicom]'")
-    return AnswerFolder(
-        root=Path(str(cfg.output or "outputs/answers")).expanduser(),
-        model=load(str(cfg.run), device, prior=cfg.prior, mirrored=cfg.mirror_averaged),
-        wanted=Wanted(overlays=bool(cfg.overlays), dicom=bool(dicom), markups=bool(cfg.markups)),
-        pixel_mm=None if cfg.pixel_mm is None else float(cfg.pixel_mm),
-        meaning=cfg.meaning,
-        settings=f"{cfg.prior} {cfg.mirror_averaged}",
-    )
 
 
 def answered(model: Path, pictures: str, device: str = "auto") -> dict[str, bytes]:
@@ -129,7 +120,7 @@ def answered(model: Path, pictures: str, device: str = "auto") -> dict[str, byte
     }
 
 
-def list_files(paths: list[Path]) -> list[tuple[Path, Path]]:
+def list_files(paths: Sequence[Path]) -> list[tuple[Path, Path]]:
     """Every file of radiographs in paths, with the folder that its name is given relative to.
 
     Raises:
@@ -205,10 +196,10 @@ def _say(error: UserError) -> None:
     print(f"synthex: {error}", file=sys.stderr)
 
 
-def _annotations(cfg: DictConfig, paths: list[Path], asked: list[Asked]) -> list[truth.Truth]:
+def _annotations(given: Path | None, paths: Sequence[Path], asked: list[Asked]) -> list[truth.Truth]:
     """Annotations that are given, or that lie in the folders that are given."""
-    if cfg.truth is not None:
-        found = truth.read_truth(Path(str(cfg.truth)).expanduser())
+    if given is not None:
+        found = truth.read_truth(given)
         known = {name for one in asked for name in (one.name, *(f"{one.name}#{n + 1}" for n in range(one.frames)))}
         if not known & set(found.images):
             raise InputError(found.path, "annotates none of the radiographs that are given", _ANNOTATED)

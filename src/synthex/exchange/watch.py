@@ -1,4 +1,4 @@
-"""``synthex predict MODEL --watch IN OUT``: a file that appears is answered once, even after a crash.
+"""A folder that is watched: a file that appears is answered once, even after a crash (``synthex predict --watch``).
 
 An answer is a folder ``OUT/answer-<digits>`` that appears whole, by one rename. Its digits are of the file's place
 below IN and of its content, so that a file that is replaced is answered anew, and what is done needs no other record.
@@ -10,18 +10,16 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from omegaconf import DictConfig
-
-from synthex.cli.predict_pictures import open_answers, write_answers
 from synthex.core import InputError, UserError, write_json
-from synthex.core.terminal import console, quiet_libraries
+from synthex.core.terminal import console
 from synthex.data.real import radiograph_count
 from synthex.data.real.radiographs import CLUTTER, is_candidate
 from synthex.exchange.folder import AnswerFolder
+from synthex.exchange.pictures import write_answers
 
 POLL_S = 1.0
 SETTLED_S = 2.0
@@ -48,24 +46,27 @@ class Seen:
     since: float
 
 
-def main(cfg: DictConfig) -> None:
-    """Watch ``cfg.watch`` until it is interrupted, or nothing new has come for ``cfg.watch_idle_s``.
+def watch(incoming: Path, open_folder: Callable[[], AnswerFolder], idle_s: float | None = None) -> None:
+    """Answer what appears in a folder until this is interrupted, or nothing new has come for so long.
+
+    Args:
+        incoming: The folder.
+        open_folder: The model and where its answers go.
+        idle_s: Seconds without anything new after which this ends; None: it does not.
 
     Raises:
         UserError: There is no such folder or model, or answers cannot be written.
     """
-    quiet_libraries()
-    incoming = Path(str(cfg.watch)).expanduser()
     if not incoming.is_dir():
         raise InputError(incoming, "there is no such folder", "make it, then call again")
-    folder = open_answers(cfg)
+    folder = open_folder()
     if incoming.resolve() == folder.root.resolve() or incoming.resolve() in folder.root.resolve().parents:
         raise InputError(folder.root, "lies in the folder that is watched", "give another folder for the answers")
     folder.root.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(folder.root / _WORK, ignore_errors=True)  # what a crash left half made
     console.print(f"watching {incoming}; answers: {folder.root}", soft_wrap=True)
     with contextlib.suppress(KeyboardInterrupt):
-        _watch(incoming, folder, None if cfg.watch_idle_s is None else float(cfg.watch_idle_s))
+        _watch(incoming, folder, idle_s)
 
 
 def _watch(incoming: Path, folder: AnswerFolder, idle_s: float | None) -> None:

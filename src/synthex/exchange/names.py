@@ -31,7 +31,7 @@ def write_names(setting: str | None, readers: Iterable[Reader]) -> None:
     write_private(setting, ("id", "file"), ((name, str(path.resolve())) for name, path in named.items()))
 
 
-def write_private(target: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+def write_private(target: str | Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Write a CSV that only this user can read.
 
     Raises:
