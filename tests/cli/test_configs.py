@@ -26,8 +26,8 @@ from omegaconf import DictConfig, OmegaConf
 from submitit.slurm.slurm import _get_default_parameters
 
 from synthex.cli.app import MODULES
-from synthex.cli.fit import with_precision
 from synthex.config.compose import compose, prepare_hydra
+from synthex.config.training import with_precision
 from synthex.simulation.deepdrr_availability import availability
 from synthex.sweeps.slurm import COMMON
 

@@ -9,7 +9,7 @@ from generators.tiny_commands import TINY
 
 from synthex.anatomy.phantom import PelvisPhantoms
 from synthex.cli.main import main
-from synthex.cli.simulate import request
+from synthex.config.cases import request
 from synthex.config.compose import compose
 
 AWL = """

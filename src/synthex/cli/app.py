@@ -13,45 +13,22 @@ from typing import Any, NoReturn
 
 import hydra
 from hydra._internal.utils import get_args_parser
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig
 
 from synthex.cli import rank
-from synthex.config.compose import compose, plain, prepare_hydra, readable
+from synthex.cli.main import COMMANDS
+from synthex.config.compose import compose, prepare_hydra, readable
 from synthex.config.early import check_early
 from synthex.config.mistakes import user_error
+from synthex.config.own_code import find_own_code, trusted_by
 from synthex.config.settings import check_settings
-from synthex.core import ConfigError, InputError, UserError, nearest, targets_in, trust
+from synthex.core import ConfigError, InputError, UserError, nearest, trust
 from synthex.core.overrides import quoted
 from synthex.core.parent import end_with_parent
-from synthex.core.trusted import user_targets
 from synthex.runs.company import follows, help_other_node, is_other_node
 
-MODULES = {
-    "train": "synthex.cli.train",
-    "simulate": "synthex.cli.simulate",
-    "preview": "synthex.cli.preview",
-    "explore": "synthex.cli.explore",
-    "predict": "synthex.cli.predict_command",
-    "export": "synthex.cli.export",
-    "models": "synthex.cli.models",
-    "evaluate": "synthex.cli.evaluate",
-    "register": "synthex.cli.register",
-    "annotate": "synthex.cli.annotate",
-    "data inspect": "synthex.cli.inspect",
-    "data example": "synthex.cli.example",
-    "data lookalike": "synthex.cli.lookalike",
-    "data merge": "synthex.cli.merge",
-    "model summary": "synthex.cli.model_summary",
-    "translate train": "synthex.cli.translate_train",
-    "translate apply": "synthex.cli.translate_apply",
-    "benchmark projection": "synthex.cli.benchmark_projection",
-    "benchmark datamodule": "synthex.cli.benchmark_datamodule",
-    "study run": "synthex.cli.study_run",
-    "study list": "synthex.cli.study_list",
-    "study status": "synthex.cli.study_status",
-    "study table": "synthex.cli.study_table",
-}
-"""Module of each command; it has ``main(cfg)``, and its primary config is named like the command."""
+MODULES = {name: f"synthex.cli.{name.replace(' ', '_')}" for name in COMMANDS if name != "completion"}
+"""Module of each command; it has ``main(cfg)``, and it and its primary config are named like the command."""
 
 POSITIONAL = {
     **{
@@ -96,7 +73,7 @@ def run(command: str, arguments: Sequence[str]) -> int:
         if not flags.hydra_help:
             cfg = compose(config_name, flags.overrides, sweep=bool(flags.multirun))
             if command == "train" and not flags.cfg and is_other_node(cfg):
-                return help_other_node(plain(cfg), rank.COMMAND, sweep=bool(flags.multirun))
+                return help_other_node(cfg, rank.COMMAND, sweep=bool(flags.multirun))
             find_own_code(cfg)
             if not (flags.cfg or flags.multirun):  # each job of a sweep says what is wrong with its own
                 check_early(command, cfg)
@@ -234,37 +211,6 @@ class _Job:
     def _note(self, code: int) -> None:
         with contextlib.suppress(OSError), self.ledger.open("a") as file:  # on another machine it is not there
             file.write(f"{code}\n")
-
-
-def find_own_code(cfg: DictConfig) -> None:
-    """Let modules of the working folder be found that the command, a local conf or the user's trust names.
-
-    Only these: a folder of data that somebody passed on may hold files with the names of optional packages.
-    """
-    folder = Path.cwd()
-    for target in (
-        *(str(name) for _, name in targets_in(OmegaConf.to_container(cfg, resolve=False))),
-        *trusted_by(cfg),
-        *user_targets(),
-    ):
-        top = target.partition(".")[0]
-        here = top.isidentifier() and ((folder / f"{top}.py").exists() or (folder / top).is_dir())
-        if here and str(folder) not in sys.path and importlib.util.find_spec(top) is None:
-            sys.path.append(str(folder))
-
-
-def trusted_by(cfg: DictConfig) -> list[str]:
-    """The names that a command's ``trust=`` gives, for files that it reads.
-
-    Raises:
-        ConfigError: They are no names.
-    """
-    given = cfg.get("trust")
-    names = [] if given is None else [given] if isinstance(given, str) else given
-    names = list(names) if isinstance(names, list | ListConfig) else [None]
-    if not all(isinstance(name, str) for name in names):
-        raise ConfigError(f"trust={given}: give names of classes or functions: trust=[my_package.MyNetwork]")
-    return names
 
 
 def _report(error: UserError) -> int:

@@ -1,5 +1,6 @@
 """``synthex model summary``: parameters and operations of the networks of conf/model, or of one."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -63,11 +64,7 @@ def measure(cfg: DictConfig, task: Task) -> Row:
     return {
         "network": type(network).__name__,
         "input": f"{height} x {width}",
-        "parameters": found.parameters,
-        "trainable": found.trainable,
-        "flops": found.flops,
-        "input_stride": found.input_stride,
-        "output_stride": found.output_stride,
+        **asdict(found),
     }
 
 

@@ -61,8 +61,8 @@ def train_along(request: dict[str, Any], company: "Company") -> None:
     """The first process's fit, without a word."""
     from omegaconf import OmegaConf
 
-    from synthex.cli.fit import train
     from synthex.config.build import build_readers, build_task
+    from synthex.config.training import train
     from synthex.core.terminal import quiet_libraries
     from synthex.learning import silence_lightning
 

@@ -7,7 +7,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from synthex.adaptation.alignment import Alignment, Unlabelled
-from synthex.config.build import build_augment, role_of
+from synthex.config.build import build_augment, checked_reader, role_of
 from synthex.config.compose import plain
 from synthex.core import ConfigError, Reader
 from synthex.data import open_export
@@ -64,7 +64,4 @@ def open_target(target: DictConfig) -> Reader:
         raise ConfigError(
             "adaptation.target.source.split=test: test images are not for adapting to; give the split train of a fold"
         )
-    reader = instantiate(source)
-    if not isinstance(reader, Reader):
-        raise ConfigError(f"adaptation.target.source._target_ made a {type(reader).__name__}, not a Reader")
-    return reader
+    return checked_reader(instantiate(source), "adaptation.target.source")

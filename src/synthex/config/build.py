@@ -1,37 +1,27 @@
 """From a composed config to objects: the one place where ``_target_`` becomes an instance."""
 
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from synthex.anatomy.cache import PreparedAnatomies
 from synthex.anatomy.variants import base_subject
 from synthex.augment import as_augmentation
 from synthex.config.compose import plain
 from synthex.config.sources import build_sources
 from synthex.core import AnatomySource, Augmentation, ConfigError, Reader, Relabelled, Task
-from synthex.core.terminal import progress
 from synthex.data import (
     SPLITS,
-    AnatomyMix,
-    AnatomySubset,
-    InOrder,
     Subset,
     SyntheticReader,
     Take,
     open_export,
-    simulated,
 )
 from synthex.geometry import Views
 
 SIMULATED = "synthex.data.SyntheticReader"
-
-MAX_PREPARING = 4
-"""Processes that prepare volumes; each holds one subject at native resolution in memory."""
 
 
 def map_paths(node: Any, change: Callable[[Path], str]) -> Any:
@@ -52,6 +42,11 @@ def build_task(cfg: DictConfig) -> Task:
     if not isinstance(task, Task):
         raise ConfigError(f"task._target_ made a {type(task).__name__}, not a Task")
     return task
+
+
+def build_all(nodes: DictConfig) -> list[Any]:
+    """The objects of a node whose keys are names, such as ``callbacks``; what is null is left out."""
+    return [instantiate(node) for node in nodes.values() if node is not None]
 
 
 def build_augment(node: DictConfig) -> Augmentation:
@@ -169,9 +164,7 @@ def open_role(node: dict[str, Any], cfg: DictConfig, task: Task, split: str, set
             name: open_role(part, cfg, task, split, f"{setting}.readers.{name}") for name, part in inner.items()
         }
     made = {name: arguments.pop(name) for name in ("reader", "readers") if composed and name in arguments}
-    reader = instantiate(arguments | {"_partial_": True, "_convert_": "all"})(**made)
-    if not isinstance(reader, Reader):
-        raise ConfigError(f"{setting}._target_ made a {type(reader).__name__}, not a Reader")
+    reader = checked_reader(instantiate(arguments | {"_partial_": True, "_convert_": "all"})(**made), setting)
     return reader if composed else check_names(reader, task, f"{setting}.root={node.get('root')}")
 
 
@@ -223,9 +216,17 @@ def open_any_real(cfg: DictConfig) -> Reader:
         ConfigError: Its root is not said.
     """
     _check_root(cfg)
-    reader = instantiate(cfg)
+    return checked_reader(instantiate(cfg), "real")
+
+
+def checked_reader(reader: Any, setting: str) -> Reader:
+    """What the settings at ``setting`` have made.
+
+    Raises:
+        ConfigError: It is no reader.
+    """
     if not isinstance(reader, Reader):
-        raise ConfigError(f"real._target_ made a {type(reader).__name__}, not a Reader")
+        raise ConfigError(f"{setting}._target_ made a {type(reader).__name__}, not a Reader")
     return reader
 
 
@@ -286,38 +287,3 @@ def _listed(structures: tuple[str, ...], landmarks: tuple[str, ...]) -> str:
     if 0 < len(landmarks) <= 4:
         points = f"the landmarks {', '.join(landmarks)}"
     return f"{', '.join(structures) or 'no structures'} and {points}"
-
-
-def prepare(reader: Reader) -> Reader:
-    """Fill the volume cache of the simulations in a reader, and check every subject's structures.
-
-    Before workers ask for it; instant the second time.
-    """
-    for part in simulated(reader):
-        _prepare(part)
-    return reader
-
-
-def _prepare(reader: SyntheticReader) -> None:
-    prepared = list(_prepared(reader.anatomies))
-    with progress() as bar:
-        subjects = sum(len(source.subject_ids()) for source in prepared)
-        task = bar.add_task(f"preparing {reader.split} subjects", total=subjects)
-        workers = min(MAX_PREPARING, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
-        before = 0
-        for source in prepared:
-            source.prepare(progress=lambda done, *_, to=before: bar.update(task, completed=to + done), workers=workers)
-            before += len(source.subject_ids())
-    for subject in reader.anatomies.subject_ids():
-        reader.subject(subject)
-
-
-def _prepared(source: AnatomySource) -> Iterator[PreparedAnatomies]:
-    """The caches in a composition of sources."""
-    if isinstance(source, PreparedAnatomies):
-        yield source
-    elif isinstance(source, AnatomySubset | InOrder):
-        yield from _prepared(source.source)
-    elif isinstance(source, AnatomyMix):
-        for part in source.sources.values():
-            yield from _prepared(part)

@@ -24,6 +24,11 @@ KINDS = ("phantoms", *PEOPLE)
 """What a mix can hold."""
 
 
+def from_files(cfg: DictConfig) -> bool:
+    """Whether a config's subjects are files of the user's, which may change between two commands."""
+    return cfg.data.kind == "synthetic" and any(cfg.data.get(kind) is not None for kind in PEOPLE)
+
+
 def build_sources(cfg: DictConfig) -> dict[str, AnatomySource]:
     """The subjects of train, val and test, prepared on disk.
 

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from synthex.cli.fit import with_precision
 from synthex.config.compose import compose
+from synthex.config.training import with_precision
 
 
 @pytest.mark.parametrize(("fast", "expected"), [(True, "bf16-mixed"), (False, "32-true")])

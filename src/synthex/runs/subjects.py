@@ -3,9 +3,6 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from omegaconf import DictConfig
-
-from synthex.config.sources import PEOPLE
 from synthex.core import AnatomySource, ConfigError, InputError, Reader, write_json
 from synthex.core.documents import read_json
 from synthex.data import simulated
@@ -13,24 +10,25 @@ from synthex.data import simulated
 SUBJECTS_FILE = "subjects.json"
 
 
-def from_files(cfg: DictConfig) -> bool:
-    """Whether a config's subjects are files of the user's, which may change between two commands."""
-    return cfg.data.kind == "synthetic" and any(cfg.data.get(kind) is not None for kind in PEOPLE)
-
-
 def fingerprints(source: AnatomySource) -> dict[str, str]:
     """Fingerprint of every subject; ids alone say little, since they are numbers in the order of a folder."""
     return {subject: source.fingerprint(subject) for subject in source.subject_ids()}
 
 
-def keep_subjects(run: Path, cfg: DictConfig, readers: Mapping[str, Reader], *, resumed: bool) -> None:
+def keep_subjects(run: Path, readers: Mapping[str, Reader], *, from_files: bool, resumed: bool) -> None:
     """Write down who is on which side of a new run; compare, where a run goes on.
+
+    Args:
+        run: Its folder.
+        readers: By split.
+        from_files: Whether the subjects are files of the user's, which may change between two commands.
+        resumed: Whether the run goes on.
 
     Raises:
         ConfigError: A folder of people (CTs, meshes, label maps) is not what it was when the run began.
     """
     path = run / SUBJECTS_FILE
-    if not from_files(cfg):
+    if not from_files:
         path.unlink(missing_ok=True)
         return
     found = {

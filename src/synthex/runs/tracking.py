@@ -8,11 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 from pytorch_lightning.loggers import Logger
 
-from synthex.config.identity import config_hash
 from synthex.core import places
 from synthex.evaluation import Evaluation
 from synthex.evaluation.overlays import draw_overlay
@@ -49,13 +47,18 @@ def shown(node: Any, key: str = "") -> Any:
     return HIDDEN if key in PLACES or any(sign in node for sign in "/\\~") else node
 
 
-def track_settings(loggers: Sequence[Logger], cfg: DictConfig) -> None:
-    """Give the resolved settings of a run to its W&B logger, if it has one."""
+def track_settings(loggers: Sequence[Logger], settings: Mapping[str, Any], config_hash: str) -> None:
+    """Give the settings of a run to its W&B logger, if it has one.
+
+    Args:
+        loggers: Of the run.
+        settings: As resolved, plain.
+        config_hash: Of those that decide its weights.
+    """
     for run in _wandb_runs(loggers):
-        settings: Any = OmegaConf.to_container(cfg, resolve=True)
         run.config.update(
             {**shown({key: value for key, value in settings.items() if key not in ("paths", "logger")}),
-             "config_hash": config_hash(cfg)},
+             "config_hash": config_hash},
             allow_val_change=True,
         )  # fmt: skip
 

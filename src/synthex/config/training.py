@@ -12,17 +12,18 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.plugins.environments import LightningEnvironment
 
-from synthex.cli.tracking import track_settings
-from synthex.config.build import build_augment
+from synthex.config.build import build_all, build_augment
+from synthex.config.compose import plain, sweeping
 from synthex.config.identity import config_hash
 from synthex.config.translation import translator_of
 from synthex.core import Reader, Task, UserError
 from synthex.learning import Company
 from synthex.runs.adapt import Adaptation
-from synthex.runs.company import trainer_options
+from synthex.runs.company import known_devices, trainer_options
 from synthex.runs.package import find_model
 from synthex.runs.run import Run
 from synthex.runs.spec import RunSpec
+from synthex.runs.tracking import track_settings
 from synthex.runs.training import check_sizes, fit
 
 
@@ -49,9 +50,9 @@ def spec_of(
     weights = None if cfg.initial_weights is None or resumed else str(cfg.initial_weights)
     if weights is not None:
         find_model(weights)  # what is wrong with it is said before anything is simulated
-    loggers = [instantiate(node) for node in cfg.logger.values() if node is not None]
+    loggers = build_all(cfg.logger)
     if company is None or company.rank.number == 0:
-        track_settings(loggers, cfg)
+        track_settings(loggers, plain(cfg), config_hash(cfg))
     options = on_cluster(cfg) | trainer_options(cfg.trainer, None if company is None else company.rank)
     return RunSpec(
         task=lambda: task,
@@ -69,7 +70,7 @@ def spec_of(
         optimizer=instantiate(cfg.optimizer),
         scheduler=instantiate(cfg.scheduler),
         trainer=partial(instantiate, cfg.trainer, **options),
-        callbacks=[instantiate(node) for node in cfg.callbacks.values() if node is not None],
+        callbacks=build_all(cfg.callbacks),
         loggers=loggers,
         seed=int(cfg.seed),
         initial_weights=weights,
@@ -143,3 +144,10 @@ def continuing(run: Path) -> str:
     overrides = list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else []
     kept = [override for override in overrides if override.split("=")[0] not in ("paths.run_dir", "resume")]
     return shlex.join(["synthex", "train", *kept, f"paths.run_dir={run}"])
+
+
+def with_devices(cfg: DictConfig) -> DictConfig:
+    """The settings with the number of devices that ``auto`` means here, which another machine could not know."""
+    settled = OmegaConf.merge(cfg, {"trainer": known_devices(cfg, sweeping=sweeping())})
+    assert isinstance(settled, DictConfig)
+    return settled

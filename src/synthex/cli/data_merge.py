@@ -4,10 +4,10 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from synthex.cli.simulate import DONE_FILE, write_export
 from synthex.core import ConfigError
 from synthex.core.terminal import console, quiet_libraries
 from synthex.data import Staging, find_shards, open_shards
+from synthex.data.formats import DONE_FILE, clear_partial, complete, write_formats
 
 
 def main(cfg: DictConfig) -> None:
@@ -21,9 +21,9 @@ def main(cfg: DictConfig) -> None:
         return
     parts = open_shards(folder)
     whole = Staging(folder, parts.request)
-    for path in folder.glob("**/.*.part.*"):  # what a killed run was writing
-        path.unlink(missing_ok=True)
-    write_export(folder, str(parts.request["format"]), parts.samples, parts.vocabulary, len(parts.files))
+    clear_partial(folder)
+    written = write_formats(folder, str(parts.request["format"]), parts.samples, parts.vocabulary)
+    console.print(complete(folder, len(parts.files), written), soft_wrap=True)
     whole.clear()
     if not cfg.keep:
         parts.remove()
