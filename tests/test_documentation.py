@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from synthex.cli.app import MODULES, gathered, named, watched
-from synthex.cli.compose import compose
 from synthex.cli.help import EXAMPLES
 from synthex.cli.help import PAGES as PAGES_OF_HELP
 from synthex.cli.main import COMMANDS, second_words
+from synthex.config.compose import compose
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -14,9 +14,9 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
-from synthex.cli.documented import ConfigFile, read_config, read_group
 from synthex.cli.help import EXAMPLES, explain
 from synthex.cli.main import COMMANDS
+from synthex.config.documented import ConfigFile, read_config, read_group
 
 ROOT = Path(__file__).parents[1]
 ALSO = ("experiments/**/*.md", "experiments/**/*.png", "benchmarks/**/*.md", "models/*/card.md", "CHANGELOG.md")

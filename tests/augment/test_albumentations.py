@@ -7,7 +7,7 @@ from omegaconf import OmegaConf
 
 from synthex.augment import Albumentations, as_augmentation, strong
 from synthex.augment.library import A
-from synthex.cli.build import build_augment
+from synthex.config.build import build_augment
 from synthex.core import ConfigError
 
 

@@ -8,8 +8,9 @@ import torch
 from generators.pretend_training import pretend
 from generators.tiny_commands import TINY
 
-from synthex.cli import app, commands
+from synthex.cli import app
 from synthex.cli.main import main
+from synthex.sweeps import commands
 
 
 @pytest.fixture(autouse=True)

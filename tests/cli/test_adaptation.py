@@ -8,8 +8,8 @@ import torch
 from generators.real_archives import write_covid_cxr, write_hip_pair
 from generators.tool_archive import write_tool_archive
 
-from synthex.cli.adaptation import target_policy
-from synthex.cli.compose import compose
+from synthex.config.adaptation import target_policy
+from synthex.config.compose import compose
 
 TINY = (
     *("trainer=cpu", "model=unet_small", "model.encoder=tu-test_resnet", "data.size=64", "data.batch_size=2"),

@@ -2,7 +2,7 @@ import errno
 
 import pytest
 
-from synthex.cli.app import user_error
+from synthex.config.mistakes import user_error
 from synthex.core import ConfigError, InputError, UserError
 
 

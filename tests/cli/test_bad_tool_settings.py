@@ -11,9 +11,9 @@ import pytest
 
 SCRIPT = """
 import json, sys
-from synthex.cli.app import user_error
-from synthex.cli.build import build_task, open_real
-from synthex.cli.compose import compose
+from synthex.config.mistakes import user_error
+from synthex.config.build import build_task, open_real
+from synthex.config.compose import compose
 from hydra.utils import instantiate
 
 found = {}

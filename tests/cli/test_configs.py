@@ -26,10 +26,10 @@ from omegaconf import DictConfig, OmegaConf
 from submitit.slurm.slurm import _get_default_parameters
 
 from synthex.cli.app import MODULES
-from synthex.cli.compose import compose, prepare_hydra
-from synthex.cli.fit import with_precision
-from synthex.cli.slurm import COMMON
+from synthex.config.compose import compose, prepare_hydra
+from synthex.config.training import with_precision
 from synthex.simulation.deepdrr_availability import availability
+from synthex.sweeps.slurm import COMMON
 
 CONF = Path(__file__).parents[2] / "conf"
 DRILL = CONF.parent / "examples" / "instruments" / "drill.yaml"

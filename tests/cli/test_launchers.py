@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from generators.pretend_training import SCRIPT, starts
 
-from synthex.cli.finished import read_finished
 from synthex.cli.main import main
+from synthex.config.finished import read_finished
 
 GRID = ("train", "--multirun", "seed=0,1,2")
 

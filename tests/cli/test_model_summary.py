@@ -3,7 +3,7 @@ import json
 import pytest
 import torch
 
-from synthex.cli.compose import options as names_in
+from synthex.config.compose import options as names_in
 from synthex.nn import SegmentationNetwork, TransUNet
 from synthex.nn.complexity import complexity
 

@@ -12,9 +12,6 @@ import pytest
 from generators.pretend_training import SCRIPT, proposed, score, starts
 
 from synthex.cli.main import main
-from synthex.cli.optuna_sweep import direction_of, objective_of
-from synthex.cli.sweep_space import Choices, Numbers, first_trial, read_space, written
-from synthex.core import ConfigError
 from synthex.jobs.job import locked_folder
 
 SEARCH = ("sweep=lr_augment", "hydra.sweeper.trials=4", "hydra.sweeper.direction=minimize")
@@ -164,52 +161,3 @@ def test_settings_that_cannot_be_used_are_one_line(pretending, capfd, setting, w
 def test_nothing_to_search_is_said(pretending, capfd):
     assert main(["train", "--multirun", "hydra/sweeper=optuna", f"hydra.sweep.dir={pretending / 's'}"]) == 2
     assert "nothing to search" in capfd.readouterr().err
-
-
-def test_ranges_are_read_in_hydras_grammar():
-    configured = {
-        "optimizer.lr": "tag(log, interval(1e-4, 1e-2))",
-        "model": "choice(unet, unet_small)",
-        "seed": "range(0, 9, 3)",
-    }
-    given = ["data.size=64", "data.batch_size=range(4,17,4)", "augment=none,strong", "seed=7"]
-    space, fixed = read_space(configured, given)
-    assert space == {
-        "optimizer.lr": Numbers(1e-4, 1e-2, log=True),
-        "model": Choices(("unet", "unet_small")),
-        "data.batch_size": Numbers(4, 16, whole=True, step=4),
-        "augment": Choices(("none", "strong")),
-    }
-    assert fixed == ["data.size=64", "seed=7"]
-    assert first_trial(space) == ["optimizer.lr=0.0001", "model=unet", "data.batch_size=4", "augment=none"]
-
-
-def test_whole_ranges_end_at_their_last_number():
-    space, _ = read_space({"a": "range(0, 10, 4)", "b": "int(interval(2, 5))", "c": "range(0.5, 1.0, 0.25)"}, [])
-    assert space == {
-        "a": Numbers(0, 8, whole=True, step=4),
-        "b": Numbers(2, 5, whole=True),
-        "c": Numbers(0.5, 0.75, step=0.25),
-    }
-
-
-def test_numbers_are_written_as_they_are():
-    assert written("optimizer.lr", 0.1 + 0.2) == "optimizer.lr=0.30000000000000004"
-    assert written("data.size", 64) == "data.size=64"
-
-
-@pytest.mark.parametrize(
-    ("primary", "objective", "direction"),
-    [
-        ("landmark_error_mm_mean", "landmark_error_mm_mean_all", "minimize"),  # that of those detected drops misses
-        ("dice_mean/lesion", "dice_mean/lesion", "maximize"),
-    ],
-)
-def test_objective_and_direction_follow_from_the_primary_score(primary, objective, direction):
-    assert objective_of(primary) == objective
-    assert direction_of(objective) == direction
-
-
-def test_a_score_of_unknown_direction_is_refused():
-    with pytest.raises(ConfigError, match="say whether to minimize or maximize cases"):
-        direction_of("cases")

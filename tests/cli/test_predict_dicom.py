@@ -107,7 +107,7 @@ def test_partial_truth_scores_what_is_annotated_and_a_second_call_redoes_nothing
 
 def test_a_watched_folder_is_answered_once(command, tmp_path, monkeypatch):
     """One picture, one that is damaged, one still being written; after a crash what is done stays as it is."""
-    from synthex.cli import predict_watch
+    from synthex.exchange import watch as predict_watch
 
     monkeypatch.setattr(predict_watch, "POLL_S", 0.05)
     monkeypatch.setattr(predict_watch, "SETTLED_S", 0.1)

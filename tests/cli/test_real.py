@@ -10,9 +10,9 @@ from generators.tool_archive import SIZES, write_tool_archive
 from generators.toy_tool import write_config
 from omegaconf import OmegaConf
 
-from synthex.cli.build import build_readers, build_task
-from synthex.cli.compose import compose
 from synthex.cli.main import main
+from synthex.config.build import build_readers, build_task
+from synthex.config.compose import compose
 from synthex.data.real import ToolFolders
 
 ON_DISK = (

@@ -7,7 +7,7 @@ import yaml
 from generators.real_archives import write_covid_cxr, write_deepfluoro, write_hip_pair
 from generators.tool_archive import write_tool_archive
 
-from synthex.cli.compose import compose
+from synthex.config.compose import compose
 from synthex.runs import write_package
 
 TINY = (

@@ -14,11 +14,12 @@ import pytest
 import torch
 from generators.tiny_commands import TINY
 
-from synthex.cli.compose import compose
-from synthex.cli.identity import config_hash
 from synthex.cli.main import main
-from synthex.cli.processes import first_rank, with_devices
+from synthex.cli.train import with_devices
+from synthex.config.compose import compose
+from synthex.config.identity import config_hash
 from synthex.core import ConfigError
+from synthex.runs.company import first_rank
 
 EXACT = (
     # Batch statistics are those of each process, and PyTorch can synchronise them on GPUs only.

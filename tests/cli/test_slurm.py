@@ -13,8 +13,8 @@ import pytest
 from generators.fake_slurm import write_fake_slurm
 from generators.pretend_training import starts
 
-from synthex.cli.finished import read_finished
-from synthex.cli.slurm import Command, in_queue
+from synthex.config.finished import read_finished
+from synthex.sweeps.slurm import Command, in_queue
 
 TESTS = Path(__file__).parents[1]
 

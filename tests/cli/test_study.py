@@ -11,11 +11,11 @@ import yaml
 from generators.studies import write_study
 from generators.tiny_commands import TINY
 
-from synthex.cli.commands import shared_cores
-from synthex.cli.compose import compose
 from synthex.cli.main import main
-from synthex.cli.studies import choose_study, study_folders
-from synthex.studies import read_study
+from synthex.cli.studies import chosen_jobs
+from synthex.config.compose import compose
+from synthex.studies import read_study, study_folders
+from synthex.sweeps.commands import shared_cores
 
 PACKAGED = {"adaptation", "backbone", "covid", "hip_controlled", "hip_scaling", "randomization_ablation", "tool"}
 
@@ -49,7 +49,7 @@ def change(here, edit):
 
 
 def folders(*overrides):
-    chosen = choose_study(compose("study_status", ["study=small", "size=tiny", *overrides]))
+    chosen = chosen_jobs(compose("study_status", ["study=small", "size=tiny", *overrides]))
     return [job.folder.name for job in chosen.of_jobs()]
 
 
@@ -137,10 +137,10 @@ def test_folders_of_any_name_get_into_the_commands(here):
     odd = here / "a folder, it's = odd"
     (odd / "fold_0").mkdir(parents=True)
     cfg = compose("study_run", ["study=small", "size=tiny"])
-    job = choose_study(cfg, {"cts": str(odd)}).of_jobs()[0]
+    job = chosen_jobs(cfg, {"cts": str(odd)}).of_jobs()[0]
     (predict,) = (command[2:] for command in job.facts["commands"] if command[1] == "predict")
     assert compose("predict", predict).ct == str(odd / "fold_0")
-    assert job.folder.name == choose_study(cfg).of_jobs()[0].folder.name
+    assert job.folder.name == chosen_jobs(cfg).of_jobs()[0].folder.name
 
 
 def test_failed_jobs_are_listed_and_end_with_an_error(here, capfd, monkeypatch):
@@ -181,7 +181,7 @@ def test_the_list_shows_every_study_with_its_jobs(here, capfd):
 @pytest.mark.parametrize("name", sorted(PACKAGED))
 def test_every_job_of_every_size_of_the_packaged_studies_composes(name, tmp_path):
     for size in read_study(study_folders()[name]).sizes:
-        jobs = choose_study(compose("study_status", [f"study={name}", f"size={size}", f"output={tmp_path}"])).of_jobs()
+        jobs = chosen_jobs(compose("study_status", [f"study={name}", f"size={size}", f"output={tmp_path}"])).of_jobs()
         assert len({job.folder for job in jobs}) == len(jobs) > 0
 
 

@@ -6,13 +6,14 @@ import pytest
 from generators.studies import write_study
 from generators.tiny_commands import TINY
 
-from synthex.cli.compose import compose
 from synthex.cli.main import main
-from synthex.cli.study_budget import budget_of
+from synthex.cli.studies import study_settings
 from synthex.core import ConfigError
 from synthex.studies import Cell, Plan, Preparation
+from synthex.studies.spending import budget_of
 
-COMPOSED = functools.cache(compose)
+SETTINGS = study_settings()
+COMPOSED = functools.cache(SETTINGS.compose)
 
 NETWORK = ("task=hip_landmarks", "model=unet_small", "data.size=64", "data.batch_size=4")
 IMAGES = Preparation("simulate", ("count=22",))
@@ -22,7 +23,7 @@ START = Preparation("train", (*NETWORK, "data=on_disk", "data.train=<prepared:im
 
 def budget(*overrides, **prepared):
     plan = Plan(Cell({}, "0", 0), (*NETWORK, *overrides), {}, {"images": IMAGES} | prepared)
-    return budget_of(plan, COMPOSED)
+    return budget_of(plan, COMPOSED, SETTINGS.validates)
 
 
 def test_epochs_of_images_on_disk_are_whole_batches_and_simulation_has_no_end():

@@ -11,7 +11,6 @@ import optuna
 import pytest
 from PIL import Image
 
-from synthex.cli.tracking import HIDDEN, shown
 from synthex.learning import find_resume_checkpoint
 
 SWEEP = ("debug=fast", "hydra.sweep.dir=s")
@@ -80,18 +79,3 @@ def test_jobs_of_a_sweep_are_runs_of_wandb_that_name_no_place(synthex, tmp_path,
         pictures = list(run.rglob("*.png"))
         assert 0 < len(pictures) <= 4
         assert min(Image.open(pictures[0]).size) > 100
-
-
-def test_settings_are_shown_without_places():
-    settings = {
-        "task": {"_target_": "a.b.C", "instrument": {"path": "DOE/drill.yaml", "name": "drill"}},
-        "data": {"ct": "doe_jane", "meshes": None, "size": 64, "phantoms": {"train": 4}, "train": "drrs"},
-        "list": ["~/doe", "fine", 0.1],
-        "windows": "C:\\doe",
-    }
-    assert shown(settings) == {
-        "task": {"_target_": "a.b.C", "instrument": {"path": HIDDEN, "name": "drill"}},
-        "data": {"ct": HIDDEN, "meshes": None, "size": 64, "phantoms": {"train": 4}, "train": HIDDEN},
-        "list": [HIDDEN, "fine", 0.1],
-        "windows": HIDDEN,
-    }

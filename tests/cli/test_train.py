@@ -13,9 +13,9 @@ from generators.meshes import write_toy_pelvis
 from PIL import Image
 
 from synthex.anatomy.variants import base_subject
-from synthex.cli.build import build_readers, build_task
-from synthex.cli.compose import compose
-from synthex.cli.sources import build_sources
+from synthex.config.build import build_readers, build_task
+from synthex.config.compose import compose
+from synthex.config.sources import build_sources
 
 ON_DISK = (
     "data=on_disk",

@@ -9,8 +9,8 @@ import pytest
 import torch
 from generators.tiny_commands import TINY
 
-from synthex.cli.build import build_task
-from synthex.cli.predict import load_config, load_model
+from synthex.config.build import build_task
+from synthex.config.trained import load_config, load_model
 from synthex.learning import find_weights, read_checkpoint
 
 SMALL = (

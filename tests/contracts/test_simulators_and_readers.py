@@ -17,7 +17,7 @@ from generators.tool_archive import write_tool_part
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 
-from synthex.cli.compose import compose
+from synthex.config.compose import compose
 from synthex.core import MissingExtraError, Reader, Simulator, derive_rng
 from synthex.data import SyntheticReader, open_export, write_folder, write_hdf5
 from synthex.data.real import CovidCxr, DeepFluoro, HipFolders, HipStudy, PlainFolder, QataCov19, ToolFolders

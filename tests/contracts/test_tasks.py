@@ -8,9 +8,9 @@ import torch
 from generators.tiny_commands import TINY
 from hydra.utils import instantiate
 
-from synthex.cli.build import build_reader, build_task
-from synthex.cli.compose import compose
 from synthex.cli.main import main
+from synthex.config.build import build_reader, build_task
+from synthex.config.compose import compose
 from synthex.core import Task
 from synthex.data import LearningDataset, collate
 

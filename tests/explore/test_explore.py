@@ -11,7 +11,7 @@ import pytest
 from generators.anatomies import Balls
 from hydra.utils import instantiate
 
-from synthex.cli.compose import compose
+from synthex.config.compose import compose
 from synthex.core import ConfigError, derive_rng
 from synthex.data import SyntheticReader
 from synthex.data.encoding import decode_rle

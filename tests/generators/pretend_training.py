@@ -17,9 +17,10 @@ from pathlib import Path
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from synthex.cli import app, commands
-from synthex.cli.finished import keep_finished
+from synthex.cli import app
+from synthex.config.finished import keep_finished
 from synthex.core import write_json
+from synthex.sweeps import commands
 
 SCRIPT = Path(__file__).resolve()
 

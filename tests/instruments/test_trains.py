@@ -8,9 +8,9 @@ import trimesh
 from generators.tiny_commands import TINY
 
 from synthex.anatomy.phantom import PelvisPhantoms
-from synthex.cli.compose import compose
 from synthex.cli.main import main
-from synthex.cli.simulate import request
+from synthex.config.cases import request
+from synthex.config.compose import compose
 
 AWL = """
 name: awl

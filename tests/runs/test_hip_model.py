@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import synthex
-from synthex.cli.build import build_readers, build_task
-from synthex.cli.compose import compose
+from synthex.config.build import build_readers, build_task
+from synthex.config.compose import compose
 from synthex.runs import zoo_models
 
 SETTINGS = (

@@ -1,4 +1,4 @@
-"""Plugins of ours that Hydra finds in the one place where it looks: each passes on to ``synthex.cli``.
+"""Plugins of ours that Hydra finds in the one place where it looks: each passes on to ``synthex.sweeps``.
 
 Every Hydra program of the environment imports this module, so it imports nothing heavy.
 """
@@ -32,7 +32,7 @@ class ProcessLauncher(_Commands):
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Hydra's hook."""
-        from synthex.cli.launch import plan, run_in_processes
+        from synthex.sweeps.launch import plan, run_in_processes
 
         jobs = plan(self.context.config_loader, self.config, job_overrides, initial_job_idx)
         return run_in_processes(jobs, **self.settings)
@@ -43,8 +43,8 @@ class SlurmLauncher(_Commands):
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Hydra's hook."""
-        from synthex.cli.launch import plan
-        from synthex.cli.slurm import run_in_slurm
+        from synthex.sweeps.launch import plan
+        from synthex.sweeps.slurm import run_in_slurm
 
         jobs = plan(self.context.config_loader, self.config, job_overrides, initial_job_idx)
         return run_in_slurm(jobs, self.config, self.settings)
@@ -65,6 +65,6 @@ class OptunaSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> Any:
         """Hydra's hook."""
-        from synthex.cli.optuna_sweep import sweep
+        from synthex.sweeps.search import sweep
 
         return sweep(self.whole, self.runs, arguments, self.settings)

@@ -5,6 +5,7 @@ import os
 import time
 from dataclasses import dataclass
 from statistics import median
+from typing import Any
 
 import numpy as np
 
@@ -45,6 +46,15 @@ class Run:
         if quarter == 0:
             return None
         return median(private[-quarter:]) - median(private[quarter : 2 * quarter])
+
+    def row(self) -> dict[str, Any]:
+        """What was measured, in samples, seconds and MiB."""
+        return {
+            "samples": self.samples,
+            "samples_per_second": self.samples / self.seconds,
+            **{f"{kind}_mib": self.peak(kind) for kind in ("private", "pss", "uss")},
+            "growth_mib": self.growth_mib(),
+        }
 
 
 def run_through(dataset: LearningDataset, samples: int, batch_size: int, workers: int, seed: int) -> Run:

@@ -2,11 +2,9 @@
 
 import argparse
 import contextlib
-import errno
 import importlib
 import importlib.util
 import os
-import re
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -15,44 +13,22 @@ from typing import Any, NoReturn
 
 import hydra
 from hydra._internal.utils import get_args_parser
-from hydra.errors import HydraException, InstantiationException
-from omegaconf import DictConfig, ListConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf import DictConfig
 
-from synthex.cli.compose import compose, prepare_hydra, quoted, readable
-from synthex.cli.early import check_early
-from synthex.cli.processes import follow, follows, help_other_node, is_other_node
-from synthex.cli.settings import check_settings
-from synthex.core import ConfigError, InputError, UserError, nearest, targets_in, trust
-from synthex.core.parent import end_with_parent, worker_killed
-from synthex.core.trusted import user_targets
+from synthex.cli import rank
+from synthex.cli.main import COMMANDS
+from synthex.config.compose import compose, prepare_hydra, readable
+from synthex.config.early import check_early
+from synthex.config.mistakes import user_error
+from synthex.config.own_code import find_own_code, trusted_by
+from synthex.config.settings import check_settings
+from synthex.core import ConfigError, InputError, UserError, nearest, trust
+from synthex.core.overrides import quoted
+from synthex.core.parent import end_with_parent
+from synthex.runs.company import follows, help_other_node, is_other_node
 
-MODULES = {
-    "train": "synthex.cli.train",
-    "simulate": "synthex.cli.simulate",
-    "preview": "synthex.cli.preview",
-    "explore": "synthex.cli.explore",
-    "predict": "synthex.cli.predict_command",
-    "export": "synthex.cli.export",
-    "models": "synthex.cli.models",
-    "evaluate": "synthex.cli.evaluate",
-    "register": "synthex.cli.register",
-    "annotate": "synthex.cli.annotate",
-    "data inspect": "synthex.cli.inspect",
-    "data example": "synthex.cli.example",
-    "data lookalike": "synthex.cli.lookalike",
-    "data merge": "synthex.cli.merge",
-    "model summary": "synthex.cli.model_summary",
-    "translate train": "synthex.cli.translate_train",
-    "translate apply": "synthex.cli.translate_apply",
-    "benchmark projection": "synthex.cli.benchmark_projection",
-    "benchmark datamodule": "synthex.cli.benchmark_datamodule",
-    "study run": "synthex.cli.study_run",
-    "study list": "synthex.cli.study_list",
-    "study status": "synthex.cli.study_status",
-    "study table": "synthex.cli.study_table",
-}
-"""Module of each command; it has ``main(cfg)``, and its primary config is named like the command."""
+MODULES = {name: f"synthex.cli.{name.replace(' ', '_')}" for name in COMMANDS if name != "completion"}
+"""Module of each command; it has ``main(cfg)``, and it and its primary config are named like the command."""
 
 POSITIONAL = {
     **{
@@ -84,7 +60,7 @@ def run(command: str, arguments: Sequence[str]) -> int:
     Every override is checked before anything starts, so that a misspelt name costs a second, not a night.
     """
     if command == "train" and follows():
-        return follow()  # the first process says what, or what is wrong with it
+        return rank.main()  # the first process says what, or what is wrong with it
     config_name = command.replace(" ", "_")
     try:
         arguments = watched(command, arguments)
@@ -97,7 +73,7 @@ def run(command: str, arguments: Sequence[str]) -> int:
         if not flags.hydra_help:
             cfg = compose(config_name, flags.overrides, sweep=bool(flags.multirun))
             if command == "train" and not flags.cfg and is_other_node(cfg):
-                return help_other_node(cfg, sweep=bool(flags.multirun))
+                return help_other_node(cfg, rank.COMMAND, sweep=bool(flags.multirun))
             find_own_code(cfg)
             if not (flags.cfg or flags.multirun):  # each job of a sweep says what is wrong with its own
                 check_early(command, cfg)
@@ -235,75 +211,6 @@ class _Job:
     def _note(self, code: int) -> None:
         with contextlib.suppress(OSError), self.ledger.open("a") as file:  # on another machine it is not there
             file.write(f"{code}\n")
-
-
-def find_own_code(cfg: DictConfig) -> None:
-    """Let modules of the working folder be found that the command, a local conf or the user's trust names.
-
-    Only these: a folder of data that somebody passed on may hold files with the names of optional packages.
-    """
-    folder = Path.cwd()
-    for target in (
-        *(str(name) for _, name in targets_in(OmegaConf.to_container(cfg, resolve=False))),
-        *trusted_by(cfg),
-        *user_targets(),
-    ):
-        top = target.partition(".")[0]
-        here = top.isidentifier() and ((folder / f"{top}.py").exists() or (folder / top).is_dir())
-        if here and str(folder) not in sys.path and importlib.util.find_spec(top) is None:
-            sys.path.append(str(folder))
-
-
-def trusted_by(cfg: DictConfig) -> list[str]:
-    """The names that a command's ``trust=`` gives, for files that it reads.
-
-    Raises:
-        ConfigError: They are no names.
-    """
-    given = cfg.get("trust")
-    names = [] if given is None else [given] if isinstance(given, str) else given
-    names = list(names) if isinstance(names, list | ListConfig) else [None]
-    if not all(isinstance(name, str) for name in names):
-        raise ConfigError(f"trust={given}: give names of classes or functions: trust=[my_package.MyNetwork]")
-    return names
-
-
-def user_error(error: BaseException | None) -> UserError | None:
-    """The user's mistake behind an exception, if that is what it is.
-
-    Hydra wraps whatever a constructor raised; a wrong argument name or type in the config shows up as
-    its TypeError.
-    """
-    seen: BaseException | None = error
-    while seen is not None:
-        in_worker = re.findall(r"^synthex\.core\.errors\.\w+: (.+)$", str(seen), re.MULTILINE)
-        if in_worker:  # a data loader's worker sends its traceback as the text of a new exception
-            return UserError(in_worker[-1])
-        if isinstance(seen, UserError):
-            return seen
-        if isinstance(seen, OSError) and seen.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG):
-            path = seen.filename2 or seen.filename or "the output folder"
-            return InputError(path, f"cannot be written ({seen.strerror})", "free some space or choose another folder")
-        if isinstance(seen, OSError) and seen.errno in (errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.EIO):
-            return InputError(seen.filename or "a file", f"cannot be used ({seen.strerror})", "check the path")
-        if isinstance(seen, InstantiationException) and isinstance(seen.__cause__, TypeError | ValueError):
-            return ConfigError(" ".join(f"{seen.__cause__} (while building {_key(seen)})".split()))
-        if worker_killed(seen):
-            return UserError(
-                "a process that loads or prepares data was killed, as happens where memory runs out; with fewer of "
-                "them (data.workers, workers) call the same command again, it goes on"
-            )
-        if type(seen).__name__ == "MisconfigurationException":  # Lightning's, by name: importing it takes seconds
-            return ConfigError(" ".join(f"trainer: {seen}".split()))
-        if isinstance(seen, HydraException | OmegaConfBaseException) and not isinstance(seen, InstantiationException):
-            return ConfigError(" ".join(str(seen).split()))
-        seen = seen.__cause__ or seen.__context__
-    return None
-
-
-def _key(error: InstantiationException) -> str:
-    lines = [line for line in str(error).splitlines() if line.startswith("full_key:")]
-    return lines[-1].removeprefix("full_key:").strip() if lines else "an object of the config"
 
 
 def _report(error: UserError) -> int:

@@ -12,12 +12,13 @@ from synthex.benchmarks.datamodule import Run, run_through
 from synthex.benchmarks.memory import available
 from synthex.benchmarks.stages import STAGES, stages_in_worker
 from synthex.benchmarks.volumes import MappedVolumes
-from synthex.cli.build import build_augment, build_reader, build_task, prepare, simulated_split
-from synthex.cli.compose import plain
-from synthex.cli.settings import input_size
+from synthex.config.build import build_augment, build_reader, build_task, simulated_split
+from synthex.config.compose import plain
+from synthex.config.settings import input_size
 from synthex.core import ConfigError, Task
 from synthex.core.terminal import console, machine, print_rows, quiet_libraries, write_rows
 from synthex.data import LearningDataset, SyntheticReader
+from synthex.runs.preparing import prepare
 
 COLUMNS = {
     "workers": "workers",
@@ -81,12 +82,7 @@ def row(cfg: DictConfig, workers: int, run: Run, stages: dict[str, float]) -> di
     """One row of figures."""
     return {
         "workers": workers,
-        "samples": run.samples,
-        "samples_per_second": run.samples / run.seconds,
-        "private_mib": run.peak("private"),
-        "pss_mib": run.peak("pss"),
-        "uss_mib": run.peak("uss"),
-        "growth_mib": run.growth_mib(),
+        **run.row(),
         "size": int(cfg.data.size),
         "batch_size": int(cfg.data.batch_size),
         "simulation": cfg.simulation["_target_"].rsplit(".", 1)[-1],

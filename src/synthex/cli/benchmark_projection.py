@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 from synthex.benchmarks.peers import EXTRA, choose_peers, load_peer
 from synthex.benchmarks.projection import collect, measure, table_rows
 from synthex.benchmarks.scene import make_scene
-from synthex.cli.compose import plain
+from synthex.config.compose import plain
 from synthex.core import ConfigError
 from synthex.core.terminal import console, machine, print_rows, quiet_libraries, write_rows
 

@@ -50,7 +50,7 @@ def _hydra_candidates(config_name: str, word: str) -> list[str]:
     from hydra._internal.core_plugins.bash_completion import BashCompletion
     from hydra.core.global_hydra import GlobalHydra
 
-    from synthex.cli.compose import options, prepare_hydra
+    from synthex.config.compose import options, prepare_hydra
 
     group, equals, start = word.partition("=")
     if equals and (known := options(group)):  # Hydra would not look into folders, as in experiment=hip/…

@@ -7,14 +7,14 @@ from typing import Any
 from omegaconf import DictConfig
 
 from synthex.cli import evaluate_methods
-from synthex.cli.build import build_task, open_checked, open_real
-from synthex.cli.gate import with_gate
-from synthex.cli.names import write_names
-from synthex.cli.predict import open_cases
-from synthex.cli.sets import folders_of, read_cases, task_of_set
+from synthex.config.build import build_task
+from synthex.config.cases import open_cases, read_cases
+from synthex.config.gate import with_gate
+from synthex.config.sets import folders_of, given_cases
 from synthex.core import ConfigError, InputError, Task
 from synthex.core.terminal import console, quiet_libraries
 from synthex.evaluation import Evaluation, terminal_table
+from synthex.exchange.names import write_names
 from synthex.runs.scoring import score
 
 
@@ -35,11 +35,8 @@ def main(cfg: DictConfig) -> None:
         "allow_partial": bool(cfg.allow_partial),
         "gallery": int(cfg.gallery),
     }
-    if cfg.on_disk and cfg.real:
-        raise ConfigError("on_disk and real are both set; give one of them")
-    if cfg.on_disk or cfg.real:
-        task = task_of_set(folders[0], cfg)
-        reader = open_checked(cfg.on_disk, task, "on_disk") if cfg.on_disk else open_real(cfg.real, task)
+    if (given := given_cases(folders[0], cfg)) is not None:
+        task, reader = given
         write_names(cfg.names, [reader])
         score_and_show(folders, with_gate(task, cfg.gate_mm), reader, output, **options)
         return

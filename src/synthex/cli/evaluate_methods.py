@@ -3,18 +3,15 @@
 from pathlib import Path
 
 from omegaconf import DictConfig
-from rich.table import Table
 
-from synthex.cli.build import build_task, open_checked, open_real
-from synthex.cli.compose import plain
-from synthex.cli.gate import with_gate
-from synthex.cli.predict import open_cases
-from synthex.cli.sets import folders_of, has_cases, origin, read_cases, task_of_set
+from synthex.config.build import build_task
+from synthex.config.cases import has_cases, open_cases, origin, read_cases
+from synthex.config.compose import plain
+from synthex.config.gate import with_gate
+from synthex.config.sets import folders_of, given_cases
 from synthex.core import ConfigError, InputError, Reader, Task
 from synthex.core.terminal import console
 from synthex.evaluation import (
-    LABELS,
-    ComparisonTable,
     PooledReader,
     check_method_names,
     compare_methods,
@@ -22,6 +19,7 @@ from synthex.evaluation import (
     headline_differences,
     write_comparison,
 )
+from synthex.evaluation.compare_tables import terminal_comparison
 from synthex.runs.scoring import baselines_of, pool_folders
 
 
@@ -78,16 +76,13 @@ def cases_of(cfg: DictConfig, methods: dict[str, list[Path]]) -> tuple[Task, Rea
         for name, folders in methods.items()
         if all(map(has_cases, folders))
     }
-    if cfg.on_disk and cfg.real:
-        raise ConfigError("on_disk and real are both set; give one of them")
     first = next(iter(described.values()), None)
-    if cfg.on_disk or cfg.real:
-        task = task_of_set(first[0][0] if first else next(iter(methods.values()))[0], cfg)
-        reader = open_checked(cfg.on_disk, task, "on_disk") if cfg.on_disk else open_real(cfg.real, task)
-        return with_gate(task, cfg.gate_mm), reader
+    some = first[0][0] if first else next(iter(methods.values()))[0]
+    if (given := given_cases(some, cfg)) is not None:
+        return with_gate(given[0], cfg.gate_mm), given[1]
     if first is None:
-        read_cases(next(iter(methods.values()))[0])  # says what is missing
-        raise InputError(next(iter(methods.values()))[0], "does not say its cases", "give on_disk=<folder>")
+        read_cases(some)  # says what is missing
+        raise InputError(some, "does not say its cases", "give on_disk=<folder>")
     reference, cases = first[0]
     for sets in described.values():
         for folder, other in sets:
@@ -100,19 +95,3 @@ def cases_of(cfg: DictConfig, methods: dict[str, list[Path]]) -> tuple[Task, Rea
     task = with_gate(build_task(cases.config), cfg.gate_mm)
     readers = [open_cases(one, task, cfg.paths.cache_dir) for _, one in first]
     return task, readers[0] if len(readers) == 1 else PooledReader(readers)
-
-
-def terminal_comparison(table: ComparisonTable) -> Table:
-    """Every figure over all names, a column a method; print it with a rich console."""
-    shown = Table(title=f"{table.cases} images of {table.subjects} subjects: mean ± std", title_justify="left")
-    shown.add_column("figure")
-    for method in table.methods:
-        shown.add_column(method, justify="right")
-    rows = {(row.quantity, row.name, row.method): row for row in table.figures}
-    for quantity, name in dict.fromkeys((row.quantity, row.name) for row in table.figures):
-        cells = [rows[quantity, name, method] for method in table.methods]
-        texts = [f"{row.mean:.3f} ± {row.std:.3f}" if row.count else "–" for row in cells]
-        if not name:
-            shown.add_section()
-        shown.add_row(f"  {name}" if name else LABELS[quantity], *texts, style=None if name else "bold")
-    return shown

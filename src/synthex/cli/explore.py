@@ -9,9 +9,9 @@ from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from synthex.cli.build import build_task
-from synthex.cli.compose import compose, options, plain
-from synthex.cli.sources import PEOPLE, build_sources
+from synthex.config.build import build_task
+from synthex.config.compose import compose, options, plain
+from synthex.config.sources import PEOPLE, build_sources
 from synthex.core import ConfigError, nearest, optional_import
 from synthex.core.terminal import console, quiet_libraries
 from synthex.explore import HOST, Explorer, Scenes, Subjects, make_app

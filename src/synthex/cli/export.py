@@ -4,7 +4,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from synthex.cli.settings import choose
+from synthex.config.settings import choose
 from synthex.core import ConfigError
 from synthex.core.documents import read_text
 from synthex.core.terminal import console, quiet_libraries

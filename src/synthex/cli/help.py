@@ -5,7 +5,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from synthex.cli.documented import ConfigFile, read_config, read_group
+from synthex.config.documented import ConfigFile, read_config, read_group
 
 EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "train": (

@@ -11,7 +11,7 @@ import h5py  # noqa: F401
 import matplotlib.backends.backend_agg  # noqa: F401
 import segmentation_models_pytorch  # noqa: F401
 
-from synthex.cli import app, evaluate, predict, simulate, train  # noqa: F401
+from synthex.cli import app, evaluate, predict_cases, simulate, train  # noqa: F401
 from synthex.cli.main import main
 from synthex.core.terminal import quiet_libraries
 

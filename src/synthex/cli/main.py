@@ -65,8 +65,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if command not in COMMANDS:
         return _fail(_unknown(command))
     if "--help" in rest or "-h" in rest:
-        from synthex.cli.compose import conf_folders  # Hydra's, which is quick; nothing of PyTorch
         from synthex.cli.help import explain
+        from synthex.config.compose import conf_folders  # Hydra's, which is quick; nothing of PyTorch
 
         print(explain(command, COMMANDS[command], conf_folders()))
         return 0

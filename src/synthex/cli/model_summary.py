@@ -1,5 +1,6 @@
 """``synthex model summary``: parameters and operations of the networks of conf/model, or of one."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -7,9 +8,9 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from synthex.cli.build import build_task
-from synthex.cli.compose import compose, options
-from synthex.cli.settings import input_size
+from synthex.config.build import build_task
+from synthex.config.compose import compose, options
+from synthex.config.settings import input_size
 from synthex.core import Task
 from synthex.core.terminal import Row, console, print_rows, quiet_libraries, write_rows
 from synthex.nn.complexity import complexity
@@ -63,11 +64,7 @@ def measure(cfg: DictConfig, task: Task) -> Row:
     return {
         "network": type(network).__name__,
         "input": f"{height} x {width}",
-        "parameters": found.parameters,
-        "trainable": found.trainable,
-        "flops": found.flops,
-        "input_stride": found.input_stride,
-        "output_stride": found.output_stride,
+        **asdict(found),
     }
 
 

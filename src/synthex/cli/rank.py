@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Any
 from synthex.core import UserError
 from synthex.core.parent import launched
 
+COMMAND = (sys.executable, "-m", "synthex.cli.rank")
+"""What starts one."""
+
 if TYPE_CHECKING:  # what takes seconds is imported when this process knows to end with the first
     from synthex.learning import Company
 
@@ -36,7 +39,7 @@ def main() -> int:
     ignore_signals()
     sys.path += [folder for folder in request["path"] if folder not in sys.path]
 
-    from synthex.cli.app import user_error
+    from synthex.config.mistakes import user_error
     from synthex.learning import Company
 
     try:
@@ -58,8 +61,8 @@ def train_along(request: dict[str, Any], company: "Company") -> None:
     """The first process's fit, without a word."""
     from omegaconf import OmegaConf
 
-    from synthex.cli.build import build_readers, build_task
-    from synthex.cli.fit import train
+    from synthex.config.build import build_readers, build_task
+    from synthex.config.training import train
     from synthex.core.terminal import quiet_libraries
     from synthex.learning import silence_lightning
 

@@ -1,32 +1,20 @@
 """``synthex simulate``: simulated radiographs with their labels, on disk."""
 
-import json
-from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
-from torch.utils.data import DataLoader, Dataset
 
-from synthex.cli.build import build_reader, build_task, map_paths, prepare
-from synthex.cli.compose import plain
-from synthex.cli.names import write_names
-from synthex.cli.predict import LOADING, MAKE_CASES
-from synthex.cli.replay import open_replay
-from synthex.cli.settings import choose
-from synthex.cli.sources import PEOPLE, build_sources
-from synthex.cli.subjects import fingerprints, from_files
+from synthex.config.build import build_reader, build_task
+from synthex.config.cases import request
+from synthex.config.replay import open_replay
+from synthex.config.settings import choose
+from synthex.config.sources import build_sources
 from synthex.core import (
-    AnatomySource,
     ConfigError,
     InputError,
-    Reader,
-    Sample,
-    Vocabulary,
-    derive_seed,
-    write_json,
 )
-from synthex.core.terminal import console, quiet_libraries, track
+from synthex.core.terminal import console, quiet_libraries
 from synthex.data import (
     REQUEST_FILE,
     SPLITS,
@@ -36,30 +24,11 @@ from synthex.data import (
     find_shards,
     finish_shard,
     shard_request,
-    write_folder,
-    write_hdf5,
 )
-from synthex.data.real import write_tool_folders
-from synthex.data.real.tool_export import check_one_structure
-from synthex.learning import limit_worker_threads
-
-DONE_FILE = "done.json"
-FORMATS = ("hdf5", "folder", "both", "tool_folders")
-
-
-class _Stage(Dataset[int]):
-    """Simulates a case and stages it, in whatever process asks; returns its index."""
-
-    def __init__(self, reader: Reader, staging: Staging, indices: list[int]) -> None:
-        self.reader, self.staging, self.indices = reader, staging, indices
-
-    def __len__(self) -> int:
-        return len(self.indices)
-
-    def __getitem__(self, item: int) -> int:
-        index = self.indices[item]
-        self.staging.add(index, self.reader[index])
-        return index
+from synthex.data.formats import DONE_FILE, FORMATS, check_format, clear_partial, complete, write_formats
+from synthex.exchange.names import write_names
+from synthex.runs.preparing import prepare
+from synthex.runs.staging import stage_cases
 
 
 def main(cfg: DictConfig) -> None:
@@ -76,8 +45,7 @@ def main(cfg: DictConfig) -> None:
     shard = None if cfg.shard is None else Shard.parse(str(cfg.shard))
     indices = range(count) if shard is None else shard.indices(count)
     task = build_task(cfg)
-    if cfg.format == "tool_folders":
-        check_one_structure(task.vocabulary)
+    check_format(cfg.format, task.vocabulary)
     source, views = (build_sources(cfg)[cfg.split], None) if replayed is None else replayed
     seed = int(cfg.seed) if cfg.split == "train" else int(cfg.data.eval_seed)
     reader = build_reader(cfg, task, source, cfg.split, count, seed, views)
@@ -96,26 +64,19 @@ def main(cfg: DictConfig) -> None:
         staging.clear()  # a run killed here left it
         console.print(f"{output} is already complete ({count} radiographs)", soft_wrap=True)
         return
-    for path in staging.folder.rglob(".*.part.*"):  # what a killed run was writing
-        path.unlink(missing_ok=True)
+    clear_partial(staging.folder)
     missing = staging.missing(indices)
     if len(missing) < len(indices):
         console.print(f"{staging.folder}: going on after {len(indices) - len(missing)} of {len(indices)} radiographs")
     if len(missing) >= len(source.subject_ids()):  # all of them will be needed: not in every worker
         prepare(reader)
-    loader = DataLoader(
-        _Stage(reader, staging, missing),
-        batch_size=None,
-        num_workers=int(cfg.workers),
-        worker_init_fn=limit_worker_threads,
-    )
-    for _ in track(loader, "simulating", total=len(missing)):
-        pass
+    stage_cases(reader, staging, missing, int(cfg.workers))
     if shard is not None:
         finish_shard(staging, shard, wanted, task.vocabulary)
         console.print(f"{len(indices)} radiographs: {staging.folder}, shard {shard} of {output}", soft_wrap=True)
         return
-    write_export(output, cfg.format, lambda: staging.samples(count), task.vocabulary, count)
+    written = write_formats(output, cfg.format, lambda: staging.samples(count), task.vocabulary)
+    console.print(complete(output, count, written), soft_wrap=True)
     staging.clear()
 
 
@@ -130,43 +91,3 @@ def _count(cfg: DictConfig, replayed: tuple[InOrder, Any] | None) -> int:
     if replayed is None:
         raise ConfigError("count=null means as many as are replayed; give a number of radiographs")
     return len(replayed[0].order)
-
-
-def write_export(
-    output: Path, form: str, samples: Callable[[], Iterable[Sample]], vocabulary: Vocabulary, count: int
-) -> None:
-    """Write all radiographs in the format that was asked for, and last of all that they are complete."""
-    written: list[Path] = []
-    if form in ("hdf5", "both"):
-        written += write_hdf5(output, samples(), vocabulary)
-    if form in ("folder", "both"):
-        written.append(write_folder(output, samples(), vocabulary))
-    if form == "tool_folders":
-        written.append(write_tool_folders(output, samples(), vocabulary))
-    write_json(output / DONE_FILE, {"count": count})
-    console.print(f"{count} radiographs: " + ", ".join(str(path) for path in written), soft_wrap=True)
-
-
-def request(cfg: DictConfig, source: AnatomySource, seed: int, count: int) -> dict[str, Any]:
-    """What is exported, complete but for the user's folders: exports are passed on."""
-    data = {key: value for key, value in plain(cfg.data).items() if key not in (*LOADING, "normalization")}
-    for key in (*PEOPLE, "label_names"):
-        # The names of known numberings are no folders of anybody's.
-        if data.get(key) is not None and Path(data[key]).expanduser().exists():
-            data[key] = short_hash(str(Path(data[key]).expanduser().resolve()))
-    replayed = {key: value for key, value in plain(cfg.get("replay") or {}).items() if key != "root"}
-    if from_files(cfg) or replayed:
-        data["subjects"] = short_hash(json.dumps(fingerprints(source), sort_keys=True))
-    found = {key: plain(cfg[key]) for key in MAKE_CASES} | {"data": data, "seed": seed}
-    # What a file holds, not where it lies.
-    found["task"] = map_paths(
-        found["task"], lambda path: short_hash(path.read_bytes().hex() if path.is_file() else str(path.resolve()))
-    )
-    if replayed:
-        found["replay"] = replayed
-    return found | {"split": cfg.split, "count": count, "format": cfg.format}
-
-
-def short_hash(text: str) -> str:
-    """A hash that is equal where ``text`` is, and does not give it away."""
-    return f"{derive_seed(text):032x}"[:16]

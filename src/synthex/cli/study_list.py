@@ -3,10 +3,9 @@
 from omegaconf import DictConfig
 from rich.table import Table
 
-from synthex.cli.studies import study_folders
 from synthex.core import UserError
 from synthex.core.terminal import console
-from synthex.studies import plans, read_study
+from synthex.studies import plans, read_study, study_folders
 
 
 def main(cfg: DictConfig) -> None:

@@ -8,13 +8,13 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from synthex.cli.commands import MAIN, shared_cores
-from synthex.cli.compose import conf_folders
-from synthex.cli.settings import check_integer, choose
-from synthex.cli.studies import choose_study
+from synthex.cli.studies import chosen_jobs
+from synthex.config.compose import conf_folders
+from synthex.config.settings import check_integer, choose
 from synthex.core import ConfigError, UserError
-from synthex.core.terminal import console
+from synthex.core.terminal import say
 from synthex.jobs import LOG_FILE, can_fork, duration, run_jobs
+from synthex.sweeps.commands import MAIN, shared_cores
 
 
 class JobsFailedError(UserError):
@@ -30,7 +30,7 @@ def main(cfg: DictConfig) -> None:
         check_integer("limit", cfg.limit, 0)
     warm = str(cfg.warm).lower()
     choose("warm", warm, ("auto", "true", "false"))
-    chosen = choose_study(cfg, roots_of(cfg))
+    chosen = chosen_jobs(cfg, roots_of(cfg))
     jobs = chosen.of_jobs()
     os.environ.setdefault("WANDB_RUN_GROUP", chosen.study.name)
     begun = time.monotonic()
@@ -71,11 +71,6 @@ def main(cfg: DictConfig) -> None:
     if outcome.cut:
         raise JobsFailedError(f"{len(outcome.cut)} jobs of {chosen.study.name} were cut; the same command goes on")
     say(f"tables: synthex study table {chosen.study.name} size={chosen.size}")
-
-
-def say(line: str) -> None:
-    """One line with the time, as in the log of a training."""
-    console.print(f"{time.strftime('%H:%M:%S')}  {line}", soft_wrap=True, markup=False)
 
 
 def roots_of(cfg: DictConfig) -> dict[str, str]:

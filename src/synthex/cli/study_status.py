@@ -4,14 +4,14 @@ from collections import Counter
 
 from omegaconf import DictConfig
 
-from synthex.cli.studies import choose_study
+from synthex.cli.studies import chosen_jobs
 from synthex.core.terminal import console
 from synthex.jobs import DONE_FILE, Job, State
 
 
 def main(cfg: DictConfig) -> None:
     """Print how many jobs are in which state, and each that is neither done nor waiting."""
-    chosen = choose_study(cfg)
+    chosen = chosen_jobs(cfg)
     states = [(job, job.state()) for job in chosen.of_jobs()]
     counts = Counter(state for _, state in states)
     listed = ", ".join(f"{counts[state]} {state.value}" for state in State if counts[state])

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from synthex.cli.studies import choose_study
+from synthex.cli.studies import chosen_jobs
 from synthex.core import atomic_path, write_text
 from synthex.core.terminal import console
 from synthex.jobs import State
@@ -13,7 +13,7 @@ from synthex.studies import collect, draw_curves, study_csv, study_latex, study_
 
 def main(cfg: DictConfig) -> None:
     """Write ``table.csv``, ``table.md``, ``table.tex`` and the curves, and show the tables."""
-    chosen = choose_study(cfg)
+    chosen = chosen_jobs(cfg)
     study, size = chosen.study, chosen.study.sizes[chosen.size]
     finished = [(cell, job.folder) for cell, job in chosen.jobs.values() if job.state() is State.DONE]
     found = collect(study, size, finished)

@@ -3,36 +3,33 @@
 import functools
 import logging
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import pytorch_lightning as pl
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
-from PIL import Image as PILImage
 
 from synthex.adaptation.translation import (
     TRANSLATOR_FILE,
     CycleGanModule,
-    Translator,
     UnpairedDataset,
     load_translator,
     save_translator,
 )
-from synthex.cli.build import build_readers, build_task, open_any_real, prepare
-from synthex.cli.compose import plain
-from synthex.cli.fit import on_cluster, with_precision
-from synthex.cli.identity import config_hash
-from synthex.cli.settings import check_integer, choose
-from synthex.cli.subjects import keep_subjects
-from synthex.cli.train import changed_settings, enter_run, run_config
-from synthex.core import ConfigError, Reader, Task, atomic_path, derive_seed
+from synthex.adaptation.translation.fit import draw, fit_translator
+from synthex.config.build import build_all, build_readers, build_task, open_any_real
+from synthex.config.compose import plain
+from synthex.config.folder import changed_settings, enter_run, run_config
+from synthex.config.identity import config_hash
+from synthex.config.settings import check_integer, choose
+from synthex.config.sources import from_files
+from synthex.config.training import on_cluster, with_precision
+from synthex.core import ConfigError, Reader, Task
 from synthex.core.terminal import quiet_libraries
-from synthex.data import SyntheticReader, normalize, open_export, to_log
-from synthex.learning import DataModule, silence_lightning
-from synthex.learning.callbacks import StopIfNotFinite
+from synthex.data import SyntheticReader, open_export
+from synthex.learning import silence_lightning
 from synthex.nn import PatchDiscriminator, ResNetGenerator
+from synthex.runs.preparing import prepare
 from synthex.runs.run_lock import alone_in
+from synthex.runs.subjects import keep_subjects
 
 log = logging.getLogger(__name__)
 
@@ -57,13 +54,23 @@ def _train(cfg: DictConfig, task: Task, real: Reader, run: Path) -> None:
     """Train and export in a folder that is this process's alone."""
     checkpoint = enter_run(run, cfg, task)
     simulated = build_readers(cfg, task)["train"]
-    keep_subjects(run, cfg, {"train": simulated}, resumed=checkpoint is not None)
+    keep_subjects(run, {"train": simulated}, from_files=from_files(cfg), resumed=checkpoint is not None)
     if isinstance(simulated, SyntheticReader):
         prepare(simulated)
     pairs = UnpairedDataset(
         simulated, real, int(cfg.data.size), cfg.data.normalization, cfg.cyclegan.crop, seed=int(cfg.seed)
     )
-    generator = fit(cfg, task, pairs, run, checkpoint)
+    options = {"callbacks": build_all(cfg.callbacks), "logger": build_all(cfg.logger), **on_cluster(cfg)}
+    generator = fit_translator(
+        pairs,
+        lambda: cyclegan(cfg, task),
+        run,
+        checkpoint,
+        batch_size=int(cfg.data.batch_size),
+        workers=int(cfg.data.workers),
+        samples_per_epoch=cfg.data.samples_per_epoch,
+        trainer=lambda stop: instantiate(cfg.trainer, **(options | {"callbacks": [stop, *options["callbacks"]]})),
+    )
     about = {"task": task.name, "config": config_hash(cfg), "real_images": len(real)}
     target = run / TRANSLATOR_FILE
     save_translator(target, generator, plain(cfg.cyclegan.generator), pairs.size, pairs.normalization, about)
@@ -127,12 +134,10 @@ def open_target(cfg: DictConfig) -> Reader:
     return open_any_real(node)
 
 
-def fit(cfg: DictConfig, task: Task, pairs: UnpairedDataset, run: Path, checkpoint: Path | None) -> ResNetGenerator:
-    """Train to the config's last step; a finished run is left as it is. Returns the generator to real images."""
-    seed = int(cfg.seed)
-    pl.seed_everything(derive_seed(seed, "weights") % 2**32, workers=False, verbose=False)
+def cyclegan(cfg: DictConfig, task: Task) -> CycleGanModule:
+    """What is trained."""
     settings = cfg.cyclegan
-    module = CycleGanModule(
+    return CycleGanModule(
         functools.partial(ResNetGenerator, **plain(settings.generator)),
         functools.partial(PatchDiscriminator, **plain(settings.discriminator)),
         cycle_weight=settings.cycle_weight,
@@ -140,60 +145,6 @@ def fit(cfg: DictConfig, task: Task, pairs: UnpairedDataset, run: Path, checkpoi
         pool=int(settings.pool),
         optimizer=instantiate(cfg.optimizer),
         scheduler=instantiate(cfg.scheduler),
-        seed=seed,
+        seed=int(cfg.seed),
         extra={"task": task.name, "config": config_hash(cfg)},
     )
-    datamodule = DataModule(
-        pairs,
-        batch_size=int(cfg.data.batch_size),
-        workers=int(cfg.data.workers),
-        samples_per_epoch=cfg.data.samples_per_epoch,
-        endless=isinstance(pairs.simulated, SyntheticReader),
-        seed=seed,
-    )
-    made = [instantiate(node) for node in cfg.callbacks.values() if node is not None]
-    callbacks = [StopIfNotFinite(run), *made]
-    loggers = [instantiate(node) for node in cfg.logger.values() if node is not None]
-    trainer: pl.Trainer = instantiate(cfg.trainer, callbacks=callbacks, logger=loggers, **on_cluster(cfg))
-    describe(pairs, module, trainer, run)
-    trainer.fit(module, datamodule=datamodule, ckpt_path=str(checkpoint) if checkpoint else None, weights_only=True)
-    return module.to_real
-
-
-def describe(pairs: UnpairedDataset, module: CycleGanModule, trainer: pl.Trainer, run: Path) -> None:
-    """Log what is about to be trained, on what, where."""
-    endless = isinstance(pairs.simulated, SyntheticReader)
-    log.info("simulated %s", "endless cases" if endless else f"{len(pairs.simulated)} cases on disk")
-    log.info("real      %d images", len(pairs.real))
-    for name, network in (("generators", module.to_real), ("discriminators", module.judge_real)):
-        parameters = sum(value.numel() for value in network.parameters())
-        log.info("%s: two of %s parameters", name, f"{parameters:,}")
-    log.info("device    %s, precision %s", trainer.strategy.root_device, trainer.precision)
-    log.info("output    %s", run)
-
-
-def draw(target: Path, translator: Translator, pairs: UnpairedDataset, rows: int) -> None:
-    """Write a sheet: simulated images, their translations and some real ones, each in a window of its own."""
-
-    def shown(image: np.ndarray) -> np.ndarray:
-        values = normalize(image)
-        low, high = np.percentile(values, (0.5, 99.5))
-        pixels = np.clip((values - low) / max(float(high - low), 1e-6), 0, 1) * 255
-        return _square(pixels.astype(np.uint8), pairs.size)
-
-    sheet: list[Any] = []
-    for index in range(min(rows, len(pairs))):
-        sample = pairs.simulated[index]
-        real = pairs.real_image(pairs.real_index(index))[0].numpy()
-        row = [shown(to_log(sample))]
-        row += [shown(translator(sample).image)] if max(sample.image.shape) == pairs.size else []
-        sheet.append(np.hstack([*row, shown(real)]))
-    with atomic_path(target) as path:
-        PILImage.fromarray(np.vstack(sheet)).save(path, format="PNG")
-
-
-def _square(pixels: np.ndarray, side: int) -> np.ndarray:
-    found = np.zeros((side, side), dtype=np.uint8)
-    height, width = (min(side, length) for length in pixels.shape)
-    found[:height, :width] = pixels[:height, :width]
-    return found

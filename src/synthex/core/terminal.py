@@ -3,6 +3,7 @@
 import logging
 import os
 import platform
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from pathlib import Path
 from typing import Any, TypeVar
@@ -39,6 +40,11 @@ def track(items: Iterable[T], text: str, total: int | None = None) -> Iterator[T
             bar.advance(task)
     if not console.is_terminal:
         console.print(f"{text}: done")
+
+
+def say(line: str) -> None:
+    """One line with the time, as in the log of a training."""
+    console.print(f"{time.strftime('%H:%M:%S')}  {line}", soft_wrap=True, markup=False)
 
 
 def progress() -> Progress:

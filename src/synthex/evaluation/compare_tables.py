@@ -4,10 +4,12 @@ import math
 from collections.abc import Sequence
 from typing import Any, Literal
 
+from rich.table import Table
+
 from synthex.evaluation.compare import QUANTITIES
 from synthex.evaluation.comparison_table import ComparisonTable, DifferenceRow, MethodRow
 from synthex.evaluation.csv_text import csv_text
-from synthex.evaluation.quantities import DIGITS
+from synthex.evaluation.quantities import DIGITS, LABELS
 
 _FIGURE_HEADER = ("quantity", "name", "method", "count", "mean", "std", "ci95_low", "ci95_high")
 _DIFFERENCE_HEADER = (
@@ -204,3 +206,19 @@ _ESCAPES = {character: f"\\{character}" for character in "&%$#_{}"} | {
 def escape_latex(text: str) -> str:
     """Text with the characters that LaTeX takes for commands written as themselves."""
     return "".join(_ESCAPES.get(character, character) for character in text)
+
+
+def terminal_comparison(table: ComparisonTable) -> Table:
+    """Every figure over all names, a column a method; print it with a rich console."""
+    shown = Table(title=f"{table.cases} images of {table.subjects} subjects: mean ± std", title_justify="left")
+    shown.add_column("figure")
+    for method in table.methods:
+        shown.add_column(method, justify="right")
+    rows = {(row.quantity, row.name, row.method): row for row in table.figures}
+    for quantity, name in dict.fromkeys((row.quantity, row.name) for row in table.figures):
+        cells = [rows[quantity, name, method] for method in table.methods]
+        texts = [f"{row.mean:.3f} ± {row.std:.3f}" if row.count else "–" for row in cells]
+        if not name:
+            shown.add_section()
+        shown.add_row(f"  {name}" if name else LABELS[quantity], *texts, style=None if name else "bold")
+    return shown

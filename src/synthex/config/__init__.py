@@ -1,0 +1,1 @@
+"""The composition root: ``conf/`` found, composed and checked, and objects made of what it says."""
