@@ -62,13 +62,14 @@ def open_answers(cfg: DictConfig) -> "AnswerFolder":
     dicom = cfg.dicom if cfg.dicom is not None else importlib.util.find_spec("highdicom") is not None
     if cfg.dicom is None and not dicom:
         console.print("no DICOM objects are made: pip install 'synthex[dicom]'")
+    model = load(str(cfg.run), device, prior=cfg.prior, mirrored=cfg.mirror_averaged, posed=cfg.pose_averaged)
     return AnswerFolder(
         root=_path(cfg.output or "outputs/answers"),
-        model=load(str(cfg.run), device, prior=cfg.prior, mirrored=cfg.mirror_averaged, posed=cfg.pose_averaged),
+        model=model,
         wanted=Wanted(overlays=bool(cfg.overlays), dicom=bool(dicom), markups=bool(cfg.markups)),
         pixel_mm=None if cfg.pixel_mm is None else float(cfg.pixel_mm),
         meaning=cfg.meaning,
-        settings=f"{cfg.prior} {cfg.mirror_averaged} {cfg.pose_averaged}",
+        settings=model.way,
     )
 
 

@@ -90,7 +90,7 @@ def cells(cfg: DictConfig) -> list[list[Cell]]:
     """
     levels = _listed(cfg, "levels", str)
     kvps, doses = _listed(cfg, "kvp", int | float), _listed(cfg, "mas", int | float)
-    return grid_cells({level: level_settings(cfg, level) for level in levels}, kvps, doses, int(cfg.grid.draws))
+    return grid_cells([(level, level_settings(cfg, level)) for level in levels], kvps, doses, int(cfg.grid.draws))
 
 
 def level_settings(cfg: DictConfig, level: str) -> dict[str, Any]:

@@ -39,7 +39,6 @@ def main(cfg: DictConfig) -> None:
     for index, case_id in enumerate(reader.case_ids()):
         try:
             sample = reader[index]
-
             points = points_of(sample, reader.landmarks, finder, float(cfg.min_confidence))
             case, picture = register_case(
                 body, anatomy, sample, points, files[case_id], setup, picture=bool(cfg.overlays)

@@ -36,11 +36,11 @@ from synthex.learning import (
 )
 from synthex.projection.cuda import cuda_device
 from synthex.runs.adapt import Adaptation
+from synthex.runs.baseline import keep_baseline
 from synthex.runs.company import team_of
 from synthex.runs.preparing import prepare
 from synthex.runs.run import BASELINE_FILE
 from synthex.runs.run_lock import alone_in
-from synthex.runs.scoring import keep_baseline
 from synthex.runs.subjects import keep_subjects, read_subjects
 from synthex.runs.tracking import track_scores, tracked
 

@@ -60,7 +60,6 @@ def _train(cfg: DictConfig, task: Task, real: Reader, run: Path) -> None:
     pairs = UnpairedDataset(
         simulated, real, int(cfg.data.size), cfg.data.normalization, cfg.cyclegan.crop, seed=int(cfg.seed)
     )
-    options = {"callbacks": build_all(cfg.callbacks), "logger": build_all(cfg.logger), **on_cluster(cfg)}
     generator = fit_translator(
         pairs,
         lambda: cyclegan(cfg, task),
@@ -69,7 +68,9 @@ def _train(cfg: DictConfig, task: Task, real: Reader, run: Path) -> None:
         batch_size=int(cfg.data.batch_size),
         workers=int(cfg.data.workers),
         samples_per_epoch=cfg.data.samples_per_epoch,
-        trainer=lambda stop: instantiate(cfg.trainer, **(options | {"callbacks": [stop, *options["callbacks"]]})),
+        trainer=lambda stop: instantiate(
+            cfg.trainer, callbacks=[stop, *build_all(cfg.callbacks)], logger=build_all(cfg.logger), **on_cluster(cfg)
+        ),
     )
     about = {"task": task.name, "config": config_hash(cfg), "real_images": len(real)}
     target = run / TRANSLATOR_FILE

@@ -15,6 +15,8 @@ from synthex.core.places import hidden
 
 FINISHED_FILE = "finished.json"
 
+_AFTER = ("test", "test_ct", "test_radiographs", "baseline_samples", "mirror_averaged", "pose_averaged")
+
 
 @dataclass(frozen=True)
 class Finished:
@@ -35,9 +37,7 @@ class Finished:
 
 def after_training(cfg: DictConfig) -> dict[str, Any]:
     """The settings that say what is done once a run has trained."""
-    settings: dict[str, Any] = hidden(
-        {key: cfg[key] for key in ("test", "test_ct", "test_radiographs", "baseline_samples")}
-    )
+    settings: dict[str, Any] = hidden({key: cfg[key] for key in _AFTER})
     return settings
 
 

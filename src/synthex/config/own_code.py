@@ -1,6 +1,5 @@
 """The code of the user that a command may run: what it names, and what it is told to trust."""
 
-import importlib
 import importlib.util
 import sys
 from pathlib import Path

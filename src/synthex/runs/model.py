@@ -43,6 +43,12 @@ class Model:
     name: str
     version: str
 
+    @property
+    def way(self) -> str:
+        """How it is asked, beside its weights: over which images it averages, and whether a prior corrects it."""
+        parts = [type(part).__name__ for part in (self.network, getattr(self.network, "network", None))]
+        return " ".join((*parts, "prior" if getattr(self.task.decode, "correct", None) else "alone"))
+
     def predict(
         self, radiograph: np.ndarray | str | Path, *, pixel_mm: float | None = None, meaning: str | None = None
     ) -> Answer:

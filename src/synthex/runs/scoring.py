@@ -4,13 +4,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from synthex.core import EvalProtocol, Reader, Task
-from synthex.core.terminal import console, track
-from synthex.data import is_endless
+from synthex.core.terminal import console
 from synthex.evaluation import (
     MAX_CASES,
     Evaluation,
     PredictionSet,
-    TrivialPredictor,
     evaluate,
     pool,
     pool_with_cases,
@@ -73,13 +71,3 @@ def pool_folders(folders: Sequence[Path], protocol: EvalProtocol) -> PredictionS
     """The set of a folder, or those of several as one."""
     sets = [read_prediction_set(folder, protocol) for folder in folders]
     return sets[0] if len(sets) == 1 else pool(sets, protocol)
-
-
-def keep_baseline(path: Path, train: Reader, samples: int) -> None:
-    """Keep the trivial predictor of a run's first training samples; predictions need the data no more."""
-    count = samples if is_endless(train) else min(samples, len(train))
-    if count == 0:
-        path.unlink(missing_ok=True)
-    elif not path.exists() or TrivialPredictor.load(path).samples != count:
-        found = (train[index] for index in range(count))
-        TrivialPredictor.fit(track(found, "averaging for the baseline", count)).save(path)

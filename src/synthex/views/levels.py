@@ -55,19 +55,19 @@ class _Draw:
 
 
 def grid_cells(
-    levels: Mapping[str, Mapping[str, Any]], kvps: Sequence[float], doses: Sequence[float], draws: int
+    levels: Sequence[tuple[str, Mapping[str, Any]]], kvps: Sequence[float], doses: Sequence[float], draws: int
 ) -> list[list[Cell]]:
     """Rows of the grid: the levels without a tube side by side, then a row a level and dose.
 
     Args:
-        levels: Settings of each level, plain.
+        levels: Name of each level and its settings, plain; one may come twice.
         kvps: Tube voltages, kV, of the levels that have one.
         doses: Doses, mAs, of the levels that have one.
         draws: Images of each with other noise.
     """
     without: list[Cell] = []
     rows: list[list[Cell]] = []
-    for level, simulation in levels.items():
+    for level, simulation in levels:
         kvp_key, mas_key = find_key(simulation, "kvp"), find_key(simulation, "mas")
         if kvp_key is None and mas_key is None:
             without.append(Cell(level, simulation))
