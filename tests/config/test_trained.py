@@ -6,9 +6,12 @@ import pytest
 
 from synthex.config import trained
 from synthex.config.build import build_task
+from synthex.config.cases import cases_config
 from synthex.config.compose import compose
 from synthex.config.finished import after_training
+from synthex.core import ConfigError
 from synthex.nn import MirrorAveraged, PoseAveraged, SegmentationNetwork
+from synthex.runs.model import channels_of
 
 
 @pytest.mark.parametrize("mirror", [False, True])
@@ -34,3 +37,25 @@ def test_answers_are_averaged_over_what_the_settings_say(mirror, pose, tmp_path,
         "mirror_averaged": mirror,
         "pose_averaged": pose,
     }
+
+
+def test_a_closer_look_is_at_twice_the_pixels_and_cases_are_simulated_with_them(tmp_path, monkeypatch):
+    monkeypatch.setattr(trained, "load_network_weights", lambda *_, **__: None)
+    weights = tmp_path / "weights"
+    weights.write_bytes(b"some")
+    named = ["experiment=tool/guide_wire", "model.encoder=tu-test_resnet", "~model.channels", "data.size=64"]
+    sizes = {}
+    for closer in ("[tip]", "[]"):
+        cfg = compose("train", [*named, f"closer={closer}"])
+        model = trained.load_model(cfg, build_task(cfg), weights)
+        asked = compose("predict", ["run=outputs/some"])
+        cases = cases_config(asked, cfg)
+        sizes[closer] = (model.size, model.input_size, cases.config.data.size, "CoarseToFine" in model.way)
+    assert sizes == {"[tip]": (128, 128, 128, True), "[]": (64, 64, 64, False)}
+
+
+def test_a_closer_look_at_what_a_task_does_not_know_is_refused():
+    task = build_task(compose("train", ["experiment=tool/guide_wire"]))
+    for wrong in (["middle"], "tip"):
+        with pytest.raises(ConfigError, match="give a list of landmarks of the task, of base, tip"):
+            channels_of(wrong, task)

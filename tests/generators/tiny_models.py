@@ -9,12 +9,12 @@ from scipy import ndimage
 
 from synthex.core import write_text
 from synthex.nn import SegmentationNetwork
-from synthex.runs import Model, averaged, write_package
+from synthex.runs import Model, averaged, looking_closer, write_package
 from synthex.tasks import hip_landmarks, lesion_segmentation
 
 
 def tiny_model(
-    task="hip", *, size=64, input_size=None, normalization="robust", mirrored=False, posed=False, seed=0
+    task="hip", *, size=64, input_size=None, normalization="robust", mirrored=False, posed=False, closer=(), seed=0
 ) -> Model:
     """A small network with random weights whose heatmaps reach the heights of trained ones."""
     made = hip_landmarks.build() if task == "hip" else lesion_segmentation.build()
@@ -26,7 +26,8 @@ def tiny_model(
         decoder_channels=(16, 8, 8),
     )
     network = averaged(network, made.vocabulary, mirrored=mirrored, posed=posed)
-    return Model(made, network, size, normalization, input_size or size, "tiny", "0123456789abcdef")
+    model = Model(made, network, size, normalization, input_size or size, "tiny", "0123456789abcdef")
+    return looking_closer(model, closer)
 
 
 def picture(rng: np.random.Generator, most: int = 500) -> np.ndarray:

@@ -64,7 +64,7 @@ def check_parity(model, ask, asked_about):
 
 @pytest.fixture(scope="module")
 def model():
-    return tiny_model(posed=True)
+    return tiny_model(size=32, posed=True, closer=["FH-l"])
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +135,7 @@ def test_whole_heatmaps_are_read_as_windows_are(sigma):
         {"normalization": "zscore", "input_size": 96},
         {"normalization": "minmax", "size": 56, "mirrored": True},
         {"mirrored": True, "posed": True},
+        {"size": 32, "closer": ["FH-r", "SPS-l"]},
         {"task": "lesion", "normalization": "zscore"},
     ],
     ids=str,

@@ -38,6 +38,7 @@ from synthex.projection.cuda import cuda_device
 from synthex.runs.adapt import Adaptation
 from synthex.runs.baseline import keep_baseline
 from synthex.runs.company import team_of
+from synthex.runs.model import channels_of
 from synthex.runs.preparing import prepare
 from synthex.runs.run import BASELINE_FILE
 from synthex.runs.run_lock import alone_in
@@ -67,6 +68,7 @@ def main(cfg: DictConfig) -> float | None:
     adaptation = build_adaptation(cfg)  # bad settings show before anything is made
     read_translator(cfg)  # a mistake shows before the run has a folder
     check_network(cfg, task)
+    channels_of(plain(cfg.closer), task)
     with alone_in(run, lambda: changed_settings(run, run_config(cfg))):
         return _train(cfg, task, adaptation, run)
 

@@ -25,6 +25,7 @@ from synthex.config.stored import check_values, read_stored, usable
 from synthex.core import AnatomySource, ConfigError, InputError, Reader, Task, derive_seed, write_text
 from synthex.core.places import hidden, require_known
 from synthex.data import SPLITS, Take, is_endless, simulated
+from synthex.nn.closer import FACTOR
 from synthex.runs import Model
 from synthex.runs.prediction import predict
 from synthex.runs.preparing import prepare
@@ -72,6 +73,8 @@ def cases_config(
         data["label_names"] = cfg.label_names
     for name in LOADING:
         data.pop(name, None)
+    if data["kind"] == "synthetic" and trained.get("closer"):  # there is something to see there
+        data["size"] = FACTOR * int(data["size"])
     unused = SPLITS if kind in ("on_disk", "real") else tuple(split for split in SPLITS if split != cfg.split)
     if kind != "split" and data["kind"] == "synthetic":
         data |= dict.fromkeys((*PEOPLE, "mix", "mix_eval"))

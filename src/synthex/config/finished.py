@@ -15,7 +15,7 @@ from synthex.core.places import hidden
 
 FINISHED_FILE = "finished.json"
 
-_AFTER = ("test", "test_ct", "test_radiographs", "baseline_samples", "mirror_averaged", "pose_averaged")
+_AFTER = ("test", "test_ct", "test_radiographs", "baseline_samples", "mirror_averaged", "pose_averaged", "closer")
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ NOT_IDENTITY = (
     *("resume", "test", "test_ct", "test_radiographs", "names", "baseline_samples", "name", "paths", "logger"),
     "mirror_averaged",
     "pose_averaged",
+    "closer",
     *("data.workers", "callbacks.progress", "callbacks.throughput", "callbacks.lr_monitor", "trainer.default_root_dir"),
     *("callbacks.checkpoint.run_dir", "callbacks.pruning"),
 )

@@ -6,11 +6,12 @@ from pathlib import Path
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from synthex.config.compose import plain
 from synthex.config.settings import input_size
 from synthex.config.stored import check_values, read_stored
 from synthex.core import InputError, Task
 from synthex.learning import find_weights, load_network_weights
-from synthex.runs import Model, averaged
+from synthex.runs import Model, averaged, looking_closer
 from synthex.runs.run import CONFIG_FILE
 
 RESTORE = "restore it from a copy, or train again"
@@ -61,7 +62,7 @@ def load_model(trained: DictConfig, task: Task, weights: Path) -> Model:
     load_network_weights(weights, network, task=task.name)
     mirrored, posed = (bool(trained.get(name, False)) for name in ("mirror_averaged", "pose_averaged"))
     data = trained.data
-    return Model(
+    model = Model(
         task=task,
         network=averaged(network, task.vocabulary, mirrored=mirrored, posed=posed),
         size=int(data.size),
@@ -70,3 +71,4 @@ def load_model(trained: DictConfig, task: Task, weights: Path) -> Model:
         name=str(trained.get("name")),
         version=hashlib.sha256(weights.read_bytes()).hexdigest()[:16],
     )
+    return looking_closer(model, plain(trained.get("closer") or []))

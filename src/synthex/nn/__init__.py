@@ -2,6 +2,7 @@
 
 import synthex.nn._timm  # noqa: F401  before anything else imports it
 from synthex.nn.averaged import MirrorAveraged, PoseAveraged
+from synthex.nn.closer import CoarseToFine
 from synthex.nn.heatmaps import read_heatmaps, read_whole_heatmaps, render_heatmaps
 from synthex.nn.losses import DiceHeatmapLoss
 from synthex.nn.networks import SegmentationNetwork
@@ -12,6 +13,7 @@ from synthex.nn.transunet import TransUNet
 from synthex.nn.weights import uninitialised
 
 __all__ = [
+    "CoarseToFine",
     "DiceHeatmapLoss",
     "MirrorAveraged",
     "PatchDiscriminator",

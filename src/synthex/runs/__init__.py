@@ -12,7 +12,7 @@ from synthex.runs.zoo import zoo_models
 if TYPE_CHECKING:
     from synthex.runs.adapt import Adaptation
     from synthex.runs.answer import Answer, FoundLandmark
-    from synthex.runs.model import Model, averaged, load, with_prior, with_read_out
+    from synthex.runs.model import Model, averaged, load, looking_closer, with_prior, with_read_out
     from synthex.runs.package import find_model, summary, write_package
     from synthex.runs.prediction import predict
     from synthex.runs.scoring import score
@@ -30,6 +30,7 @@ __all__ = [
     "find_model",
     "fit",
     "load",
+    "looking_closer",
     "predict",
     "score",
     "summary",
@@ -41,7 +42,7 @@ __all__ = [
 
 _HOMES = {
     **dict.fromkeys(("Answer", "FoundLandmark"), "answer"),
-    **dict.fromkeys(("Model", "averaged", "load", "with_prior", "with_read_out"), "model"),
+    **dict.fromkeys(("Model", "averaged", "load", "looking_closer", "with_prior", "with_read_out"), "model"),
     **dict.fromkeys(("find_model", "summary", "write_package"), "package"),
     "Adaptation": "adapt",
     "RunSpec": "spec",

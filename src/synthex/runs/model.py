@@ -1,6 +1,6 @@
 """A trained model that answers: loaded from a run, a checkpoint or a package, asked about radiographs."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,8 @@ from synthex.core import ConfigError, Domain, InputError, Task, Vocabulary
 from synthex.data import collate, mirrored_order, preprocess
 from synthex.data.preprocess import Normalization
 from synthex.data.real import RadiographFile, known_meaning, read_radiographs
-from synthex.nn import MirrorAveraged, PoseAveraged
+from synthex.nn import CoarseToFine, MirrorAveraged, PoseAveraged
+from synthex.nn.closer import FACTOR
 from synthex.runs.answer import Answer, landmarks_of
 from synthex.runs.package import find_model
 
@@ -46,7 +47,10 @@ class Model:
     @property
     def way(self) -> str:
         """How it is asked, beside its weights: over which images it averages, and whether a prior corrects it."""
-        parts = [type(part).__name__ for part in (self.network, getattr(self.network, "network", None))]
+        parts, part = [], self.network
+        while part is not None:
+            parts.append(type(part).__name__)
+            part = getattr(part, "network", None)
         return " ".join((*parts, "prior" if getattr(self.task.decode, "correct", None) else "alone"))
 
     def predict(
@@ -140,15 +144,43 @@ def load(
         posed=files.pose_averaged if posed is None else posed,
     )
     data = files.data
-    return Model(
+    model = Model(
         task=task,
-        network=network.to(torch.device(device)).eval(),
+        network=network,
         size=int(data["size"]),
         normalization=data["normalization"],
         input_size=int(data.get("input_size") or data["size"]),
         name=files.name,
         version=files.version,
     )
+    model = looking_closer(model, files.closer)
+    return replace(model, network=model.network.to(torch.device(device)).eval())
+
+
+def looking_closer(model: Model, landmarks: Sequence[str]) -> Model:
+    """The model with a second look at these landmarks (:class:`synthex.nn.CoarseToFine`); as it is if there are none.
+
+    Raises:
+        ConfigError: Its task has no such landmark.
+    """
+    channels = channels_of(landmarks, model.task)
+    if not channels:
+        return model
+    network = CoarseToFine(model.network, channels).eval()
+    return replace(model, network=network, size=FACTOR * model.size, input_size=FACTOR * model.input_size)
+
+
+def channels_of(landmarks: Sequence[str], task: Task) -> list[int]:
+    """Numbers of a task's landmarks, for ``closer``.
+
+    Raises:
+        ConfigError: It has no such landmark.
+    """
+    known = task.vocabulary.landmarks
+    if isinstance(landmarks, str) or not set(landmarks) <= set(known):
+        choice = f"of {', '.join(known)}" if known else "and this task has none"
+        raise ConfigError(f"closer={landmarks}: give a list of landmarks of the task, {choice}")
+    return [known.index(name) for name in landmarks]
 
 
 def with_prior(config: Mapping[str, Any], prior: bool) -> dict[str, Any]:

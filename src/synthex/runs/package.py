@@ -99,6 +99,11 @@ class ModelFiles:
         return bool(self.config.get("pose_averaged", False))
 
     @property
+    def closer(self) -> list[str]:
+        """Landmarks that are looked at again, closer."""
+        return list(self.config.get("closer") or ())
+
+    @property
     def version(self) -> str:
         """First 16 digits of the SHA-256 of the weights' file."""
         return digest(self.weights)[:16]
@@ -217,6 +222,7 @@ def write_package(
         "data": data,
         "mirror_averaged": files.mirror_averaged,
         "pose_averaged": files.pose_averaged,
+        "closer": files.closer,
         "licence": licence,
         "weights_sha256": digest(folder / WEIGHTS_FILE),
         "sha256": {name: digest(folder / name) for name in (CARD_FILE, LICENCE_FILE)},
