@@ -47,7 +47,8 @@ class Model:
     @property
     def way(self) -> str:
         """How it is asked, beside its weights: over which images it averages, and whether a prior corrects it."""
-        parts, part = [], self.network
+        part: torch.nn.Module | None = self.network
+        parts = []
         while part is not None:
             parts.append(type(part).__name__)
             part = getattr(part, "network", None)
