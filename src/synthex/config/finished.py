@@ -7,7 +7,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from synthex.config.compose import sweeping
+from synthex.config.compose import plain, sweeping
 from synthex.config.identity import config_hash
 from synthex.core import InputError, write_json
 from synthex.core.documents import read_json
@@ -37,7 +37,7 @@ class Finished:
 
 def after_training(cfg: DictConfig) -> dict[str, Any]:
     """The settings that say what is done once a run has trained."""
-    settings: dict[str, Any] = hidden({key: cfg[key] for key in _AFTER})
+    settings: dict[str, Any] = hidden({key: plain(cfg[key]) for key in _AFTER})
     return settings
 
 
