@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pydicom
@@ -82,6 +83,23 @@ def test_objects_say_what_the_answers_say_and_repeat_the_patient(tmp_path, frame
         assert (one.PatientID, one.PatientName, one.PatientBirthDate) == ("SECRET-42", "Doe^Jane", "")
         assert one.StudyInstanceUID == made.StudyInstanceUID
         assert one.SeriesInstanceUID != made.SeriesInstanceUID
+    _validate(paths.values())
+
+
+@pytest.mark.parametrize("frames", [1, 2])
+def test_one_mask_in_one_frame_is_enough(frames, tmp_path, monkeypatch):
+    """What is the same for all frames of an object, highdicom writes once, and of a single frame everything is."""
+    monkeypatch.setattr("synthex.exchange.dicom_seg.MAX_MASK_BYTES", 1)  # an object a frame
+    shape = (40, 60) if frames == 1 else (frames, 40, 60)
+    source = dicom_source.of_dicom(save(dataset(np.zeros(shape, np.uint16), "XA", XA), tmp_path / "source.dcm"))
+    one = [answer(frame) for frame in range(frames)]
+    only = next(name for name, mask in one[0].masks.items() if mask.any())
+    paths = write(source, [replace(said, masks={only: said.masks[only]}) for said in one], tmp_path)
+    assert sorted(paths) == sorted(["pr", "sr", "seg", "seg-2"][: 2 + frames])
+    for frame, ending in enumerate(["seg", "seg-2"][:frames]):
+        made = highdicom.seg.segread(paths[ending])
+        assert [item.SegmentLabel for item in made.SegmentSequence] == [only]
+        assert np.array_equal(made.pixel_array.squeeze() > 0, one[frame].masks[only])
     _validate(paths.values())
 
 

@@ -97,6 +97,8 @@ def _tell_frames(made: Any, segments: int, first: int) -> None:
     dimension.DimensionDescriptionLabel = "In-Stack Position Number"
     made.DimensionIndexSequence.append(dimension)
     for group in made.PerFrameFunctionalGroupsSequence:
+        for name in ("SegmentIdentificationSequence", "DerivationImageSequence"):
+            setattr(group, name, _group(made, group, name))
         frame, segment = divmod(int(group.SegmentIdentificationSequence[0].ReferencedSegmentNumber) - 1, segments)
         group.SegmentIdentificationSequence[0].ReferencedSegmentNumber = segment + 1
         group.DerivationImageSequence = deepcopy(group.DerivationImageSequence)  # the library's frames share one
@@ -104,13 +106,20 @@ def _tell_frames(made: Any, segments: int, first: int) -> None:
         content = group.FrameContentSequence[0]
         content.StackID, content.InStackPositionNumber = "1", first + frame + 1
         content.DimensionIndexValues = [segment + 1, first + frame + 1]
+    for name in ("SegmentIdentificationSequence", "DerivationImageSequence"):  # each frame says it now
+        made.SharedFunctionalGroupsSequence[0].pop(name, None)
+
+
+def _group(made: Any, group: Any, name: str) -> Any:
+    """What a frame says of itself; the library says what is the same of all frames, as of a single one, for all."""
+    return group.get(name) or made.SharedFunctionalGroupsSequence[0][name].value
 
 
 def _places(segmentation: Any, names: Sequence[str], first: int) -> dict[tuple[int, str], int]:
     places = {}
     for place, group in enumerate(segmentation.PerFrameFunctionalGroupsSequence, 1):
-        segment = int(group.SegmentIdentificationSequence[0].ReferencedSegmentNumber)
-        image = group.DerivationImageSequence[0].SourceImageSequence[0]
+        segment = int(_group(segmentation, group, "SegmentIdentificationSequence")[0].ReferencedSegmentNumber)
+        image = _group(segmentation, group, "DerivationImageSequence")[0].SourceImageSequence[0]
         frame = int(image.get("ReferencedFrameNumber", first + 1)) - 1
         places[frame, names[segment - 1]] = place
     return places
