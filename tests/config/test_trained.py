@@ -56,6 +56,6 @@ def test_a_closer_look_is_at_twice_the_pixels_and_cases_are_simulated_with_them(
 
 def test_a_closer_look_at_what_a_task_does_not_know_is_refused():
     task = build_task(compose("train", ["experiment=tool/guide_wire"]))
-    for wrong in (["middle"], "tip"):
-        with pytest.raises(ConfigError, match="give a list of landmarks of the task, of base, tip"):
+    for wrong in (["middle"], "tip", 5, {"tip": 1}, [["tip"]], ["tip", "tip"], [None]):
+        with pytest.raises(ConfigError, match="give a list of landmarks of the task, each once, of base, tip"):
             channels_of(wrong, task)

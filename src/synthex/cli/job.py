@@ -3,19 +3,18 @@
 The processes of studies and sweeps run it; where they are forks, its imports are paid once.
 """
 
+import importlib
 import sys
 
-import albumentations  # noqa: F401
-import cv2  # noqa: F401
-import h5py  # noqa: F401
-import matplotlib.backends.backend_agg  # noqa: F401
-import segmentation_models_pytorch  # noqa: F401
-
-from synthex.cli import app, evaluate, predict_cases, simulate, train  # noqa: F401
 from synthex.cli.main import main
 from synthex.core.terminal import quiet_libraries
 
 quiet_libraries()
+for _commands in ("app", "train", "predict_cases", "evaluate", "simulate"):
+    importlib.import_module(f"synthex.cli.{_commands}")
+# What these import only when they need it, which each job does.
+for _library in ("albumentations", "cv2", "h5py", "matplotlib.backends.backend_agg", "segmentation_models_pytorch"):
+    importlib.import_module(_library)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -66,7 +66,7 @@ def changed_settings(run: Path, wanted: DictConfig) -> list[str]:
 
 def run_config(cfg: DictConfig) -> DictConfig:
     """The resolved settings that make a run what it is."""
-    container: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
+    container: dict[str, Any] = plain(cfg)
     if container.get("translator") is not None:
         path = Path(str(container["translator"])).expanduser().resolve()
         container |= {"translator": str(path), "translator_digest": load_translator(path).digest}

@@ -1,6 +1,6 @@
 """A trained model that answers: loaded from a run, a checkpoint or a package, asked about radiographs."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -158,7 +158,7 @@ def load(
     return replace(model, network=model.network.to(torch.device(device)).eval())
 
 
-def looking_closer(model: Model, landmarks: Sequence[str]) -> Model:
+def looking_closer(model: Model, landmarks: Any) -> Model:
     """The model with a second look at these landmarks (:class:`synthex.nn.CoarseToFine`); as it is if there are none.
 
     Raises:
@@ -171,16 +171,17 @@ def looking_closer(model: Model, landmarks: Sequence[str]) -> Model:
     return replace(model, network=network, size=FACTOR * model.size, input_size=FACTOR * model.input_size)
 
 
-def channels_of(landmarks: Sequence[str], task: Task) -> list[int]:
-    """Numbers of a task's landmarks, for ``closer``.
+def channels_of(landmarks: Any, task: Task) -> list[int]:
+    """Numbers of a task's landmarks, for ``closer``, which may come from a file.
 
     Raises:
         ConfigError: It has no such landmark.
     """
     known = task.vocabulary.landmarks
-    if isinstance(landmarks, str) or not set(landmarks) <= set(known):
+    listed = isinstance(landmarks, list | tuple)
+    if not listed or len({*map(str, landmarks)}) < len(landmarks) or any(name not in known for name in landmarks):
         choice = f"of {', '.join(known)}" if known else "and this task has none"
-        raise ConfigError(f"closer={landmarks}: give a list of landmarks of the task, {choice}")
+        raise ConfigError(f"closer={landmarks}: give a list of landmarks of the task, each once, {choice}")
     return [known.index(name) for name in landmarks]
 
 

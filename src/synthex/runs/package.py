@@ -99,9 +99,9 @@ class ModelFiles:
         return bool(self.config.get("pose_averaged", False))
 
     @property
-    def closer(self) -> list[str]:
-        """Landmarks that are looked at again, closer."""
-        return list(self.config.get("closer") or ())
+    def closer(self) -> Any:
+        """Landmarks that are looked at again, closer, as the file says (:func:`synthex.runs.looking_closer`)."""
+        return self.config.get("closer") or []
 
     @property
     def version(self) -> str:

@@ -77,6 +77,7 @@ def _from_hub(address: str) -> Path:
 
 def _check_hub_size(address: str, url: str, file: str, limit: int) -> None:
     """Refuse a file by its header, before it is fetched; what was fetched is measured by the caller, in any case."""
+    import httpx
     from huggingface_hub import get_hf_file_metadata
     from huggingface_hub.errors import HfHubHTTPError
 
@@ -84,7 +85,7 @@ def _check_hub_size(address: str, url: str, file: str, limit: int) -> None:
         size = get_hf_file_metadata(url, timeout=_SECONDS).size
     except HfHubHTTPError:
         raise
-    except Exception:  # no answer, in words of whichever client this version of the library has
+    except (httpx.HTTPError, OSError):  # no answer: the fetch, which may find a copy, says what is wrong
         return
     if size is not None and size > limit:
         raise _too_large(address, file, limit)
